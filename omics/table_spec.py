@@ -1,0 +1,201 @@
+"""How a study describes one of its tables: the section `[tables.<name>]` of the study file."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Scalar: TypeAlias = bool | int | float | str
+Kind: TypeAlias = Literal[
+    "radiomics",
+    "expression",
+    "mutations",
+    "copy_number",
+    "methylation",
+    "proteomics",
+    "pathology",
+    "clinical",
+    "features",
+]
+Transform: TypeAlias = Literal["log2p1", "beta_to_m"]
+Unit: TypeAlias = Literal["percent", "fraction", "number"]
+
+TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet")
+WITH_CATEGORIES = ("clinical", "pathology")
+
+
+def suffix(path: Path) -> str:
+    """Return the suffix that says how a file is read, compression aside.
+
+    Examples
+    --------
+    >>> suffix(Path("expression.TSV.gz"))
+    '.tsv'
+    """
+    name = path.name.casefold().removesuffix(".gz")
+    return Path(name).suffix
+
+
+class IdRules(BaseModel):
+    """How an id is made comparable; the rules run in the order of the fields.
+
+    Examples
+    --------
+    >>> IdRules(strip=True, first=12, casefold=True).apply(" TCGA-02-0001-01A ")
+    'tcga-02-0001'
+    >>> IdRules(regex="^sub-([0-9]+)").apply("sub-07_ses-1")
+    '07'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strip: bool = Field(default=False, description="take off blanks at both ends")
+    regex: str | None = Field(
+        default=None, description="a regular expression with one group: the group is the id"
+    )
+    first: int | None = Field(default=None, gt=0, description="keep the first so many characters")
+    casefold: bool = Field(default=False, description="read upper and lower case as the same")
+
+    @field_validator("regex")
+    @classmethod
+    def _has_one_group(cls, regex: str | None) -> str | None:
+        if regex is None:
+            return regex
+        try:
+            groups = re.compile(regex).groups
+        except re.error as error:
+            raise ValueError(f"regex {regex!r} cannot be read: {error}") from error
+        if groups != 1:
+            raise ValueError(f"regex {regex!r} must have exactly one group ( ), but has {groups}")
+        return regex
+
+    def apply(self, identifier: str) -> str | None:
+        """Return the id under these rules; None where the regular expression does not match."""
+        if self.strip:
+            identifier = identifier.strip()
+        if self.regex is not None:
+            match = re.search(self.regex, identifier)
+            if match is None or match.group(1) is None:
+                return None
+            identifier = match.group(1)
+        if self.first is not None:
+            identifier = identifier[: self.first]
+        return identifier.casefold() if self.casefold else identifier
+
+
+class TableSpec(BaseModel):
+    """One table of a study: where it lies, how it is read, what is taken from it.
+
+    `columns`, `drop`, `recode`, `categories`, `transform`, `unit` and `reduce` take a column's name
+    as it stands in the file or as `rename` makes it.
+
+    Examples
+    --------
+    >>> spec = TableSpec(path="clinical.csv", kind="clinical", id="ID", columns=["Age", "IDH"],
+    ...                  recode={"IDH": {"wildtype": "wt", "*": "mutant"}})
+    >>> spec.recode["IDH"]["*"]
+    'mutant'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Field(description="the file: .csv, .tsv, .txt (tabs), .xlsx or .parquet")
+    kind: Kind = Field(description="what the table holds")
+    sheet: str | None = Field(default=None, description="the sheet of an .xlsx workbook")
+    separator: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="between cells of a text file; by default a comma in .csv, else a tab",
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="the decimal sign of numbers")
+    patients: Literal["rows", "columns"] = Field(
+        default="rows", description="whether a patient is a row or a column of the file"
+    )
+    id: str | None = Field(
+        default=None,
+        description="the column of patient ids (of feature names where patients are columns); "
+        "by default the first column, or the index of a .parquet file",
+    )
+    id_rules: IdRules = Field(
+        default=IdRules(), description="rules that make the ids of several tables comparable"
+    )
+    unknown: list[Scalar] = Field(
+        default=[],
+        description="codes that mean unknown, such as -99; an empty cell, NA and NaN always do",
+    )
+    columns: list[str] | None = Field(
+        default=None, description="the columns to take; by default all"
+    )
+    drop: list[str] = Field(default=[], description="columns to leave out")
+    rename: dict[str, str] = Field(default={}, description="new names, by name in the file")
+    recode: dict[str, dict[Scalar, Scalar]] = Field(
+        default={},
+        description='new values, by column; "*" is any other value, "" an empty or unknown cell',
+    )
+    categories: dict[str, str | Annotated[list[Scalar], Field(min_length=1)]] = Field(
+        default={},
+        description="the levels of a column, reference level first; or the reference level alone",
+    )
+    transform: dict[str, Transform] = Field(
+        default={}, description='a transform by column, "*" for all columns of numbers'
+    )
+    reduce: Literal["first", "mean"] | dict[Literal["largest"], str] | None = Field(
+        default=None,
+        description="what to do with several rows of one patient: the first, their mean, or the "
+        "one with the largest value of a column",
+    )
+    unit: dict[str, Unit] = Field(
+        default={}, description="what a bare number means in a column such as Ki-67"
+    )
+
+    @field_validator("id_rules", mode="before")
+    @classmethod
+    def _gather(cls, rules: Any) -> Any:
+        """Take a list such as ["strip", { first = 12 }] as well as one table."""
+        if not isinstance(rules, list):
+            return rules
+        gathered: dict[str, Any] = {}
+        for rule in rules:
+            gathered |= rule if isinstance(rule, dict) else {str(rule): True}
+        return gathered
+
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        ending = suffix(self.path)
+        if self.sheet is not None and ending != ".xlsx":
+            raise ValueError(f"sheet is for .xlsx files only, but path is {self.path.name!r}")
+        if self.separator is not None and ending not in TEXT_SUFFIXES:
+            raise ValueError(f"separator is for text files only, but path is {self.path.name!r}")
+        for option in ("categories", "unit"):
+            if getattr(self, option) and self.kind not in WITH_CATEGORIES:
+                raise ValueError(
+                    f"{option} is for tables of kind {' and '.join(WITH_CATEGORIES)} only, "
+                    f"but kind is {self.kind!r}"
+                )
+        if self.kind == "mutations" and self.reduce == "mean":
+            raise ValueError(
+                'reduce = "mean" would make fractions of the 0 and 1 of a mutations table: '
+                'use "first" or { largest = "column" }'
+            )
+        if isinstance(self.reduce, dict) and not self.reduce:
+            raise ValueError('reduce must name a column: { largest = "column" }')
+        self._check_double_entries()
+        return self
+
+    def _check_double_entries(self) -> None:
+        both = sorted(set(self.columns or ()) & set(self.drop))
+        if both:
+            raise ValueError(f"columns and drop both name {both[0]!r}: keep it in one of them")
+        several = [
+            column
+            for column in (*self.categories, *self.recode)
+            if column in self.unit or (column in self.transform and column in self.categories)
+        ]
+        if several:
+            raise ValueError(
+                f"{several[0]!r} is declared as categories or recoded, and has a unit or a "
+                "transform as well: keep one of them"
+            )

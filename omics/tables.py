@@ -1,0 +1,239 @@
+"""Any table of a study becomes a View: one row per patient, features as numbers or categories.
+
+What is read is only what the study declares; what cannot be read is named with its column, count,
+first offender, row and cure. Nothing is dropped in silence: `View.notes` counts it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from omics.errors import Finding, StudyError
+from omics.features import read_features
+from omics.patients import first_rows, largest_rows, mean_rows, read_ids, refuse_duplicates
+from omics.reading import read_raw
+from omics.table_findings import row_findings
+from omics.table_plan import TablePlan, plan_table
+from omics.table_spec import IdRules, Kind, TableSpec
+from omics.values import (
+    Unknown,
+    read_categories,
+    read_numbers,
+    read_texts,
+    recode_texts,
+)
+
+__all__ = ["IdRules", "Kind", "TableSpec", "View", "ViewNotes", "read_table"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ViewNotes:
+    """What reading a table counted.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows of the file (columns, where patients are columns), blank ones aside.
+    n_without_id : int
+        Rows without an id; they are left out.
+    n_merged : int
+        Rows that `reduce` merged into another row of their patient.
+    unknown : DataFrame, one row per column that holds a declared code
+        Columns `column` and `count`: values that a code for "unknown" made missing.
+    """
+
+    n_rows: int
+    n_without_id: int
+    n_merged: int
+    unknown: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class View:
+    """One table of a study, one row per patient.
+
+    Attributes
+    ----------
+    name : str
+        The table's name in the study.
+    kind : str
+        Such as `radiomics` or `clinical`.
+    table : DataFrame of shape (n_patients, n_features)
+        Indexed by patient id (text, unique, named `patient`). Columns are float64, NaN where
+        missing, or categories whose first one is the reference level.
+    reserved : DataFrame of shape (n_patients, n_reserved)
+        Outcome, cohort and centre columns as written (recoded where declared), None where missing.
+    provenance : DataFrame of shape (n_patients, n_provenance)
+        What says how radiomics features were made (`diagnostics_*`, `Image`, `Mask`).
+    notes : ViewNotes
+    findings : tuple of Finding
+    """
+
+    name: str
+    kind: Kind
+    table: pd.DataFrame
+    reserved: pd.DataFrame
+    provenance: pd.DataFrame
+    notes: ViewNotes
+    findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        n_patients, n_features = self.table.shape
+        return f"View({self.name}: {self.kind}, {n_patients} patients, {n_features} features)"
+
+
+def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> View:
+    r"""Read one table of a study.
+
+    Parameters
+    ----------
+    spec : TableSpec
+        Where it lies and how it is read.
+    name : str
+        The table's name in the study, without a colon.
+    reserve : iterable of str
+        Columns the study uses as outcome, cohort or centre: kept beside the features, never among
+        them, whether or not `spec.columns` lists them.
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    StudyError
+        If the file, its ids, its columns or its values are not as the study declares.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "clinical.csv"
+    ...     _ = path.write_text("ID,Age,Grade\nP1,61,4\nP2,unknown,2\n")
+    ...     spec = TableSpec(path=path, kind="clinical", unknown=["unknown"],
+    ...                      categories={"Grade": [2, 3, 4]})
+    ...     view = read_table(spec, name="clinical")
+    >>> view
+    View(clinical: clinical, 2 patients, 2 features)
+    >>> view.table["Age"].tolist(), view.table["Grade"].cat.categories[0]
+    ([61.0, nan], '2')
+    """
+    title = f"tables.{name} ({spec.path.name})"
+    if ":" in name:
+        raise StudyError(f"{title}: a table's name must not hold a colon. Rename the table.")
+    raw = read_raw(spec, title=title)
+    plan = plan_table(raw, spec, reserve=reserve, title=title)
+
+    ids = read_ids(raw.ids, spec.id_rules, title=title)
+    known = np.array([identifier is not None for identifier in ids], dtype=np.bool_)
+    cells = raw.cells.set_axis(plan.names, axis=1).loc[known]
+    patients = pd.Series(ids[known], index=cells.index, dtype=object)
+    if spec.reduce is None:
+        refuse_duplicates(patients, title=title, id_name=raw.id_name)
+
+    features = read_features(cells, plan, spec, name=name, title=title)
+    reserved, unknown_reserved = _read_reserved(cells, plan, spec, title=title)
+    frames = _reduce(
+        (features.table, reserved, cells[plan.provenance]),
+        patients,
+        size=_read_size(cells, plan, spec, title=title),
+        spec=spec,
+        title=title,
+    )
+    unknown = {**features.unknown, **unknown_reserved}
+    notes = ViewNotes(
+        n_rows=len(ids),
+        n_without_id=int((~known).sum()),
+        n_merged=len(patients) - len(frames[0]),
+        unknown=pd.DataFrame(
+            [(column, count) for column, count in unknown.items() if count],
+            columns=["column", "count"],
+        ),
+    )
+    return View(
+        name=name,
+        kind=spec.kind,
+        table=frames[0],
+        reserved=frames[1],
+        provenance=frames[2],
+        notes=notes,
+        findings=(*features.findings, *_row_findings(notes, name=name)),
+    )
+
+
+def _read_reserved(
+    cells: pd.DataFrame, plan: TablePlan, spec: TableSpec, *, title: str
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Keep outcome, cohort and centre columns as written; recode them where that is declared."""
+    unknown = Unknown.of(spec.unknown)
+    columns: dict[str, pd.Series] = {}
+    met: dict[str, int] = {}
+    for column in plan.reserved:
+        texts, met[column] = read_texts(cells[column], unknown=unknown)
+        if column in plan.recode:
+            texts, _ = recode_texts(texts, plan.recode[column], title=title)
+            columns[column] = texts
+        else:
+            columns[column] = _as_written(cells[column], missing=texts.isna())
+        if column in plan.categories:
+            read_categories(texts, plan.categories[column], title=title)
+    return pd.DataFrame(columns, index=cells.index, dtype=object), met
+
+
+def _as_written(cells: pd.Series, *, missing: "pd.Series[bool]") -> pd.Series:
+    values = [
+        None if absent else cell.strip() if isinstance(cell, str) else cell
+        for cell, absent in zip(cells, missing, strict=True)
+    ]
+    return pd.Series(values, index=cells.index, dtype=object)
+
+
+def _read_size(
+    cells: pd.DataFrame, plan: TablePlan, spec: TableSpec, *, title: str
+) -> "pd.Series[float] | None":
+    """Read the column whose largest value picks a patient's row."""
+    if plan.largest is None:
+        return None
+    table, _ = read_numbers(
+        cells[[plan.largest]],
+        title=title,
+        decimal=spec.decimal,
+        unknown=Unknown.of(spec.unknown),
+        cure=lambda column: f"reduce needs numbers in {column!r}: name another column.",
+    )
+    return table[plan.largest]
+
+
+def _reduce(
+    frames: tuple[pd.DataFrame, ...],
+    patients: "pd.Series[str]",
+    *,
+    size: "pd.Series[float] | None",
+    spec: TableSpec,
+    title: str,
+) -> list[pd.DataFrame]:
+    """Leave one row per patient in each frame, and index it by patient."""
+    if spec.reduce == "mean" and patients.duplicated().any():
+        features, reserved, provenance = frames
+        reduced = [
+            mean_rows(features, patients, title=title),
+            mean_rows(reserved, patients, title=title),
+            provenance.iloc[first_rows(patients)],
+        ]
+    else:
+        rows = first_rows(patients) if size is None else largest_rows(patients, size)
+        reduced = [frame.iloc[rows] for frame in frames]
+    index = pd.Index(patients.unique(), dtype=object, name="patient")
+    return [frame.set_axis(index, axis=0) for frame in reduced]
+
+
+def _row_findings(notes: ViewNotes, *, name: str) -> list[Finding]:
+    return row_findings(
+        n_rows=notes.n_rows,
+        n_without_id=notes.n_without_id,
+        n_merged=notes.n_merged,
+        table=name,
+    )
