@@ -1,0 +1,351 @@
+"""Reading the declared outcome: which patients have one, and why the others do not.
+
+Values are compared as a clinician would: `true`, `"True"` and, in a column of 0 and 1, `1` are one
+value, and so are `1`, `1.0` and `"1"`. A column of 1 and 2 never matches `true`: that would be a
+guess.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from omics.errors import StudyError
+from omics.messages import counted, nearest
+from omics.outcome import (
+    BinarySpec,
+    SurvivalSpec,
+    Value,
+    column_name,
+    survival_outcome,
+    table_name,
+)
+from omics.tables import View
+
+MISSING_WORDS = frozenset({"", "NA", "NaN", "nan"})
+TRUTH = {"true": "1", "false": "0"}
+
+
+def find_column(views: Sequence[View], address: str, *, role: str) -> pd.Series:
+    """Return a reserved column, indexed by patient.
+
+    Parameters
+    ----------
+    views : sequence of View
+    address : str
+        `table:column`.
+    role : str
+        What the study calls it, for the message: "time", "event", "cohort".
+
+    Raises
+    ------
+    StudyError
+        If the table or the column is not there; the message names the nearest.
+    """
+    table, column = table_name(address), column_name(address)
+    by_name = {view.name: view for view in views}
+    if table not in by_name:
+        raise StudyError(
+            f"{role} must stand in a declared table, but {address!r} names table {table!r}. "
+            f"{nearest(table, by_name)}"
+        )
+    view = by_name[table]
+    if column in view.reserved.columns:
+        return view.reserved[column]
+    if column in view.table.columns:
+        raise StudyError(
+            f"{role} must be set aside when table {table!r} is read, but column {column!r} was "
+            f"read as a feature. Read the table with reserve=[{column!r}]."
+        )
+    there = [*map(str, view.reserved.columns), *map(str, view.table.columns)]
+    raise StudyError(
+        f"{role} must name a column of table {table!r}, but there is no {column!r}. "
+        f"{nearest(column, there)}"
+    )
+
+
+def canonical_values(values: pd.Series) -> pd.Series:
+    """Write raw values in one way, so that `1`, `1.0`, `"1 "` and `"1"` are equal; missing is None.
+
+    Examples
+    --------
+    >>> canonical_values(pd.Series([1, "1.0", True, " alive", "NA"], dtype=object)).tolist()
+    ['1', '1', 'true', 'alive', None]
+    """
+    written = [canonical(value) for value in values.tolist()]
+    return pd.Series(written, index=values.index, dtype=object, name=values.name)
+
+
+def canonical(value: object) -> str | None:
+    """Write one raw value in the way that `canonical_values` does."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, int | float | np.integer | np.floating):
+        return None if math.isnan(value) else _write_number(float(value))
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    text = str(value).strip()
+    if text in MISSING_WORDS:
+        return None
+    if text.casefold() in TRUTH:
+        return text.casefold()
+    number = as_number(text)
+    return text if number is None else _write_number(number)
+
+
+def _write_number(number: float) -> str:
+    """Write a number so that it reads back exactly; a whole one without its point."""
+    return repr(number + 0.0).removesuffix(".0")  # + 0.0: -0 is 0
+
+
+def shorten(value: object) -> str:
+    """Quote a value, its first 40 characters at most: it may be a long note."""
+    return repr(str(value)[:40])
+
+
+def as_number(text: str) -> float | None:
+    """Return the finite number that `text` writes, else None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    # float() also takes "1_000", "nan" and "inf", which no one writes as a time or a class
+    return number if math.isfinite(number) and "_" not in text else None
+
+
+def match_values(
+    values: pd.Series, declared: Sequence[Value], *, role: str, where: str
+) -> NDArray[np.bool_]:
+    """Tell which patients hold one of the declared values.
+
+    Parameters
+    ----------
+    values : Series of shape (n_patients,)
+        Raw values of the column.
+    declared : sequence of values
+        As the study states them; each must occur.
+    role, where : str
+        The key of the study, and the column, for the message.
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+
+    Raises
+    ------
+    StudyError
+        If a declared value never occurs.
+
+    Examples
+    --------
+    >>> match_values(pd.Series(["1", "0", None]), [True], role="event_value", where="dead").tolist()
+    [True, False, False]
+    """
+    written = canonical_values(values)
+    wanted = [canonical(value) for value in declared]
+    if set(written.dropna()) <= {"0", "1", "true", "false"}:
+        written = written.replace(TRUTH)
+        wanted = [TRUTH.get(str(value), value) for value in wanted]
+    present = set(written.dropna())
+    for value, stated in zip(wanted, declared, strict=True):
+        if value not in present:
+            raise StudyError(
+                f"{role} must occur in {where}, but {stated!r} does not: it holds "
+                f"{count_values(values)}. State the value as the table writes it."
+            )
+    return written.isin(wanted).to_numpy()
+
+
+def count_values(values: pd.Series) -> str:
+    """Quote the commonest values with their counts, such as "'alive' (113), 'dead' (47)"."""
+    return counted(canonical_values(values).dropna()) or "no value"
+
+
+def read_outcome(spec: SurvivalSpec | BinarySpec, views: Sequence[View]) -> pd.DataFrame:
+    """Read the declared outcome of every patient of its table or tables.
+
+    Returns
+    -------
+    DataFrame, one row per patient
+        `event` (bool) and `reason`: why the outcome is unknown, empty where it is known. For
+        survival also `time` (NaN where unknown) and `row`, the patient's place in its table.
+
+    Raises
+    ------
+    StudyError
+        If a column is absent, a declared value never occurs, the coding is ambiguous, or a time is
+        no number.
+    """
+    if spec.kind == "survival":
+        return _read_survival(spec, views)
+    values = find_column(views, spec.column, role="outcome")
+    event, reason = _read_classes(
+        values,
+        spec.positive,
+        spec.negative,
+        roles=("positive", "negative"),
+        where=_where(spec.column),
+    )
+    return pd.DataFrame({"event": event, "reason": reason}, index=values.index)
+
+
+def _where(address: str) -> str:
+    return f"column {column_name(address)!r} of table {table_name(address)!r}"
+
+
+def _read_survival(spec: SurvivalSpec, views: Sequence[View]) -> pd.DataFrame:
+    raw_time = find_column(views, spec.time, role="time")
+    raw_event = find_column(views, spec.event, role="event")
+    event, reason = _read_classes(
+        raw_event,
+        spec.event_value,
+        spec.censored_value,
+        roles=("event_value", "censored_value"),
+        where=_where(spec.event),
+    )
+    events = pd.DataFrame({"event": event, "reason": reason}, index=raw_event.index)
+    times = _read_times(raw_time, where=_where(spec.time)).to_frame("time")
+    times["row"] = np.arange(1, len(times) + 1)
+    frame = times.join(events, how="outer")
+    for part, address in ((times, spec.time), (events, spec.event)):
+        frame.loc[~frame.index.isin(part.index), "reason"] = f"no row in {table_name(address)}"
+    no_time = frame["time"].isna() & ~frame["reason"].str.startswith("no row")
+    frame.loc[no_time & (frame["reason"] == ""), "reason"] = "time unknown"
+    frame.loc[no_time & (frame["reason"] == "event unknown"), "reason"] = "time and event unknown"
+    frame["event"] = frame["event"].eq(True)
+    return frame
+
+
+def _read_classes(
+    values: pd.Series,
+    yes: Sequence[Value],
+    no: Sequence[Value] | None,
+    *,
+    roles: tuple[str, str],
+    where: str,
+) -> tuple[NDArray[np.bool_], pd.Series]:
+    """Return who has the event, and why it is unknown ("" where it is known)."""
+    written = canonical_values(values)
+    event = match_values(values, yes, role=roles[0], where=where)
+    reason = pd.Series("", index=values.index, dtype=object)
+    if no is None:
+        if roles[0] == "event_value":
+            _refuse_ambiguous(values[~event], where=where)
+    else:
+        other = match_values(values, no, role=roles[1], where=where)
+        if (event & other).any():
+            raise StudyError(f"{roles[0]} and {roles[1]} must differ, but share values of {where}.")
+        undeclared = written.notna() & ~event & ~other
+        kind = "event" if roles[0] == "event_value" else "class"
+        named = [f"{kind} is {shorten(value)}, not declared" for value in written]
+        reason = reason.mask(undeclared, pd.Series(named, index=values.index))
+    reason[written.isna()] = "event unknown" if roles[0] == "event_value" else "class unknown"
+    return event, reason
+
+
+def _refuse_ambiguous(others: pd.Series, *, where: str) -> None:
+    if canonical_values(others).nunique() > 1:
+        raise StudyError(
+            "censored_value must be stated where a column holds more than two values, but "
+            f"{where} holds, beside event_value, {count_values(others)}. Add for example "
+            f"censored_value = {canonical_values(others).dropna().mode().iloc[0]!r}; patients with "
+            "any other value are then counted as lost."
+        )
+
+
+def _read_times(raw: pd.Series, *, where: str) -> pd.Series:
+    written = canonical_values(raw)
+    numbers = [None if text is None else as_number(text) for text in written]
+    times = pd.Series(np.array(numbers, dtype=np.float64), index=raw.index)
+    wrong = (times.isna() & written.notna()).to_numpy()
+    if wrong.any():
+        texts = written[wrong]
+        comma = all(re.fullmatch(r"[+-]?\d+,\d+", text) for text in texts)
+        cure = (
+            "These are decimal commas: declare decimal = ',' for the table."
+            if comma
+            else "Correct them, or declare them as codes for unknown."
+        )
+        raise StudyError(
+            f"time must be a number, but {wrong.sum()} of {len(raw)} values in {where} are not "
+            f"(first: {texts.iloc[0]!r} at patient row {int(wrong.argmax()) + 1}). {cure}"
+        )
+    return times
+
+
+def outcome_arrays(
+    spec: SurvivalSpec | BinarySpec, known: pd.DataFrame, *, group: pd.Series
+) -> NDArray[Any]:
+    """Turn the outcome of the cohort's patients into `y`, refusing what no model can use.
+
+    Parameters
+    ----------
+    spec : SurvivalSpec or BinarySpec
+    known : DataFrame, one row per patient
+        As from `read_outcome`, of patients whose outcome is known.
+    group : Series of shape (n_patients,)
+        "development" or the name of an external cohort.
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+        Structured (`time`, `event`), or bool.
+
+    Raises
+    ------
+    StudyError
+        If a time is not above zero; if the development patients have no event, none by a horizon,
+        or one class only.
+    """
+    event = known["event"].to_numpy(dtype=np.bool_)
+    development = group.to_numpy() == "development"
+    if spec.kind == "binary":
+        _refuse_one_class(event[development], where=_where(spec.column))
+        return event
+    time = known["time"].to_numpy(dtype=np.float64)
+    _refuse_times(time, known["row"].to_numpy(), where=_where(spec.time))
+    _refuse_no_events(time[development], event[development], spec)
+    return survival_outcome(time, event)
+
+
+def _refuse_times(time: NDArray[np.float64], row: NDArray[Any], *, where: str) -> None:
+    wrong = np.flatnonzero(time <= 0)
+    if wrong.size:
+        first = wrong[row[wrong].argmin()]
+        raise StudyError(
+            f"time must be above zero, but {wrong.size} of {len(time)} values in {where} are not "
+            f"(first: {time[first]:g} at patient row {int(row[first])}). Correct them, or leave "
+            "the time empty: such patients are then counted as lost."
+        )
+
+
+def _refuse_no_events(
+    time: NDArray[np.float64], event: NDArray[np.bool_], spec: SurvivalSpec
+) -> None:
+    values = " or ".join(map(repr, spec.event_value))
+    if not event.any():
+        raise StudyError(
+            f"at least one event is needed, but none of {len(event)} development patients has "
+            f"{values} in {_where(spec.event)}. Check event_value and the development cohort."
+        )
+    first = time[event].min()
+    for horizon in spec.horizons:
+        if horizon < first:
+            raise StudyError(
+                f"horizons must follow the first event, but at horizon {horizon:g} {spec.unit} "
+                f"none of the {int(event.sum())} development events has happened (first: "
+                f"{first:g} {spec.unit}). Choose a later horizon, or check the unit."
+            )
+
+
+def _refuse_one_class(event: NDArray[np.bool_], *, where: str) -> None:
+    if event.all() or not event.any():
+        which = "positive" if event.all() else "negative"
+        raise StudyError(
+            f"both classes are needed, but all {len(event)} development patients are {which} in "
+            f"{where}. Check positive, negative and the development cohort."
+        )
