@@ -1,0 +1,331 @@
+"""How each patient's predictors become the numbers a regression multiplies by its coefficients.
+
+A number enters as it is (`clinical:Age`), as a restricted cubic spline (`clinical:Age`,
+`clinical:Age'`, ...) or, for a category, as one column of zeros and ones per level but the first
+(`clinical:Grade=3`): the names are those of R's rms. Levels, knots and fill values are learnt from
+the patients of `fit` and frozen.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from models.splines import check_knots
+from models.terms import Term, is_category, learn_category, learn_number, level_positions
+
+_POLICIES = ("refuse", "median", "keep")
+_TYPES = {"object": "text", "string": "text", "category": "a category here and a number in fit"}
+
+
+class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Turn the wide table into the design matrix of a model.
+
+    Parameters
+    ----------
+    predictors : sequence of str
+        Columns (`clinical:Age`) or patterns (`clinical:*`), in the order of the design matrix. Only
+        `*` is special. A predictor that is a Categorical in the table is a category; its first
+        category is the reference level. Interactions are not offered.
+    splines : mapping of str to int or sequence of float, optional
+        Column -> number of knots (3 to 7, placed by `models.splines.default_knots`) or the knots.
+    missing : {"refuse", "median", "keep"}
+        What to do where a predictor is missing: raise, fill with the median (most frequent level)
+        of the patients of `fit`, or leave NaN for a model that takes it.
+
+    Attributes
+    ----------
+    terms_ : tuple of Term
+        One per predictor that is used.
+    dropped_ : DataFrame, one row per predictor that is not used
+        Columns `column` and `reason`: no value at all, or the same value in every patient.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame(
+    ...     {"clinical:Age": [31.0, 50.0, 62.0], "clinical:Grade": pd.Categorical(["2", "4", "3"])}
+    ... )
+    >>> Design(["clinical:*"]).fit(X).transform(X).loc[1]
+    clinical:Age        50.0
+    clinical:Grade=3     0.0
+    clinical:Grade=4     1.0
+    Name: 1, dtype: float64
+    """
+
+    terms_: tuple[Term, ...]
+    dropped_: pd.DataFrame
+    n_features_in_: int
+
+    def __init__(
+        self,
+        predictors: Sequence[str],
+        *,
+        splines: Mapping[str, int | Sequence[float]] | None = None,
+        missing: Literal["refuse", "median", "keep"] = "refuse",
+    ) -> None:
+        self.predictors = predictors
+        self.splines = splines
+        self.missing = missing
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+        """Learn levels, knots, ranges and fill values.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+            The wide table: numbers, and Categorical columns. A bare array has columns x0, x1, ...
+        y : object
+            Not used; here for scikit-learn.
+
+        Returns
+        -------
+        Design
+
+        Raises
+        ------
+        ValueError
+            If a predictor matches no column or stands twice, a spline is asked of a category or of
+            a column that is no predictor, a column is text or infinite, or a value is missing and
+            `missing` is "refuse".
+        FitError
+            If a declared level has no patient, or a spline too few distinct values.
+        """
+        table = self._table(X, reset=True)
+        if self.missing not in _POLICIES:
+            raise ValueError(f"missing must be one of {_POLICIES}, but {self.missing!r} came.")
+        names = select_columns(table.columns, self.predictors)
+        splines = _check_splines(self.splines or {}, names, table)
+        terms, dropped = _learn(table, names, splines)
+        self.terms_ = tuple(terms)
+        self.dropped_ = pd.DataFrame(dropped, columns=["column", "reason"], dtype=object)
+        if self.missing == "refuse":
+            _refuse_missing(table, self.terms_)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Compute the design matrix of new patients.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+            Must hold the predictors in `terms_`, in any order; other columns are not looked at.
+
+        Returns
+        -------
+        DataFrame of shape (n_patients, n_design_columns)
+            float64, indexed as `X`; a level that only `fit` saw is a column of zeros.
+
+        Raises
+        ------
+        ValueError
+            If a predictor is absent, text or infinite, a level was not seen by `fit`, or a value is
+            missing and `missing` is "refuse".
+        """
+        check_is_fitted(self, "terms_")
+        table = self._table(X, reset=False)
+        _check_present(table.columns, self.terms_)
+        if self.missing == "refuse":
+            _refuse_missing(table, self.terms_)
+        blocks = _blocks(table, self.terms_, fill=self.missing == "median")
+        matrix = np.hstack([np.empty((len(table), 0)), *blocks])
+        return pd.DataFrame(matrix, index=table.index, columns=list(self.get_feature_names_out()))
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+        """Give the columns of the design matrix; `input_features` is scikit-learn's, not used."""
+        check_is_fitted(self, "terms_")
+        return np.array([name for term in self.terms_ for name in term.columns], dtype=object)
+
+    def _table(self, X: pd.DataFrame, *, reset: bool) -> pd.DataFrame:
+        """Return X as a table of distinct columns; an array gets the columns x0, x1, ..."""
+        if not isinstance(X, pd.DataFrame):
+            array = validate_data(
+                self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
+            )
+            return pd.DataFrame(array, columns=[f"x{j}" for j in range(array.shape[1])])
+        if X.columns.has_duplicates:
+            twice = X.columns[X.columns.duplicated()]
+            raise ValueError(
+                f"X must have each column once, but {len(twice)} come again (first: {twice[0]!r}). "
+                "Rename or drop them."
+            )
+        if reset:
+            validate_data(self, X, skip_check_array=True)
+            if len(X) == 0:
+                raise ValueError("X must have a patient, but it has none. Check the cohort.")
+        return X
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        tags.input_tags.allow_nan = self.missing != "refuse"
+        tags.input_tags.categorical = True
+        return tags
+
+
+def select_columns(columns: Iterable[str], predictors: Sequence[str]) -> list[str]:
+    """Resolve predictors, of which `*` stands for any text, to the columns they name.
+
+    Parameters
+    ----------
+    columns : iterable of str
+    predictors : sequence of str
+
+    Returns
+    -------
+    list of str
+        In the order of `predictors`, and within a pattern in the order of `columns`.
+
+    Raises
+    ------
+    ValueError
+        If a predictor matches no column, or a column is named twice.
+
+    Examples
+    --------
+    >>> select_columns(["clinical:Age", "flags:BRAF", "clinical:Sex"], ["flags:BRAF", "clinical:*"])
+    ['flags:BRAF', 'clinical:Age', 'clinical:Sex']
+    """
+    if isinstance(predictors, str):
+        raise ValueError(f"predictors must be a list of names, but the text {predictors!r} came.")
+    known = dict.fromkeys(columns)
+    named_by: dict[str, str] = {}
+    for predictor in predictors:
+        found = _matches(predictor, known)
+        if not found:
+            raise ValueError(
+                f"predictors must name columns of the table, but {predictor!r} matches none of "
+                f"{len(known)}. {_suggestion(predictor, known)}"
+            )
+        for name in found:
+            if name in named_by:
+                raise ValueError(
+                    f"predictors must name a column once, but {name!r} is named by "
+                    f"{named_by[name]!r} and {predictor!r}. Remove one."
+                )
+            named_by[name] = predictor
+    return list(named_by)
+
+
+def _matches(predictor: str, known: Iterable[str]) -> list[str]:
+    if "*" not in predictor:
+        return [predictor] if predictor in known else []
+    pattern = re.compile(".*".join(map(re.escape, predictor.split("*"))), re.DOTALL)
+    return [name for name in known if pattern.fullmatch(name)]
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    views = sorted({column.partition(":")[0] for column in known if ":" in column})
+    choices = [f"{view}:*" for view in views] if name.endswith(":*") else known
+    by_lower_case = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(name.casefold(), by_lower_case, n=1)
+    if near:
+        return f"Did you mean {by_lower_case[near[0]]!r}?"
+    return f"The table has the views {', '.join(views)}." if views else "Check the spelling."
+
+
+def _check_splines(
+    splines: Mapping[str, int | Sequence[float]], names: list[str], table: pd.DataFrame
+) -> dict[str, int | Sequence[float]]:
+    checked: dict[str, int | Sequence[float]] = {}
+    for name, knots in splines.items():
+        if name not in names:
+            raise ValueError(
+                f"splines must name predictors, but {name!r} is none of {len(names)}. "
+                f"{_suggestion(name, names)}"
+            )
+        if is_category(table[name]):
+            raise ValueError(
+                f"splines must name numbers, but {name!r} is a category. Remove it from splines."
+            )
+        number = isinstance(knots, int)
+        checked[name] = knots if number else check_knots(knots, name=f"knots of {name!r}").tolist()
+    return checked
+
+
+def _learn(
+    table: pd.DataFrame, names: list[str], splines: Mapping[str, int | Sequence[float]]
+) -> tuple[list[Term], list[tuple[str, str]]]:
+    """Learn the term of each predictor, and why some are not used."""
+    numeric = [name for name in names if not is_category(table[name])]
+    ordered = np.sort(_numbers(table, numeric), axis=0)  # (n_patients, n_numeric), NaN last
+    learnt: dict[str, Term | str] = {}
+    for name, column, n_known in zip(
+        numeric, ordered.T, np.count_nonzero(~np.isnan(ordered), axis=0), strict=True
+    ):
+        learnt[name] = learn_number(name, column[:n_known], spline=splines.get(name))
+    for name in names:
+        if name not in learnt:
+            learnt[name] = learn_category(name, table[name])
+    terms = [term for name in names if isinstance(term := learnt[name], Term)]
+    return terms, [(n, reason) for n in names if isinstance(reason := learnt[n], str)]
+
+
+def _check_present(columns: pd.Index, terms: tuple[Term, ...]) -> None:
+    absent = [term.name for term in terms if term.name not in columns]
+    if absent:
+        raise ValueError(
+            f"X must hold the {len(terms)} predictors of fit, but {len(absent)} are absent "
+            f"(first: {absent[0]!r}). {_suggestion(absent[0], columns)}"
+        )
+
+
+def _refuse_missing(table: pd.DataFrame, terms: tuple[Term, ...]) -> None:
+    missing = table[[term.name for term in terms]].isna().sum()
+    missing = missing[missing > 0]
+    if len(missing):
+        raise ValueError(
+            f"X must have no missing predictor, but {missing.index[0]!r} is missing in "
+            f"{missing.iloc[0]} of {len(table)} patients ({len(missing)} of {len(terms)} "
+            "predictors have gaps). Use missing='median', impute first, or leave these patients "
+            "out."
+        )
+
+
+def _blocks(
+    table: pd.DataFrame, terms: tuple[Term, ...], *, fill: bool
+) -> list[NDArray[np.float64]]:
+    """Compute the columns term by term; neighbouring linear terms in one go."""
+    values = np.empty((len(table), len(terms)))  # numbers, or positions of levels
+    numeric = [j for j, term in enumerate(terms) if term.kind != "category"]
+    values[:, numeric] = _numbers(table, [terms[j].name for j in numeric])
+    for j, term in enumerate(terms):
+        if term.kind == "category":
+            values[:, j] = level_positions(table[term.name], term)
+    if fill:
+        filling = np.array([term.fill_number for term in terms])
+        values = np.where(np.isnan(values), filling, values)
+    blocks, start = [], 0
+    for j, term in enumerate(terms):
+        if term.kind != "linear":
+            blocks += [values[:, start:j], term.expand(values[:, j])]
+            start = j + 1
+    return [*blocks, values[:, start:]]
+
+
+def _numbers(table: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
+    """Give numeric columns as one float array of shape (n_patients, n_names)."""
+    block = table[names]
+    for name, kind in block.dtypes.items():
+        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
+            raise ValueError(
+                f"{name} must be numbers or a category, but it is "
+                f"{_TYPES.get(str(kind), str(kind))} "
+                f"(first value: {block[name].iloc[0]!r}). Declare it a category with its reference "
+                "level first, or drop it."
+            )
+    values = block.to_numpy(dtype=np.float64, na_value=np.nan)
+    infinite = np.isinf(values)
+    if infinite.any():
+        j = int(infinite.any(axis=0).argmax())
+        raise ValueError(
+            f"{names[j]} must be finite, but {infinite[:, j].sum()} of {len(values)} patients have "
+            "an infinite value. Correct them, or mark them as unknown."
+        )
+    return values

@@ -1,0 +1,385 @@
+r"""The nomogram: a regression model that can be read off with a ruler.
+
+Each predictor's contribution :math:`f_j(x)` to the linear predictor is turned into points. Over the
+ticks of its axis it runs from :math:`R_{j1}` to :math:`R_{j2}`; the widest axis has 100 points:
+
+.. math::
+
+    c = \frac{100}{\max_j (R_{j2} - R_{j1})}, \qquad
+    \mathrm{points}_j(x) = c \, (f_j(x) - R_{j1}), \qquad
+    \mathrm{lp} = I^* + \frac{\mathrm{total}}{c}, \qquad I^* = I + \sum_j R_{j1}
+
+with :math:`I` the intercept (of a Cox model: minus the linear predictor of the mean patient). A Cox
+model's risk by a horizon :math:`h` is :math:`1 - \exp(-H_0(h) e^{\mathrm{lp}})`.
+
+The algorithm is that of R's rms (`nomogram`, version 6.5), ticks included. Three things differ: an
+axis ends where that of total points does; ticks beyond the data are marked; and the ticks of a risk
+are those a journal prints. Interactions are not offered.
+
+References
+----------
+Harrell FE. Regression Modeling Strategies, 2nd ed. Springer 2015, section 5.4.
+doi:10.1007/978-3-319-19425-7
+Iasonos A, Schrag D, Raj GV, Panageas KS. How to build and interpret a nomogram for cancer
+prognosis. Journal of Clinical Oncology 2008;26:1364-1370. doi:10.1200/JCO.2007.12.9791
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from models.axes import Curve, PredictorAxis, Scale
+from models.cox import CoxModel
+from models.design import Design
+from models.logistic import LogisticModel
+from models.terms import Term
+from omics.checks import check_probability
+from omics.errors import ExtrapolationWarning, FitError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Nomogram:
+    """Points of every predictor, and what their sum says.
+
+    Attributes
+    ----------
+    table : DataFrame, one row per tick
+        Columns `axis` (predictor, or name of the axis); `kind` (`predictor`, `total`,
+        `linear_predictor`, `risk` or `survival_median`); `label` (empty where a later tick at the
+        same place speaks for this one); `value` (NaN for a level of a category); `points`, on the
+        predictor's axis or on that of total points; `linear_predictor` (of a predictor its
+        contribution); `horizon` (NaN but for risks); `extrapolated` (True where no patient of the
+        fit had so small or so large a value).
+    points_per_unit : float
+        Points per unit of linear predictor.
+    intercept : float
+        Linear predictor at zero points.
+    kind : {"survival", "binary"}
+    horizons : tuple of float
+        Times of the risk axes, in `unit`; empty for a binary outcome.
+    cumulative_hazard : tuple of float
+        Baseline, at each horizon.
+    unit : str or None
+        Unit of time.
+    terms : tuple of Term
+    coefficients : Series of shape (n_design_columns,)
+    lowest : tuple of float
+        Contribution of each predictor to the linear predictor at zero points.
+    n_patients, n_events : int
+        Of the fit.
+    """
+
+    table: pd.DataFrame
+    points_per_unit: float
+    intercept: float
+    kind: Literal["survival", "binary"]
+    horizons: tuple[float, ...]
+    cumulative_hazard: tuple[float, ...]
+    unit: str | None
+    terms: tuple[Term, ...]
+    coefficients: pd.Series
+    lowest: tuple[float, ...]
+    n_patients: int
+    n_events: int
+
+    def __repr__(self) -> str:
+        total = self.table.loc[self.table["kind"] == "total", "value"]
+        times = ", ".join(f"{horizon:g}" for horizon in self.horizons)
+        risks = f", risk by {times}{_spaced(self.unit)}" if times else ""
+        return (
+            f"Nomogram({len(self.terms)} predictors, total 0-{total.max():g} points, "
+            f"{self.points_per_unit:.4g} per unit of linear predictor{risks})"
+        )
+
+    def predictor_points(self, matrix: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+        """Give each patient's points, predictor by predictor.
+
+        Parameters
+        ----------
+        matrix : DataFrame or array-like of shape (n_patients, n_design_columns)
+            What `Design.transform` gives; of a DataFrame other columns are not looked at.
+
+        Returns
+        -------
+        DataFrame of shape (n_patients, n_predictors)
+            Mostly in [0, 100]; outside where a value lies beyond the axis, or a spline turns
+            between two ticks. More points, more risk.
+        """
+        index = matrix.index if isinstance(matrix, pd.DataFrame) else None
+        values = self._design_values(matrix)
+        points, start = {}, 0
+        for term, lowest in zip(self.terms, self.lowest, strict=True):
+            part = slice(start, start := start + len(term.columns))
+            effect = values[:, part] @ self.coefficients.to_numpy()[part]
+            points[term.name] = (effect - lowest) * self.points_per_unit
+        return pd.DataFrame(points, index=index)
+
+    def points(self, matrix: pd.DataFrame | ArrayLike) -> Floats:
+        """Give each patient's total points, shape (n_patients,); see `predictor_points`."""
+        return self.predictor_points(matrix).sum(axis=1, skipna=False).to_numpy()
+
+    def total_to_linear_predictor(self, total: ArrayLike) -> Floats:
+        """Read the linear predictor off total points; exact, not interpolated."""
+        return self.intercept + np.asarray(total, dtype=np.float64) / self.points_per_unit
+
+    def total_to_risk(self, total: ArrayLike, *, horizon: float | None = None) -> Floats:
+        """Read the risk off total points; exact, not interpolated.
+
+        Parameters
+        ----------
+        total : array-like of shape (n_patients,)
+            Total points.
+        horizon : float, optional
+            One of `horizons`; left out for a binary outcome.
+
+        Returns
+        -------
+        ndarray of shape (n_patients,)
+            P(event by `horizon`), in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If `horizon` has no axis.
+        """
+        lp = self.total_to_linear_predictor(total)
+        if self.kind == "binary" and horizon is None:
+            return _probability(lp)
+        if self.kind == "binary" or horizon not in self.horizons:
+            raise ValueError(
+                f"horizon must be one of {list(self.horizons)} (None for a binary outcome), but "
+                f"{horizon} came. Build the nomogram with horizons=[{horizon}]."
+            )
+        return _event_risk(lp, self.cumulative_hazard[self.horizons.index(horizon)])
+
+    def _design_values(self, matrix: pd.DataFrame | ArrayLike) -> Floats:
+        columns = self.coefficients.index
+        if isinstance(matrix, pd.DataFrame):
+            absent = columns.difference(matrix.columns, sort=False)
+            if len(absent):
+                raise ValueError(
+                    f"matrix must hold the {len(columns)} columns of the design, but {len(absent)} "
+                    f"are absent (first: {absent[0]!r}). Pass design.transform(X)."
+                )
+            matrix = matrix[columns]
+        values = np.asarray(matrix, dtype=np.float64)
+        if values.ndim != 2 or values.shape[1] != len(columns):
+            raise ValueError(
+                f"matrix must have shape (n_patients, {len(columns)}), but {values.shape} came. "
+                "Pass design.transform(X)."
+            )
+        return values
+
+
+def nomogram(
+    design: Design,
+    model: CoxModel | LogisticModel,
+    *,
+    horizons: Sequence[float] = (),
+    unit: str | None = None,
+    risk_at: ArrayLike | None = None,
+    span: tuple[float, float] | None = None,
+) -> Nomogram:
+    """Turn a fitted Cox or logistic model into a nomogram.
+
+    A predictor with at most 10 distinct values has these as ticks, a category its levels, any other
+    R's `pretty` of its range with 10 steps, which may go beyond the data. Where neighbouring ticks
+    coincide, the last carries the label of all (`2–3`, `80+`). A Cox model also gets an axis of
+    median survival, where a median is reached.
+
+    Parameters
+    ----------
+    design : Design
+        Fitted.
+    model : CoxModel or LogisticModel
+        Fitted on `design.transform(X)`; plain or ridge.
+    horizons : sequence of float
+        Times above zero at which a Cox model's risk is read, in `unit`. One after the last
+        follow-up, or before the first event, gets no axis and a warning.
+    unit : str, optional
+        Unit of time, for the names of the axes.
+    risk_at : array-like of shape (n_ticks,), optional
+        Risks marked on each risk axis, between 0 and 1; left out: .01, .05, .1, .2, ... .9, .95,
+        .99, or round values where fewer than two of these can be reached.
+    span : pair of float, optional
+        Smallest and largest linear predictor of the development patients, which the axis of total
+        points covers (rms); left out: all that the predictors' axes can add up to.
+
+    Returns
+    -------
+    Nomogram
+
+    Raises
+    ------
+    ValueError
+        If the model was fitted on other columns, or a horizon, risk or span is impossible.
+    FitError
+        If there is no predictor, or none has an effect.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"clinical:KPS": [60.0, 70.0, 80.0, 90.0]})
+    >>> design = Design(["clinical:KPS"]).fit(X)
+    >>> model = LogisticModel().fit(design.transform(X), np.array([True, False, True, False]))
+    >>> chart = nomogram(design, model, risk_at=[0.4, 0.6])
+    >>> chart.table.loc[chart.table["kind"] == "predictor", "points"].round(1).tolist()
+    [100.0, 66.7, 33.3, 0.0]
+    """
+    columns = _same_columns(design, model)
+    coefficients = np.asarray(model.coef_, dtype=np.float64)
+    axes = _predictor_axes(design.terms_, coefficients)
+    at_zero = pd.DataFrame(np.zeros((1, len(columns))), columns=columns)
+    scale = Scale.over(
+        axes, constant=float(model.linear_predictor(at_zero)[0]), span=_check_span(span)
+    )
+    hazards = _baseline_hazards(model, horizons)
+    risks = None if risk_at is None else np.unique(_check_risks(risk_at))
+    curves = [*_risks(model, hazards, unit), *_medians(model, unit)]
+    rows = [axis.rows(scale.points_per_unit) for axis in axes] + [scale.rows()]
+    rows += [scale.curve_rows(c, risks if c.kind == "risk" else None) for c in curves]
+    return Nomogram(
+        table=pd.concat(rows, ignore_index=True),
+        points_per_unit=scale.points_per_unit,
+        intercept=scale.intercept,
+        kind="survival" if isinstance(model, CoxModel) else "binary",
+        horizons=tuple(hazards),
+        cumulative_hazard=tuple(hazards.values()),
+        unit=unit,
+        terms=design.terms_,
+        coefficients=pd.Series(coefficients, index=columns, name="coefficient"),
+        lowest=tuple(axis.lowest for axis in axes),
+        n_patients=model.n_patients_,
+        n_events=model.n_events_,
+    )
+
+
+def _same_columns(design: Design, model: CoxModel | LogisticModel) -> list[str]:
+    """Return the columns of the design, which must be those of the model."""
+    columns = [str(name) for name in design.get_feature_names_out()]
+    fitted = [str(name) for name in getattr(model, "feature_names_in_", columns)]
+    if columns != fitted or len(columns) != len(model.coef_):
+        other = [name for name in columns if name not in fitted] or columns
+        raise ValueError(
+            f"model must be fitted on the design's {len(columns)} columns, but its own are "
+            f"{len(model.coef_)} (first that differs: {other[:1]}). "
+            "Fit it on design.transform(X)."
+        )
+    return columns
+
+
+def _predictor_axes(terms: tuple[Term, ...], coefficients: Floats) -> list[PredictorAxis]:
+    axes, start = [], 0
+    for term in terms:
+        part = slice(start, start := start + len(term.columns))
+        axes.append(PredictorAxis.of(term, coefficients[part]))
+    if not any(axis.width > 0 for axis in axes):
+        raise FitError(
+            f"a nomogram needs a predictor with an effect, but none of {len(axes)} has one. "
+            "See design.dropped_, or lower the ridge."
+        )
+    return axes
+
+
+def _check_span(span: tuple[float, float] | None) -> tuple[float, float] | None:
+    if span is not None and not (np.isfinite(span).all() and span[0] <= span[1]):
+        raise ValueError(
+            f"span must be the smallest and the largest linear predictor, but {span} came. "
+            "Pass (lp.min(), lp.max())."
+        )
+    return span
+
+
+def _check_risks(risk_at: ArrayLike) -> Floats:
+    risks = check_probability(risk_at, "risk_at")
+    if len(risks) == 0 or ((risks == 0) | (risks == 1)).any():
+        raise ValueError(
+            f"risk_at must hold risks above 0 and below 1, but {risks.tolist()} came. "
+            "Leave it out for the usual ticks."
+        )
+    return risks
+
+
+def _baseline_hazards(
+    model: CoxModel | LogisticModel, horizons: Sequence[float]
+) -> dict[float, float]:
+    """Give the cumulative baseline hazard by each horizon that can have an axis; warn of others."""
+    if not isinstance(model, CoxModel):
+        if len(horizons):
+            raise ValueError(
+                f"horizons must be left out for a binary outcome, but {list(horizons)} came. "
+                "A logistic model has no time."
+            )
+        return {}
+    hazards = {}
+    for horizon in horizons:
+        if not (np.isfinite(horizon) and horizon > 0):
+            raise ValueError(f"horizons must be times above zero, but {horizon} came.")
+        n_times = int(np.searchsorted(model.baseline_time_, horizon, side="right"))
+        hazard = float(model.baseline_hazard_[n_times - 1]) if n_times else 0.0
+        why = _why_no_axis(horizon, hazard, model.max_time_)
+        if why:
+            warnings.warn(
+                f"the nomogram has no axis for the risk by {horizon:g}: {why}.",
+                ExtrapolationWarning,
+                stacklevel=3,
+            )
+        else:
+            hazards[float(horizon)] = hazard
+    return hazards
+
+
+def _why_no_axis(horizon: float, hazard: float, last: float) -> str:
+    if horizon > last:
+        return f"follow-up ended at {last:g}"
+    return "" if hazard > 0 else "no patient had the event by then"
+
+
+def _risks(
+    model: CoxModel | LogisticModel, hazards: dict[float, float], unit: str | None
+) -> list[Curve]:
+    if not isinstance(model, CoxModel):
+        return [Curve(axis="Risk", kind="risk", function=_probability)]
+    return [
+        Curve(
+            axis=f"Risk by {horizon:g}{_spaced(unit)}",
+            kind="risk",
+            function=partial(_event_risk, cumulative_hazard=hazard),
+            horizon=horizon,
+        )
+        for horizon, hazard in hazards.items()
+    ]
+
+
+def _medians(model: CoxModel | LogisticModel, unit: str | None) -> list[Curve]:
+    if not isinstance(model, CoxModel):
+        return []
+    time = np.append(np.asarray(model.baseline_time_, dtype=np.float64), np.nan)  # NaN: never
+    hazard = np.asarray(model.baseline_hazard_, dtype=np.float64)
+
+    def median(lp: Floats) -> Floats:
+        return np.asarray(time[np.searchsorted(hazard, np.log(2) * np.exp(-lp))])
+
+    name = f"Median survival ({unit})" if unit else "Median survival"
+    return [Curve(axis=name, kind="survival_median", function=median)]
+
+
+def _event_risk(lp: Floats, cumulative_hazard: float) -> Floats:
+    """Give 1 - S0 ** exp(lp), without loss of digits where it is small."""
+    return np.asarray(-np.expm1(-cumulative_hazard * np.exp(lp)))
+
+
+def _probability(lp: Floats) -> Floats:
+    return np.asarray(expit(lp))
+
+
+def _spaced(unit: str | None) -> str:
+    return f" {unit}" if unit else ""
