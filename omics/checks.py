@@ -45,6 +45,8 @@ def check_probability(values: ArrayLike, name: str) -> NDArray[np.float64]:
 def check_event(values: ArrayLike, name: str) -> NDArray[np.bool_]:
     """Return `values` as a boolean array of shape (n,); only True/False or 1/0 are taken."""
     array = np.asarray(values)
+    if array.dtype == np.bool_ and array.ndim == 1:
+        return array
     if array.ndim != 1 or not np.isin(array, (0, 1)).all():
         raise ValueError(
             f"{name} must hold only True/False or 1/0 in one dimension, got shape {array.shape}, "
