@@ -1,0 +1,1 @@
+"""One figure per module: tables in, a plotly figure out."""

@@ -1,0 +1,326 @@
+"""Figures say what their tables say: traces, labels and axes; no pixels."""
+
+import json
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from reports.figures.associations import draw_associations
+from reports.figures.calibration import draw_calibration
+from reports.figures.comparison import draw_comparison
+from reports.figures.decision_curve import draw_decision_curve
+from reports.figures.flow import draw_flow
+from reports.figures.forest import draw_forest
+from reports.figures.importances import draw_importances
+from reports.figures.kaplan_meier import draw_kaplan_meier
+from reports.figures.loadings import draw_loadings
+from reports.figures.nomogram import draw_nomogram
+from reports.figures.variance_explained import draw_variance_explained
+from reports.style import DARK, PALETTE, shorten
+from tests.made_up_tables import (
+    FEATURES,
+    HOSTILE,
+    all_figures,
+    associations_table,
+    calibration_table,
+    coefficients_table,
+    decision_tables,
+    flow_table,
+    groups_table,
+    importances_table,
+    kaplan_meier_tables,
+    loadings_table,
+    nomogram_table,
+    performance_table,
+    variance_table,
+)
+
+
+def traces(figure: go.Figure, name: str) -> list[Any]:
+    return [trace for trace in figure.data if trace.name == name]
+
+
+def texts(figure: go.Figure) -> list[str]:
+    return [note.text for note in figure.layout.annotations]
+
+
+def luminance(colour: str) -> float:
+    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_nomogram_places_points_and_totals_on_one_scale() -> None:
+    figure = draw_nomogram(nomogram_table())
+    np.testing.assert_allclose(traces(figure, "Age")[1].x, np.linspace(0, 100, 10))
+    total = traces(figure, "Total points")[1]
+    np.testing.assert_allclose(total.x, np.arange(0, 241, 20) * 100 / 240)
+    risk = nomogram_table().query("axis == 'Risk by 24 months'")
+    np.testing.assert_allclose(traces(figure, "Risk by 24 months")[1].x, risk["points"] * 100 / 240)
+    levels = [trace.y[0] for trace in figure.data]
+    assert levels == sorted(levels, reverse=True)
+    assert traces(figure, "Points")[0].y[0] == max(levels)
+
+
+def test_nomogram_shows_every_level_and_pales_what_lies_beyond_the_data() -> None:
+    figure = draw_nomogram(nomogram_table())
+    levels = {"gross total", "subtotal", "biopsy only", "none", "mutant", "wildtype"}
+    assert levels <= set(texts(figure))
+    narrow = {note["text"] for note in figure.layout.meta["narrow"]["annotations"]}
+    assert levels | {"<b>Resection</b>"} <= narrow
+    colours = traces(figure, "Age")[1].marker.line.color
+    assert len(set(colours[:9])) == 1
+    assert colours[9] != colours[8]
+
+
+@pytest.mark.parametrize("width", ["wide", "narrow"])
+def test_nomogram_labels_do_not_overlap(width: str) -> None:
+    figure = draw_nomogram(nomogram_table())
+    notes = (
+        [note.to_plotly_json() for note in figure.layout.annotations]
+        if width == "wide"
+        else figure.layout.meta["narrow"]["annotations"]
+    )
+    pixels = 540 if width == "wide" else 290
+    lanes: dict[tuple[float, float], list[tuple[float, float]]] = {}
+    for note in notes:
+        if note.get("xref") == "paper":
+            continue
+        size = len(note["text"]) * 6.4
+        x = note["x"] * pixels / 100 + note.get("xshift", 0)
+        left = {"center": x - size / 2, "left": x, "right": x - size}[note["xanchor"]]
+        lanes.setdefault((note["y"], note["yshift"]), []).append((left, left + size))
+    assert len(lanes) >= 11
+    for spans in lanes.values():
+        spans.sort()
+        assert all(one[1] < other[0] for one, other in pairwise(spans))
+        assert spans[0][0] >= -14
+        assert spans[-1][1] <= pixels + 14
+
+
+def test_nomogram_without_total_axis_is_refused() -> None:
+    with pytest.raises(ValueError, match="must hold a total axis"):
+        draw_nomogram(nomogram_table().query("kind != 'total'"))
+
+
+def test_linear_predictor_axis_is_drawn_on_request() -> None:
+    assert not traces(draw_nomogram(nomogram_table()), "Linear predictor")
+    assert traces(draw_nomogram(nomogram_table(), linear_predictor=True), "Linear predictor")
+
+
+def test_kaplan_meier_curves_start_at_one_and_are_steps() -> None:
+    curves, at_risk = kaplan_meier_tables()
+    figure = draw_kaplan_meier(curves, at_risk, unit="months", p_value=0.0002)
+    low = traces(figure, "Low")[-1]
+    assert (low.x[0], low.y[0], low.line.shape) == (0.0, 1.0, "hv")
+    np.testing.assert_allclose(low.y[1:], curves.query("group == 'Low'")["survival"])
+    assert "Log-rank p &lt; 0.001" in texts(figure)
+    censored = curves.query("group == 'Low' and n_censored > 0")["time"].tolist()
+    assert list(traces(figure, "Low, censored")[0].x) == censored
+
+
+def test_numbers_at_risk_stand_under_the_ticks_of_the_same_axis() -> None:
+    curves, at_risk = kaplan_meier_tables()
+    figure = draw_kaplan_meier(curves, at_risk, unit="months")
+    ticks = list(figure.layout.xaxis.tickvals)
+    for position, group in enumerate(("Low", "Intermediate", "High")):
+        row = traces(figure, f"{group}, at risk")[0]
+        assert list(row.x) == ticks
+        assert (row.xaxis or "x", row.yaxis) == ("x", "y2")
+        assert set(row.y) == {figure.layout.yaxis2.tickvals[position]}
+        counts = at_risk[at_risk["group"] == group]["n_at_risk"]
+        assert list(row.text) == counts.astype(str).tolist()
+        assert group in figure.layout.yaxis2.ticktext[position]
+    assert figure.layout.yaxis2.domain[1] < figure.layout.yaxis.domain[0]
+
+
+def test_band_ends_where_the_interval_does() -> None:
+    curves, at_risk = kaplan_meier_tables()
+    curves.loc[curves["time"] > 50, ["lower", "upper"]] = np.nan
+    figure = draw_kaplan_meier(curves, at_risk, unit="months")
+    assert max(traces(figure, "Low")[0].x) <= 50
+    assert max(traces(figure, "Low")[-1].x) == 60
+
+
+def test_calibration_headline_is_thick_and_apparent_is_thin() -> None:
+    table = calibration_table()
+    figure = draw_calibration(
+        table,
+        label="Out of fold",
+        apparent=table,
+        predictions=[0.1, 0.11, 0.5],
+        horizon=24,
+        unit="days",
+    )
+    headline, apparent = traces(figure, "Out of fold")[0], traces(figure, "Apparent")[0]
+    assert headline.line.width > 2 * apparent.line.width
+    np.testing.assert_allclose(headline.y, table["observed"])
+    ideal = traces(figure, "Ideal")[0]
+    assert list(ideal.x) == list(ideal.y) == [0, figure.layout.xaxis.range[1]]
+    spikes = traces(figure, "Patients")[0]
+    assert (sum(spikes.y), max(spikes.y)) == (3, 2)
+    assert figure.layout.xaxis.title.text == "Predicted risk by 24 days"
+    np.testing.assert_allclose(traces(figure, "Interval")[1].y, table["upper"])
+
+
+def test_decision_curve_shows_models_and_both_references() -> None:
+    tables = decision_tables()
+    figure = draw_decision_curve(tables, horizon=24, unit="months")
+    for name, table in tables.items():
+        np.testing.assert_allclose(traces(figure, name)[0].y, table["net_benefit"])
+        np.testing.assert_allclose(traces(figure, f"{name}, interval")[0].y, table["lower"])
+    np.testing.assert_allclose(traces(figure, "Treat all")[0].y, tables["Clinical"]["treat_all"])
+    assert set(traces(figure, "Treat none")[0].y) == {0.0}
+    assert len({traces(figure, name)[0].line.dash for name in tables}) == 2
+    low, high = figure.layout.yaxis.range
+    assert low < 0 < tables["Clinical + factors"]["net_benefit"].max() < high
+
+
+def test_variance_explained_has_numbers_and_totals() -> None:
+    figure = draw_variance_explained(variance_table())
+    cells, totals = figure.data
+    assert cells.z[0][0] == pytest.approx(24.0)
+    share = variance_table().query("view == 'radiomics' and factor == 'all'")["r2"].item()
+    assert totals.z[0][0] == pytest.approx(100 * share)
+    assert list(figure.layout.yaxis.ticktext) == ["radiomics", "expression", "mutations", "noise"]
+    assert texts(figure)[0] == "24"
+    assert f"{100 * share:.0f}" in texts(figure)
+
+
+def test_loadings_are_the_largest_by_size_coloured_by_view() -> None:
+    views = ["radiomics", "expression", "mutations"]
+    figure = draw_loadings(loadings_table(), factor="F1", n_features=4, views=views)
+    radiomics, mutations = figure.data
+    assert (radiomics.marker.color, mutations.marker.color) == (PALETTE[0], PALETTE[2])
+    assert list(radiomics.x) == [-0.9, 0.8, 0.7]
+    assert list(mutations.hovertext) == ["IDH"]
+    assert figure.layout.yaxis.ticktext[1] == FEATURES[1]
+    short = figure.layout.meta["narrow"]["yaxis.ticktext"][0]
+    assert len(short) == 21
+    assert short.startswith("original_g")
+    with pytest.raises(ValueError, match=r"factor must be one of \['F1'\], but is 'F9'"):
+        draw_loadings(loadings_table(), factor="F9")
+
+
+def test_associations_are_starred_by_the_adjusted_p() -> None:
+    figure = draw_associations(associations_table())
+    assert figure.data[0].z[0][0] == pytest.approx(1.0)
+    assert texts(figure)[:3] == ["<b>1.00*</b>", "<b>.54*</b>", "−.42"]
+    assert list(figure.layout.xaxis.ticktext)[:2] == ["F1", "F2"]
+    expected = "Age at Diagnosis, F2<br>Spearman 0.54, adjusted p 0.03"
+    assert figure.data[0].hovertext[0][1] == expected
+
+
+def test_importances_are_sorted() -> None:
+    figure = draw_importances(importances_table().iloc[::-1], n_features=3)
+    assert list(figure.data[0].x) == [0.3, 0.25, 0.2]
+    assert list(figure.data[0].y) == [0, 1, 2]
+    assert figure.layout.xaxis.title.text == "Share of gain"
+
+
+def test_forest_is_logarithmic_and_cuts_what_reaches_too_far() -> None:
+    figure = draw_forest(coefficients_table())
+    assert figure.layout.xaxis.type == "log"
+    points = traces(figure, "Hazard ratio")[0]
+    assert list(points.x) == [1.03, 0.22, 2.96, 1.4]
+    assert points.error_x.array[0] == pytest.approx(0.02)
+    symbols = {trace.marker.symbol for trace in traces(figure, "goes on")}
+    assert symbols == {"triangle-left", "triangle-right"}
+    assert "1.40 (0.01–99.00)" in texts(figure)  # the text is not cut
+
+
+def test_forest_refuses_intervals_of_the_coefficient() -> None:
+    table = coefficients_table()
+    table = table.assign(lower=table["coefficient"] - 0.1, upper=table["coefficient"] + 0.1)
+    with pytest.raises(ValueError, match=r"4 of 4 do not \(first: clinical:Age\)"):
+        draw_forest(table)
+
+
+def test_forest_leaves_out_a_term_without_a_ratio() -> None:
+    table = coefficients_table()
+    table.loc[0, ["hazard_ratio", "lower", "upper"]] = np.nan
+    assert list(draw_forest(table).layout.yaxis.ticktext) == ["IDH=mutant", "Grade=4", "F1"]
+
+
+def test_comparison_tells_validations_and_cohorts_apart() -> None:
+    performance = performance_table()
+    figure = draw_comparison(performance, metric="auc", horizon=24.0, unit="months")
+    names = ["Apparent", "Cross-validated", "External (Replicate)"]
+    assert [trace.name for trace in figure.data] == names
+    assert len({trace.marker.symbol for trace in figure.data}) == 3
+    np.testing.assert_allclose(figure.data[1].x, [0.73, 0.77, 0.75])
+    assert figure.layout.xaxis.title.text == "AUC at 24 months"
+    with pytest.raises(ValueError, match="'auc' at horizon None"):
+        draw_comparison(performance, metric="auc")
+
+
+def test_flow_shows_every_count() -> None:
+    shown = " ".join(texts(draw_flow(flow_table(), groups=groups_table())))
+    for words in ("210 rows", "201 patients", "41 not used", "160 patients", "47 events"):
+        assert words in shown
+    assert "30 not in a declared cohort,<br>2 no follow-up" in shown
+    assert shown.count("not used") == 2
+
+
+def test_missing_columns_and_empty_tables_are_named() -> None:
+    with pytest.raises(ValueError, match=r"lacks \['observed'\]"):
+        draw_calibration(pd.DataFrame({"predicted": [0.1]}), label="External")
+    with pytest.raises(ValueError, match="at least one row"):
+        draw_importances(importances_table().iloc[:0])
+
+
+@pytest.mark.parametrize("name", list(all_figures()))
+def test_every_figure_is_deterministic_plain_json_with_known_colours(name: str) -> None:
+    text = all_figures()[name].to_json()
+    assert text == all_figures()[name].to_json()
+    assert "bdata" not in text  # numbers stay readable in the page
+    shown = set(re.findall(r"#[0-9a-f]{6}", text.lower()))
+    assert shown <= set(DARK), "a colour without a partner would stay light on a dark screen"
+    layout = json.loads(text)["layout"]
+    assert layout["autosize"] is True
+    assert "width" not in layout
+
+
+def hostile_groups() -> go.Figure:
+    curves, at_risk = kaplan_meier_tables()
+    return draw_kaplan_meier(
+        curves.assign(group=HOSTILE), at_risk.assign(group=HOSTILE), unit="months"
+    )
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: draw_loadings(loadings_table().assign(feature=HOSTILE), factor="F1"),
+        lambda: draw_forest(coefficients_table().assign(term=HOSTILE)),
+        lambda: draw_importances(importances_table().assign(term=HOSTILE)),
+        lambda: draw_nomogram(
+            nomogram_table().replace({"clinical:IDH": HOSTILE, "mutant": HOSTILE})
+        ),
+        lambda: draw_flow(flow_table().assign(reasons=HOSTILE)),
+        lambda: draw_associations(associations_table().replace({"clinical:Sex": HOSTILE})),
+        hostile_groups,
+    ],
+    ids=["loadings", "forest", "importances", "nomogram", "flow", "associations", "groups"],
+)
+def test_hostile_names_are_only_text(draw: Callable[[], go.Figure]) -> None:
+    text = draw().to_json()
+    assert not re.search(r"<(script|a)\b", text)
+    assert "&lt;" in text
+
+
+def test_dark_colours_are_readable_on_dark_paper() -> None:
+    paper = luminance(DARK["#ffffff"])
+    for light in PALETTE:
+        assert (luminance(DARK[light]) + 0.05) / (paper + 0.05) > 4.5
+
+
+def test_shortened_names_keep_both_ends() -> None:
+    assert shorten("abcdefghij", 5) == "ab…ij"
+    assert shorten("short", 5) == "short"
