@@ -7,83 +7,35 @@ Patients stand in the order of their ids, so that the order of rows in a file ch
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from omics.cohort_flow import Flow, count_flow, count_reasons, patients_of, reading_findings
+from omics.cohort_labels import DEVELOPMENT, CohortsSpec, groups_of, read_groups
 from omics.errors import Finding, StudyError
 from omics.identifiers import compare_ids
 from omics.leaks import refuse_hidden_outcome
-from omics.messages import nearest, quoted
+from omics.messages import quoted
 from omics.outcome import (
     BinarySpec,
-    ColumnAddress,
     Outcome,
     SurvivalSpec,
-    Value,
     column_name,
     is_survival,
     table_name,
 )
 from omics.outcome_columns import (
-    canonical,
     canonical_values,
-    count_values,
     find_column,
     outcome_arrays,
     read_outcome,
-    shorten,
 )
 from omics.tables import View
 
-DEVELOPMENT = "development"
-
-
-def _as_labels(value: object) -> object:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-Labels = Annotated[tuple[Value, ...], BeforeValidator(_as_labels)]
-
-
-class CohortsSpec(BaseModel):
-    """Which patients develop the model, and which validate it.
-
-    Attributes
-    ----------
-    column : str
-        Column of the label, `table:column`.
-    development : value or list of values
-        Labels of the development patients.
-    external : list of values
-        Labels of the external validation cohorts, one cohort each. A patient with any other label
-        is lost, and counted.
-
-    Examples
-    --------
-    >>> CohortsSpec(column="followup:Cohort", development="Discovery", external=["Replicate"])
-    CohortsSpec(column='followup:Cohort', development=('Discovery',), external=('Replicate',))
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    column: ColumnAddress
-    development: Annotated[Labels, Field(min_length=1)]
-    external: Labels = ()
-
-    @model_validator(mode="after")
-    def _check_labels(self) -> Self:
-        labels = [canonical(label) for label in (*self.development, *self.external)]
-        repeated = {str(label) for label in labels if labels.count(label) > 1}
-        if repeated:
-            raise ValueError(f"each label belongs to one cohort, but {quoted(repeated)} to several")
-        if DEVELOPMENT in {canonical(label) for label in self.external}:
-            raise ValueError("an external cohort cannot be labelled 'development': recode it")
-        return self
+__all__ = ["DEVELOPMENT", "Cohort", "CohortsSpec", "reserved_columns"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -189,6 +141,58 @@ class Cohort:
             },
         )
 
+    def with_external(self, name: str, other: "Cohort") -> "Cohort":
+        """Return this cohort with the patients of another one as external validation cohort.
+
+        Parameters
+        ----------
+        name : str
+            Of the external cohort.
+        other : Cohort
+            Joined from tables of the same columns and outcome; whatever its own labels are, all of
+            its patients become the external cohort `name`.
+
+        Returns
+        -------
+        Cohort
+            `other`'s tables follow in the flow, as `table (name)`.
+
+        Raises
+        ------
+        StudyError
+            If the name is taken, a patient is in both, or columns or levels differ.
+        """
+        if name == DEVELOPMENT or name in set(self.group):
+            raise StudyError(f"the external cohort {name!r} needs a name that is not taken yet.")
+        both = self.X.index.intersection(other.X.index)
+        if len(both):
+            raise StudyError(
+                f"an external cohort must hold other patients, but {len(both)} of "
+                f"{other.n_patients} ids of {name!r} are in the study already (first: "
+                f"{quoted(list(both[:3]))}). Take them out of one of the two."
+            )
+        _check_same_columns(self.X, other.X, name)
+        centre = None
+        if self.centre is not None and other.centre is not None:
+            centre = pd.concat([self.centre, other.centre])
+        theirs = pd.Series(name, index=other.X.index, name="group", dtype=object)
+        return replace(
+            self,
+            X=pd.concat([self.X, other.X[self.X.columns]]),
+            y=np.concatenate([self.y, other.y]),
+            group=pd.concat([self.group, theirs]),
+            centre=centre,
+            provenance={
+                view: pd.concat([p[view] for p in (self.provenance, other.provenance) if view in p])
+                for view in {**self.provenance, **other.provenance}
+            },
+            flow=self.flow.followed_by(name, other.flow),
+            findings=(
+                *self.findings,
+                *(replace(item, where=f"{item.where} ({name})") for item in other.findings),
+            ),
+        )
+
     @classmethod
     def join(
         cls,
@@ -225,7 +229,7 @@ class Cohort:
         _check_views(views)
         anchor = table_name(outcome.columns[0])
         known = read_outcome(outcome, views)
-        groups = None if cohorts is None else _read_groups(cohorts, views)
+        groups = None if cohorts is None else read_groups(cohorts, views)
         centres = None if centre is None else find_column(views, centre, role="centre")
         findings = _compare_all(views, anchor)
 
@@ -236,7 +240,7 @@ class Cohort:
                 f"no patient is left: of {len(reason)} patients in {len(views)} tables, "
                 f"{count_reasons(reason)}. Check the outcome, the cohort labels and the id columns."
             )
-        group = _groups_of(patients, groups)
+        group = groups_of(patients, groups)
         y = outcome_arrays(outcome, known.loc[patients], group=group)
         X = _wide_table(views, patients)
         refuse_hidden_outcome(X, y, columns=[column_name(name) for name in outcome.columns])
@@ -281,6 +285,23 @@ def reserved_columns(
     return columns
 
 
+def _check_same_columns(ours: pd.DataFrame, theirs: pd.DataFrame, name: str) -> None:
+    """Refuse another cohort whose columns or levels are not those of the study."""
+    lacking = [column for column in ours.columns if column not in theirs.columns]
+    if lacking:
+        raise StudyError(
+            f"the external cohort {name!r} must have the study's columns, but {len(lacking)} of "
+            f"{ours.shape[1]} are absent (first: {quoted(lacking[:3])}). Add them, empty where "
+            "they were not measured, or drop them in the study."
+        )
+    for column in ours.columns:
+        if ours[column].dtype != theirs[column].dtype:
+            raise StudyError(
+                f"column {column!r} must be read alike in the study and in the external cohort "
+                f"{name!r}, but its levels or its type differ. State all levels in categories."
+            )
+
+
 def _check_views(views: Sequence[View]) -> None:
     names = [view.name for view in views]
     repeated = {name for name in names if names.count(name) > 1}
@@ -297,29 +318,6 @@ def _check_views(views: Sequence[View]) -> None:
             f"at least one table must hold features, but none of {quoted(names)} does. "
             "Declare a table with predictors."
         )
-
-
-def _read_groups(cohorts: CohortsSpec, views: Sequence[View]) -> pd.DataFrame:
-    """Return the `group` of every patient of the label's table, and the `reason` of having none."""
-    labels = find_column(views, cohorts.column, role="the cohort label")
-    written = canonical_values(labels)
-    names = {canonical(label): DEVELOPMENT for label in cohorts.development}
-    names |= {canonical(label): str(label) for label in cohorts.external}
-    for label in (*cohorts.development, *cohorts.external):
-        if canonical(label) not in set(written):
-            present = [str(value) for value in written.dropna().unique()]
-            raise StudyError(
-                f"every declared cohort must occur in column {column_name(cohorts.column)!r} of "
-                f"table {table_name(cohorts.column)!r}, but {label!r} does not: it holds "
-                f"{count_values(labels)}. {nearest(str(label), present)}"
-            )
-    group = written.map(names)
-    reason = pd.Series("", index=labels.index, dtype=object)
-    undeclared = group.isna() & written.notna()
-    named = [f"cohort is {shorten(label)}, not declared" for label in written]
-    reason = reason.mask(undeclared, pd.Series(named, index=labels.index))
-    reason[written.isna()] = "cohort unknown"
-    return pd.DataFrame({"group": group, "reason": reason})
 
 
 def _reasons(
@@ -345,18 +343,6 @@ def _reasons(
         reason = reason.where(reason != "", label)
     no_view = ~reason.index.isin(featured)
     return reason.where((reason != "") | ~no_view, "in no table with features")
-
-
-def _groups_of(patients: pd.Index, groups: pd.DataFrame | None) -> pd.Series:
-    if groups is None:
-        return pd.Series(DEVELOPMENT, index=patients, name="group", dtype=object)
-    group = groups["group"].reindex(patients).astype(object).rename("group")
-    if not (group == DEVELOPMENT).any():
-        raise StudyError(
-            f"at least one development patient is needed, but all {len(patients)} patients with a "
-            "known outcome are in external cohorts. Check the labels of the development cohort."
-        )
-    return group
 
 
 def _wide_table(views: Sequence[View], patients: pd.Index) -> pd.DataFrame:

@@ -48,6 +48,21 @@ class Flow:
             f"{cohort['matched']} in the cohort, {cohort['lost']} lost)"
         )
 
+    def followed_by(self, name: str, other: "Flow") -> "Flow":
+        """Return this flow with another cohort's tables behind it, named `table (name)`."""
+        theirs = other.table.iloc[:-1]
+        theirs = theirs.assign(table=[f"{table} ({name})" for table in theirs["table"]])
+        last, their_last = self.table.iloc[-1:].copy(), other.table.iloc[-1]
+        for column in ("rows", "patients", "matched", "lost", "absent"):
+            last[column] = last[column] + their_last[column]
+        reasons = [text for text in (last["reasons"].item(), their_last["reasons"]) if text]
+        last["reasons"] = "; ".join(reasons)
+        lost = other.lost.assign(table=[f"{table} ({name})" for table in other.lost["table"]])
+        return Flow(
+            table=pd.concat([self.table.iloc[:-1], theirs, last], ignore_index=True),
+            lost=pd.concat([self.lost, lost], ignore_index=True),
+        )
+
 
 def patients_of(view: View) -> pd.Index:
     """Return the ids of the patients with a row in the view's table."""

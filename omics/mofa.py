@@ -15,7 +15,7 @@ doi:10.15252/msb.20178124
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -193,6 +193,10 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self._keep(prepared, fit, table)
         return self
 
+    @overload
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame: ...
+    @overload
+    def transform(self, X: ArrayLike) -> Matrix: ...
     def transform(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame | Matrix:
         """Place patients on the factors; each patient's values depend on that patient alone.
 
@@ -215,6 +219,10 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """
         return self._like(X, self._posterior(X).mean)
 
+    @overload
+    def information(self, X: pd.DataFrame) -> pd.DataFrame: ...
+    @overload
+    def information(self, X: ArrayLike) -> Matrix: ...
     def information(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame | Matrix:
         """Tell how much each patient's values say about each factor.
 

@@ -134,7 +134,7 @@ def _view_findings(view: str, kind: str, table: pd.DataFrame) -> Iterator[Findin
                 "said of it rests on the others."
             ),
         )
-    if table.shape[1] < FEW_FEATURES and kind != "clinical":
+    if table.shape[1] < FEW_FEATURES and kind not in ("clinical", "pathology"):
         yield Finding(
             code="few_features",
             severity="note",
