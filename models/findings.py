@@ -1,0 +1,285 @@
+"""What a reviewer would ask about the models: few events, assumptions, extrapolation, noise.
+
+Each rule states its threshold in the finding. Nothing here changes a number.
+
+References
+----------
+Peduzzi P, et al. Importance of events per independent variable in proportional hazards regression
+analysis. J Clin Epidemiol 1995;48:1503-1510. doi:10.1016/0895-4356(95)00048-8
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from models.boosting import BoostedModel
+from models.cox import CoxModel
+from models.performance import Performance
+from models.proportional_hazards import proportional_hazards_test
+from models.validation import Fitted, Validation
+from omics.cohort import DEVELOPMENT, Cohort
+from omics.errors import Finding
+from omics.mofa import FactorModel
+from omics.outcome import is_survival
+from omics.radiomics import is_volume
+
+EVENTS_PER_PARAMETER = 10
+SMALL_P_VALUE = 0.05
+LEAST_SHARED_VARIANCE = 0.02
+VOLUME_CORRELATION = 0.7
+LEAST_INFORMATION = 0.2
+SLOPE_OF_OVERFIT = 0.8
+
+
+def model_findings(
+    validation: Validation, performance: Performance, cohort: Cohort
+) -> tuple[Finding, ...]:
+    """Gather what a reader must know about the fitted models."""
+    development = cohort.development
+    found: list[Finding] = []
+    for name, fitted in validation.fitted.items():
+        found += _few_events(name, fitted, development)
+        found += _proportional_hazards(name, fitted, development)
+        found += _extrapolation(name, fitted, cohort)
+        found += _beyond_follow_up(name, fitted, cohort)
+        found += _performance_findings(name, performance, development)
+        found += _information(name, fitted, cohort)
+    found += [
+        Finding(
+            code="failed_resamples",
+            severity="caution" if row["failed"] * 10 < row["resamples"] else "serious",
+            where=str(row["model"]),
+            message=f"{row['failed']} of {row['resamples']} resamples ({row['validation']}) could "
+            f"not be fitted and are left out. The first reason: {row['reason']}",
+        )
+        for row in validation.failures.to_dict("records")
+        if row["failed"]
+    ]
+    found += [
+        Finding(code="warning", severity="caution", where="fits", message=text)
+        for text in validation.warnings
+    ]
+    return tuple(found)
+
+
+def _few_events(name: str, fitted: Fitted, development: Cohort) -> Iterator[Finding]:
+    model = fitted.pipeline.model
+    if isinstance(model, BoostedModel):
+        return
+    y = development.y
+    events = int(y["event"].sum()) if is_survival(y) else int(min(y.sum(), (~y).sum()))
+    parameters = float(model.effective_parameters_)
+    if parameters and events / parameters < EVENTS_PER_PARAMETER:
+        kind = "effective parameters" if model.ridge_ else "parameters"
+        what = "events" if is_survival(y) else "patients in the rarer class"
+        yield Finding(
+            code="few_events",
+            severity="serious" if events / parameters < EVENTS_PER_PARAMETER / 2 else "caution",
+            where=name,
+            message=f"{events} {what} for {parameters:.3g} {kind}, "
+            f"{events / parameters:.1f} each (fewer than {EVENTS_PER_PARAMETER}): coefficients are "
+            "unstable. Use fewer predictors or a ridge penalty.",
+        )
+
+
+def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Iterator[Finding]:
+    pipeline = fitted.pipeline
+    if not isinstance(pipeline.model, CoxModel) or not len(pipeline.model.coef_):
+        return
+    design = pipeline.design_matrix(development.X)
+    test = proportional_hazards_test(
+        pipeline.model,
+        design,
+        development.y,
+        terms={term.name: term.columns for term in pipeline.design.terms_},
+    )
+    small = test.table[test.table["p_value"] < SMALL_P_VALUE]
+    terms = small[small["term"] != "GLOBAL"]
+    if len(small):
+        named = ", ".join(f"{row.term} (P = {row.p_value:.2g})" for row in terms.itertuples())
+        whole = test.table.loc[test.table["term"] == "GLOBAL", "p_value"].item()
+        yield Finding(
+            code="proportional_hazards",
+            severity="caution",
+            where=name,
+            message=f"The effect of {named or 'the predictors together'} changes over time (score "
+            f"test of proportional hazards, Kaplan-Meier time; GLOBAL P = {whole:.2g}): its hazard "
+            "ratio is an average over follow-up.",
+        )
+
+
+def _extrapolation(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]:
+    pipeline = fitted.pipeline
+    for label, other in cohort.external.items():
+        table = other.X
+        for step in pipeline.steps[:-2]:
+            table = step[1].transform(table)
+        outside = {}
+        for term in pipeline.design.terms_:
+            if term.kind == "category":
+                continue
+            values = table[term.name].to_numpy(dtype=np.float64)
+            count = int(((values < term.minimum) | (values > term.maximum)).sum())
+            if count:
+                outside[term.name] = count
+        if outside:
+            most = sorted(outside, key=lambda column: -outside[column])
+            shown = ", ".join(f"{column} ({outside[column]})" for column in most[:5])
+            more = f" and {len(most) - 5} more" if len(most) > 5 else ""
+            yield Finding(
+                code="extrapolation",
+                severity="note",
+                where=name,
+                message=f"In {label} ({other.n_patients} patients) these predictors leave the "
+                f"range of the development patients: {shown}{more}. The model extrapolates there.",
+            )
+
+
+def _beyond_follow_up(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]:
+    parts = {DEVELOPMENT: cohort.development, **cohort.external}
+    for label, part in parts.items():
+        if not is_survival(part.y):
+            return
+        last = float(part.y["time"].max())
+        late = [horizon for horizon in part.outcome.horizons if horizon > last]
+        if late:
+            shown = ", ".join(f"{horizon:g}" for horizon in late)
+            yield Finding(
+                code="horizon_beyond_follow_up",
+                severity="serious" if label == DEVELOPMENT else "caution",
+                where=name,
+                message=f"Horizon {shown} {part.outcome.unit} lies beyond the last follow-up in "
+                f"{label} ({last:g} {part.outcome.unit}): figures there are left empty.",
+            )
+
+
+def _performance_findings(
+    name: str, performance: Performance, development: Cohort
+) -> Iterator[Finding]:
+    metric = "c_index" if is_survival(development.y) else "auc"
+    label = {"c_index": "C-index", "auc": "AUC"}[metric]
+    validated = performance.estimate(name, metric, validation="cross_validated")
+    apparent = performance.estimate(name, metric, validation="apparent")
+    slope = performance.estimate(name, "calibration_slope", validation="cross_validated")
+    if validated.lower <= 0.5:
+        yield Finding(
+            code="no_better_than_chance",
+            severity="serious",
+            where=name,
+            message=f"The cross-validated {label} of {validated.estimate:.2f} "
+            f"({validated.lower:.2f} to {validated.upper:.2f}) does not exclude chance.",
+        )
+    if apparent.estimate - validated.estimate > 0.1:
+        yield Finding(
+            code="memorised",
+            severity="note",
+            where=name,
+            message=f"The apparent {label} of {apparent.estimate:.2f} falls to "
+            f"{validated.estimate:.2f} in held-out patients: only the latter may be reported.",
+        )
+    if slope.estimate < SLOPE_OF_OVERFIT:
+        yield Finding(
+            code="overfit",
+            severity="caution",
+            where=name,
+            message=f"The cross-validated calibration slope is {slope.estimate:.2f} "
+            f"(below {SLOPE_OF_OVERFIT}): predictions are too extreme.",
+        )
+
+
+def _information(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]:
+    factor_model = fitted.pipeline.factor_model
+    if factor_model is None:
+        return
+    active = _active_factors(factor_model)
+    for label, part in {DEVELOPMENT: cohort.development, **cohort.external}.items():
+        information = factor_model.information(part.X)[active]
+        low = int((information.mean(axis=1) < LEAST_INFORMATION).sum()) if active else 0
+        if low:
+            yield Finding(
+                code="low_information",
+                severity="caution",
+                where=name,
+                message=f"In {label}, {low} of {part.n_patients} patients carry little information "
+                f"on the factors (on average below {LEAST_INFORMATION}), for want of views: their "
+                "factors are drawn to zero.",
+            )
+
+
+def _active_factors(model: FactorModel) -> list[str]:
+    table = model.variance_explained_
+    best = table[table["factor"] != "all"].groupby("factor")["r2"].max()
+    return [f"factors:{factor}" for factor in best.index[best >= LEAST_SHARED_VARIANCE / 2]]
+
+
+def factor_findings(
+    model: FactorModel, X: pd.DataFrame, kinds: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Say which factor is tumour volume, and which view adds nothing.
+
+    Parameters
+    ----------
+    model : FactorModel, fitted
+    X : DataFrame
+        Wide table of the development patients.
+    kinds : mapping of view to kind
+        Volume is looked for in views of kind `radiomics`.
+    """
+    factors = model.transform(X)
+    found = list(_volume_findings(model, factors, X, kinds))
+    totals = model.variance_explained_.query("factor == 'all'").set_index("view")["r2"]
+    found += [
+        Finding(
+            code="view_adds_nothing",
+            severity="caution",
+            where=str(view),
+            message=f"The view {view} adds nothing: all factors together explain "
+            f"{100 * share:.1f} % of its variance (below {100 * LEAST_SHARED_VARIANCE:g} %). It "
+            "shares no structure with the other views, nor has it one of its own.",
+        )
+        for view, share in totals.items()
+        if share < LEAST_SHARED_VARIANCE
+    ]
+    return tuple(found)
+
+
+def _volume_findings(
+    model: FactorModel, factors: pd.DataFrame, X: pd.DataFrame, kinds: Mapping[str, str]
+) -> Iterator[Finding]:
+    for view in (view for view, kind in kinds.items() if kind == "radiomics"):
+        columns = [c for c in X.columns if c.startswith(f"{view}:")]
+        volumes = [c for c in columns if is_volume(c.partition(":")[2])]
+        if not volumes:
+            continue
+        volume = X[volumes[0]]
+        if (both := _correlated(X[columns], volume)) and len(both) > 2:
+            yield Finding(
+                code="volume_features",
+                severity="note",
+                where=view,
+                message=f"{len(both)} of {len(columns)} features of {view} are tumour volume in "
+                f"other words (|Spearman| >= .9 with {volumes[0].partition(':')[2]}).",
+            )
+        for factor in map(str, factors.columns):
+            r = float(factors[factor].corr(volume, method="spearman"))
+            if abs(r) >= VOLUME_CORRELATION:
+                yield Finding(
+                    code="volume_factor",
+                    severity="caution",
+                    where=factor,
+                    message=f"{factor.partition(':')[2]} is tumour volume: its rank correlation "
+                    f"with {volumes[0]} is {r:.2f}. What it predicts, volume alone would predict.",
+                )
+
+
+def _correlated(features: pd.DataFrame, volume: "pd.Series[float]") -> list[str]:
+    numbers = features.select_dtypes("number")
+    r = numbers.rank().corrwith(volume.rank())
+    return [str(name) for name in r.index[r.abs() >= 0.9]]
+
+
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """Sort findings, the serious first; equal ones stand once."""
+    rank = {"serious": 0, "caution": 1, "note": 2}
+    return sorted(dict.fromkeys(findings), key=lambda finding: rank[finding.severity])

@@ -1,0 +1,135 @@
+"""What is learned from patients, as one object: factors, design matrix, model.
+
+A `RiskPipeline` is a scikit-learn pipeline whose last step is a model that answers
+`linear_predictor(X)` and `risk(X, horizon=...)`. Validation refits it whole in every resample, and
+a new patient passes through the frozen one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from models.boosting import BoostedModel
+from models.cox import CoxModel
+from models.design import Design
+from models.logistic import LogisticModel
+from omics.mofa import FactorModel
+
+Model = CoxModel | LogisticModel | BoostedModel
+
+
+class RiskPipeline(Pipeline):  # type: ignore[misc]
+    """A scikit-learn pipeline that ends in a risk model.
+
+    Build it with `risk_pipeline`. Higher `linear_predictor` and `risk` are worse.
+    """
+
+    @property
+    def model(self) -> Model:
+        """The last step."""
+        return self.steps[-1][1]  # type: ignore[no-any-return]
+
+    @property
+    def design(self) -> Design:
+        """The step that turns the wide table into the design matrix."""
+        return self.named_steps["design"]  # type: ignore[no-any-return]
+
+    @property
+    def factor_model(self) -> FactorModel | None:
+        """The step that learns factors, if the pipeline has one."""
+        union = self.named_steps.get("factors")
+        return None if union is None else dict(union.transformer_list)["factors"]
+
+    @property
+    def prespecified(self) -> bool:
+        """True if optimism by the bootstrap is valid: nothing is selected, nothing memorised.
+
+        Holds for Cox and logistic models, plain or ridge, on columns named in advance; not where
+        factors are learned and not for boosted trees.
+        """
+        return self.factor_model is None and not isinstance(self.model, BoostedModel)
+
+    def design_matrix(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Take the wide table through every step but the model."""
+        table = X
+        for _, step in self.steps[:-1]:
+            table = step.transform(table)
+        return table
+
+    def linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Give the linear predictor of each patient, shape (n_patients,); higher is worse."""
+        return self.model.linear_predictor(self.design_matrix(X))
+
+    def risk(self, X: pd.DataFrame, *, horizon: float | None = None) -> NDArray[np.float64]:
+        """Give P(event by `horizon`), or P(event) of a binary outcome; shape (n_patients,).
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+            The wide table, columns `view:feature`.
+        horizon : float, optional
+            Time of a survival risk, in the outcome's unit; left out for a binary outcome.
+        """
+        return self.model.risk(self.design_matrix(X), horizon=horizon)
+
+
+def risk_pipeline(
+    predictors: Sequence[str],
+    model: Model,
+    *,
+    factors: FactorModel | None = None,
+    splines: Mapping[str, Any] | None = None,
+    missing: Literal["refuse", "median", "keep"] = "refuse",
+) -> RiskPipeline:
+    """Assemble factors, design matrix and model into one estimator.
+
+    Parameters
+    ----------
+    predictors : sequence of str
+        Columns (`clinical:Age`) or whole views (`clinical:*`, `factors:*`).
+    model : CoxModel, LogisticModel or BoostedModel
+    factors : FactorModel, optional
+        Needed where a predictor starts with `factors:`.
+    splines : mapping of column to number of knots or list of knots, optional
+    missing : {"refuse", "median", "keep"}
+        What to do where a predictor is missing; `keep` is for BoostedModel alone.
+
+    Returns
+    -------
+    RiskPipeline
+
+    Raises
+    ------
+    ValueError
+        If factors are asked for without a factor model, or a factor model goes unused.
+    """
+    asks = any(name.startswith("factors:") for name in predictors)
+    if asks and factors is None:
+        raise ValueError(
+            "predictors must not name factors without a factor model, but they name "
+            f"{[name for name in predictors if name.startswith('factors:')]}. "
+            "Pass factors=FactorModel(...), or declare [factors] in the study."
+        )
+    if factors is not None and not asks:
+        raise ValueError(
+            "factors must be used by a predictor, but none starts with 'factors:'. "
+            "Add 'factors:*' to predictors, or leave the factor model out."
+        )
+    if missing == "keep" and not isinstance(model, BoostedModel):
+        raise ValueError(
+            "missing must be 'refuse' or 'median' for a regression, but 'keep' came. "
+            "Only boosted trees take missing values as they are."
+        )
+    steps: list[tuple[str, Any]] = []
+    if factors is not None:
+        union = FeatureUnion(
+            [("table", "passthrough"), ("factors", factors)], verbose_feature_names_out=False
+        )
+        steps.append(("factors", union.set_output(transform="pandas")))
+    steps.append(("design", Design(list(predictors), splines=splines, missing=missing)))
+    steps.append(("model", model))
+    return RiskPipeline(steps)

@@ -1,0 +1,262 @@
+"""Which patients train and which are held out, and the runner that fits on each resample once.
+
+Repeated k-fold cross-validation is stratified by event; the bootstrap draws patients with
+replacement. One resample is one task: all pipelines are fitted on it in turn, so that a step they
+share (the same parameters on the same rows) is learned once. Tasks go through joblib with one BLAS
+thread each, and a store keeps what is done, so that an interrupted run goes on where it stopped.
+"""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from omics.errors import NomomicsWarning
+
+Arrays = dict[str, NDArray[Any]]
+Progress = Callable[[str, int, int], None]  # what, done, of how many
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Resample:
+    """One division of the development patients.
+
+    Attributes
+    ----------
+    name : str
+        Such as `repeat 3, fold 2` or `bootstrap 17`.
+    repeat, fold : int
+        From 0; for a bootstrap the repeat is its number and the fold 0.
+    train, held_out : ndarray of int
+        Positions of patients; `train` of a bootstrap holds some more than once, and its `held_out`
+        is everyone, since optimism compares the resample with the original sample.
+    """
+
+    name: str
+    repeat: int
+    fold: int
+    train: NDArray[np.intp]
+    held_out: NDArray[np.intp]
+
+
+def repeated_k_fold(
+    event: NDArray[np.bool_], *, folds: int, repeats: int, seed: int
+) -> list[Resample]:
+    """Divide patients into `folds` parts, `repeats` times, with as equal event counts as possible.
+
+    Parameters
+    ----------
+    event : ndarray of shape (n_patients,)
+        True where the event was observed (or the positive class).
+    folds, repeats : int
+        At least 2, and at least 1.
+    seed : int
+
+    Returns
+    -------
+    list of Resample, `repeats * folds` long
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer patients than folds.
+
+    Examples
+    --------
+    >>> event = np.array([True, False] * 5)
+    >>> parts = repeated_k_fold(event, folds=5, repeats=2, seed=1)
+    >>> len(parts), sorted(np.concatenate([p.held_out for p in parts[:5]]).tolist())
+    (10, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+    rarer = int(min(event.sum(), (~event).sum()))
+    if folds < 2 or repeats < 1:
+        raise ValueError(
+            f"folds must be at least 2 and repeats at least 1, but {folds} and {repeats} came."
+        )
+    if rarer < folds:
+        raise ValueError(
+            f"folds must not exceed the patients of the rarer class, but {folds} folds were asked "
+            f"for and only {rarer} of {len(event)} patients are in it. Ask for fewer folds."
+        )
+    seeds = np.random.SeedSequence(seed).generate_state(repeats)
+    parts = []
+    for repeat, state in enumerate(seeds):
+        splitter = StratifiedKFold(folds, shuffle=True, random_state=int(state))
+        for fold, (train, held_out) in enumerate(splitter.split(event, event)):
+            parts.append(
+                Resample(
+                    name=f"repeat {repeat + 1}, fold {fold + 1}",
+                    repeat=repeat,
+                    fold=fold,
+                    train=train,
+                    held_out=held_out,
+                )
+            )
+    return parts
+
+
+def bootstrap(n_patients: int, *, resamples: int, seed: int) -> list[Resample]:
+    """Draw `n_patients` with replacement, `resamples` times.
+
+    Examples
+    --------
+    >>> [len(part.train) for part in bootstrap(4, resamples=2, seed=0)]
+    [4, 4]
+    """
+    if resamples < 2:
+        raise ValueError(f"resamples must be at least 2, but {resamples} came.")
+    everyone = np.arange(n_patients)
+    draws = np.random.default_rng(seed).integers(n_patients, size=(resamples, n_patients))
+    return [
+        Resample(name=f"bootstrap {b + 1}", repeat=b, fold=0, train=draw, held_out=everyone)
+        for b, draw in enumerate(draws)
+    ]
+
+
+class StepMemory:
+    """Remember what a pipeline step learned from one table, for the next one that asks the same.
+
+    scikit-learn's `Pipeline(memory=...)` calls `cache`; the key is the step's class, its parameters
+    and the very table it is fitted on. It lives as long as one resample.
+
+    Considered and rejected: `joblib.Memory`, because it writes patients' data to disk and pickles.
+    """
+
+    location = "one resample"
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int], tuple[Any, Any]] = {}
+
+    def cache(self, function: Callable[..., Any], ignore: Sequence[str] = ()) -> Callable[..., Any]:
+        """Wrap scikit-learn's fit-and-transform of a step; `ignore` names what is no part of it."""
+
+        def remembered(transformer: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
+            key = (joblib.hash((type(transformer), transformer.get_params())), id(X))
+            if key not in self._kept:  # X is kept too: its id stays taken while we compare by it
+                self._kept[key] = (X, function(transformer, X, *args, **kwargs))
+            return self._kept[key][1]
+
+        return remembered
+
+
+class Store(Protocol):
+    """Where finished resamples are kept between runs."""
+
+    def get(self, key: str) -> Arrays | None:
+        """Return what was kept under `key`, or None."""
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Keep `arrays` under `key`."""
+
+
+class FolderStore:
+    """Keeps arrays as npz files (no pickle) in a folder of one study's fingerprint.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when first written to.
+    fingerprint : str
+        Of everything a result depends on: study, data, versions.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.folder = folder
+        self.fingerprint = fingerprint
+
+    def _path(self, key: str) -> Path:
+        digest = hashlib.sha256(f"{self.fingerprint}|{key}".encode()).hexdigest()
+        return self.folder / f"{digest[:32]}.npz"
+
+    def get(self, key: str) -> Arrays | None:
+        """Return what was kept under `key`, or None."""
+        path = self._path(key)
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Keep `arrays` under `key`: written beside, then moved, so that no half file is found."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(key)
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def collected_warnings(into: list[str]) -> Iterator[None]:
+    """Gather our own warnings as text, once each; others go on as they are."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if issubclass(warning.category, NomomicsWarning):
+            text = f"{warning.category.__name__}: {warning.message}"
+            if text not in into:
+                into.append(text)
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+
+
+def run_resamples(
+    task: Callable[[Resample], Arrays],
+    resamples: Sequence[Resample],
+    *,
+    what: str,
+    n_jobs: int = 1,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> list[Arrays]:
+    """Run `task` on every resample, in parallel, keeping what is done.
+
+    Parameters
+    ----------
+    task : callable of Resample to a mapping of arrays
+    resamples : sequence of Resample
+    what : str
+        Shown beside the progress bar, and the beginning of the store's keys.
+    n_jobs : int
+        Processes; each runs with one BLAS thread.
+    store : Store, optional
+    progress : callable(what, done, total), optional
+
+    Returns
+    -------
+    list of mappings, in the order of `resamples`
+    """
+    found: Mapping[int, Arrays] = {}
+    if store is not None:
+        kept = {i: store.get(f"{what}|{part.name}") for i, part in enumerate(resamples)}
+        found = {i: arrays for i, arrays in kept.items() if arrays is not None}
+    missing = [i for i in range(len(resamples)) if i not in found]
+    results = dict(found)
+    if progress is not None:
+        progress(what, len(results), len(resamples))
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        done = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
+            joblib.delayed(task)(resamples[i]) for i in missing
+        )
+        for i, arrays in zip(missing, done, strict=True):
+            results[i] = arrays
+            if store is not None:
+                store.put(f"{what}|{resamples[i].name}", arrays)
+            if progress is not None:
+                progress(what, len(results), len(resamples))
+    return [results[i] for i in range(len(resamples))]

@@ -1,0 +1,263 @@
+"""Every performance figure of one set of predictions, and its interval.
+
+Three groups, since they are estimated differently under cross-validation (METHODS of the report):
+`ranking_scores` and `accuracy_scores` are averaged over held-out folds; `calibration_scores` are
+computed on the out-of-fold predictions of one repeat together, because a fold holds too few events
+for a curve.
+
+References
+----------
+Nadeau C, Bengio Y. Inference for the generalization error. Machine Learning 2003;52:239-281.
+doi:10.1023/A:1024068626366
+Efron B, Tibshirani R. An Introduction to the Bootstrap. 1993 (percentile intervals).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from models.calibration import (
+    brier,
+    brier_at,
+    calibration_curve,
+    calibration_curve_at,
+    calibration_intercept,
+    calibration_intercept_at,
+    calibration_slope,
+    calibration_slope_survival,
+    ipa,
+    ipa_at,
+    observed_expected,
+    observed_expected_at,
+)
+from models.discrimination import auc_at, c_index, c_index_uno, roc_auc
+from omics.outcome import is_survival
+
+
+class Key(NamedTuple):
+    """Name of a figure: metric, and the horizon it is asked at (NaN where it has none)."""
+
+    metric: str
+    horizon: float
+
+
+Scores = dict[Key, float]
+Grids = Sequence[NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Predictions:
+    """Predictions for one sample of patients, beside what happened to them.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_patients,)
+        Structured (`time`, `event`) or boolean.
+    linear_predictor : ndarray of shape (n_patients,)
+        Higher is worse.
+    risk : ndarray of shape (n_patients, n_horizons)
+        Probability of the event by each horizon; one column for a binary outcome.
+    horizons : tuple of float
+        Empty for a binary outcome.
+    """
+
+    y: NDArray[Any]
+    linear_predictor: NDArray[np.float64]
+    risk: NDArray[np.float64]
+    horizons: tuple[float, ...]
+
+    def take(self, positions: NDArray[np.intp]) -> "Predictions":
+        """Give the same for the patients at `positions` (repeats allowed)."""
+        return Predictions(
+            y=self.y[positions],
+            linear_predictor=self.linear_predictor[positions],
+            risk=self.risk[positions],
+            horizons=self.horizons,
+        )
+
+
+def ranking_scores(p: Predictions) -> Scores:
+    """Discrimination and overall accuracy: figures that are averaged within folds."""
+    if not is_survival(p.y):
+        risk = p.risk[:, 0]
+        return {
+            Key("auc", np.nan): roc_auc(p.y, p.linear_predictor),
+            Key("brier", np.nan): brier(p.y, risk),
+            Key("ipa", np.nan): ipa(p.y, risk),
+        }
+    time, event = p.y["time"], p.y["event"]
+    scores: Scores = {Key("c_index", np.nan): c_index(time, event, p.linear_predictor)}
+    for j, horizon in enumerate(p.horizons):
+        risk = p.risk[:, j]
+        scores[Key("c_index_uno", horizon)] = c_index_uno(
+            time, event, p.linear_predictor, tau=horizon
+        )
+        scores[Key("auc", horizon)] = auc_at(time, event, p.linear_predictor, horizon=horizon)
+        scores[Key("brier", horizon)] = brier_at(time, event, risk, horizon=horizon)
+        scores[Key("ipa", horizon)] = ipa_at(time, event, risk, horizon=horizon)
+    return scores
+
+
+def calibration_scores(
+    p: Predictions, *, strata: NDArray[np.intp] | None = None, grids: Grids | None = None
+) -> tuple[Scores, list[NDArray[np.float64]]]:
+    """Calibration: slope, intercept, O/E, ICI, E50, E90 and Emax at each horizon, and the curves.
+
+    Parameters
+    ----------
+    p : Predictions
+    strata : ndarray of shape (n_patients,), optional
+        Fold of each patient: the slope is then estimated within folds, since linear predictors of
+        different fits share no origin.
+    grids : sequence of ndarray, optional
+        Predicted risks at which to give the curve of each horizon.
+
+    Returns
+    -------
+    scores : Scores
+    curves : list of ndarray
+        Observed risk on each grid; one per horizon, or one for a binary outcome.
+    """
+    scores: Scores = {Key("calibration_slope", np.nan): _slope(p, strata)}
+    curves = []
+    for j, horizon in enumerate(p.horizons or (np.nan,)):
+        risk, grid = p.risk[:, j], None if grids is None else grids[j]
+        if is_survival(p.y):
+            time, event = p.y["time"], p.y["event"]
+            intercept = calibration_intercept_at(time, event, risk, horizon=horizon)
+            ratio = observed_expected_at(time, event, risk, horizon=horizon)
+            curve = calibration_curve_at(time, event, risk, horizon=horizon, grid=grid)
+        else:
+            intercept = calibration_intercept(p.y, risk)
+            ratio = observed_expected(p.y, risk)
+            curve = calibration_curve(p.y, risk, grid=grid)
+        scores |= {
+            Key("calibration_intercept", horizon): intercept,
+            Key("observed_expected", horizon): ratio,
+            Key("ici", horizon): curve.ici,
+            Key("e50", horizon): curve.e50,
+            Key("e90", horizon): curve.e90,
+            Key("emax", horizon): curve.emax,
+        }
+        curves.append(curve.table["observed"].to_numpy())
+    return scores, curves
+
+
+def _slope(p: Predictions, strata: NDArray[np.intp] | None) -> float:
+    if not is_survival(p.y):
+        return calibration_slope(p.y, p.linear_predictor, strata=strata)
+    return calibration_slope_survival(p.y["time"], p.y["event"], p.linear_predictor, strata=strata)
+
+
+def all_scores(p: Predictions) -> Scores:
+    """Every figure of one sample."""
+    return ranking_scores(p) | calibration_scores(p)[0]
+
+
+class Interval(NamedTuple):
+    """An estimate and the ends of its interval."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+def percentile_intervals(
+    draws: Sequence[Mapping[Key, float]], estimates: Mapping[Key, float], *, level: float
+) -> dict[Key, Interval]:
+    """Percentile intervals from bootstrap draws of the same figures.
+
+    A figure undefined (NaN) in more than half of the draws has no interval.
+
+    Examples
+    --------
+    >>> key = Key("c_index", np.nan)
+    >>> draws = [{key: value / 100} for value in range(101)]
+    >>> percentile_intervals(draws, {key: 0.5}, level=0.9)[key]
+    Interval(estimate=0.5, lower=0.05, upper=0.95)
+    """
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    found = {}
+    for key, estimate in estimates.items():
+        values = np.array([draw[key] for draw in draws], dtype=np.float64)
+        values = values[~np.isnan(values)]
+        lower, upper = (
+            np.quantile(values, tails) if 2 * len(values) > len(draws) else (np.nan, np.nan)
+        )
+        found[key] = Interval(float(estimate), float(lower), float(upper))
+    return found
+
+
+def fold_interval(values: NDArray[np.float64], *, folds: int, level: float) -> Interval:
+    """Mean over held-out folds with the corrected resampled t interval (Nadeau and Bengio).
+
+    The variance of the mean of J fold scores is taken as ``(1/J + 1/(folds - 1)) s²``, since the
+    training parts overlap. Its coverage is approximate; folds where the figure is undefined are
+    left out.
+
+    Parameters
+    ----------
+    values : ndarray of shape (repeats * folds,)
+    folds : int
+        Folds of one repeat, so that held-out : training patients is 1 : folds - 1.
+    level : float in (0, 1)
+
+    Examples
+    --------
+    >>> fold_interval(np.array([0.6, 0.7, 0.8, 0.7]), folds=2, level=0.95)  # s² = 1/150, t = 3.182
+    Interval(estimate=0.7, lower=0.409..., upper=0.990...)
+    """
+    kept = values[~np.isnan(values)]
+    if len(kept) < 2:
+        only = float(kept[0]) if len(kept) else np.nan
+        return Interval(only, np.nan, np.nan)
+    spread = np.sqrt((1 / len(kept) + 1 / (folds - 1)) * kept.var(ddof=1))
+    half = float(stats.t.ppf((1 + level) / 2, len(kept) - 1) * spread)
+    mean = float(kept.mean())
+    return Interval(mean, mean - half, mean + half)
+
+
+def optimism_interval(
+    train: NDArray[np.float64], test: NDArray[np.float64], apparent: float, *, level: float
+) -> Interval:
+    """Optimism-corrected figure with the interval of rms::validate (since 8.1-0).
+
+    ``corrected = apparent - mean(train - test)``; with ``D = train - 1.25 test`` and separate
+    spreads above and below its mean, ``lower = corrected - z SD_above`` and ``upper = corrected +
+    z SD_below``.
+
+    Parameters
+    ----------
+    train, test : ndarray of shape (resamples,)
+        The figure of each resample's fit in its own sample and in the original one. Resamples where
+        either is NaN are dropped.
+    apparent : float
+
+    Examples
+    --------
+    >>> optimism_interval(np.array([.8, .7]), np.array([.7, .7]), .75, level=.95).estimate
+    0.70...
+    """
+    both = ~(np.isnan(train) | np.isnan(test))
+    if both.sum() < 2:
+        return Interval(np.nan, np.nan, np.nan)
+    train, test = train[both], test[both]
+    corrected = apparent - float((train - test).mean())
+    dual = train - 1.25 * test
+    above, below = _dual_spread(dual)
+    z = float(stats.norm.ppf((1 + level) / 2))
+    return Interval(corrected, corrected - z * above, corrected + z * below)
+
+
+def _dual_spread(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Give the standard deviation about the mean of the values above it, and of those below."""
+    deviations = values - values.mean()
+    above, below = deviations[deviations >= 0], deviations[deviations <= 0]
+    return (
+        float(np.sqrt((above**2).sum() / max(len(above) - 1, 1))),
+        float(np.sqrt((below**2).sum() / max(len(below) - 1, 1))),
+    )

@@ -1,0 +1,408 @@
+"""How well each model predicts, in patients it has not seen.
+
+`validate` fits every pipeline on all development patients, and estimates its performance
+(METHODS in the report): repeated k-fold cross-validation for every pipeline; the optimism bootstrap
+for prespecified Cox and logistic models only, because on a pipeline that selects, learns factors or
+can memorise the bootstrap's optimism is far too small; and each external cohort through the frozen
+pipelines.
+
+References
+----------
+Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Statistics in Medicine
+1996;15:361-387. doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from models.boosting import BoostedModel
+from models.pipeline import RiskPipeline
+from models.resampling import (
+    Arrays,
+    Progress,
+    Resample,
+    StepMemory,
+    Store,
+    bootstrap,
+    collected_warnings,
+    repeated_k_fold,
+    run_resamples,
+)
+from models.scores import Predictions, all_scores
+from omics.cohort import Cohort
+from omics.errors import FitError
+from omics.outcome import Outcome, is_survival
+
+Pipelines = Mapping[str, RiskPipeline]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How to validate.
+
+    Attributes
+    ----------
+    folds, repeats : int
+        Of the cross-validation.
+    bootstrap : int
+        Resamples of the optimism bootstrap; 0 leaves it out.
+    draws : int
+        Bootstrap draws of the evaluated patients, for intervals.
+    quantiles : tuple of float
+        Of the development linear predictor, at which risk groups are cut; (0.5,) is the median.
+    level : float
+        Of the intervals.
+    seed : int
+    n_jobs : int
+        Processes; -1 takes every core.
+    """
+
+    folds: int = 5
+    repeats: int = 20
+    bootstrap: int = 200
+    draws: int = 200
+    quantiles: tuple[float, ...] = (0.5,)
+    level: float = 0.95
+    seed: int = 0
+    n_jobs: int = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fitted:
+    """A pipeline fitted on all development patients, and where it cuts risk groups.
+
+    Attributes
+    ----------
+    pipeline : RiskPipeline
+    cut_points : ndarray
+        Of the linear predictor; a patient at or below the first is in group 0, the lowest risk.
+    """
+
+    pipeline: RiskPipeline
+    cut_points: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OutOfFold:
+    """Predictions for patients whom the fit had not seen, of one model.
+
+    Attributes
+    ----------
+    linear_predictor : ndarray of shape (n_repeats, n_patients)
+    risk : ndarray of shape (n_repeats, n_patients, n_horizons)
+    group, fold : ndarray of int, shape (n_repeats, n_patients)
+        Risk group by the training patients' cut points (-1 where the fit failed), and fold from 0.
+    """
+
+    linear_predictor: NDArray[np.float64]
+    risk: NDArray[np.float64]
+    group: NDArray[np.intp]
+    fold: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Validation:
+    """Everything learned about how well each model predicts.
+
+    Attributes
+    ----------
+    fitted : mapping of model to Fitted
+        On all development patients.
+    out_of_fold : mapping of model to OutOfFold
+    apparent : mapping of model to Predictions
+        For the patients it was fitted on.
+    external : mapping of cohort to mapping of model to Predictions
+    optimism : mapping of model to a pair (train, test) of lists of Scores
+        Of the prespecified models; empty where the bootstrap was left out.
+    failures : DataFrame
+        Columns `model`, `validation`, `failed`, `resamples`, `reason` (the first).
+    warnings : tuple of str
+        What fits complained of, once each.
+    plan : Plan
+    n_patients, n_events : int
+        Development patients and events.
+    outcome : Outcome
+    y : ndarray of shape (n_patients,)
+        Of the development patients.
+    """
+
+    fitted: Mapping[str, Fitted]
+    out_of_fold: Mapping[str, OutOfFold]
+    apparent: Mapping[str, Predictions]
+    external: Mapping[str, Mapping[str, Predictions]]
+    optimism: Mapping[str, tuple[list[Any], list[Any]]]
+    failures: pd.DataFrame
+    warnings: tuple[str, ...]
+    plan: Plan
+    n_patients: int
+    n_events: int
+    outcome: Outcome
+    y: NDArray[Any] = field(repr=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"Validation({len(self.fitted)} models, {self.n_patients} patients, {self.n_events} "
+            f"events, {self.plan.repeats} x {self.plan.folds}-fold, "
+            f"{len(self.external)} external cohorts)"
+        )
+
+
+def validate(
+    pipelines: Pipelines,
+    cohort: Cohort,
+    *,
+    plan: Plan,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> Validation:
+    """Fit each pipeline on the development patients and predict for patients it has not seen.
+
+    Everything a pipeline learns, it learns again in every resample.
+
+    Parameters
+    ----------
+    pipelines : mapping of name to RiskPipeline
+        Not fitted, and left as they are.
+    cohort : Cohort
+        Its development patients train; its external cohorts, if any, are scored once at the end.
+    plan : Plan
+    store : Store, optional
+        Keeps finished resamples, so that an interrupted call goes on where it stopped.
+    progress : callable(what, done, total), optional
+
+    Returns
+    -------
+    Validation
+
+    Raises
+    ------
+    FitError
+        If a pipeline cannot be fitted on all development patients.
+    ValueError
+        If a fold would be left without events.
+    """
+    development = cohort.development
+    X, y, horizons = development.X, development.y, cohort.outcome.horizons
+    event = y["event"] if is_survival(y) else y
+    complaints: list[str] = []
+    memory = StepMemory()
+    if progress is not None:
+        progress("models", 0, 1)
+    with collected_warnings(complaints):
+        fitted = {
+            name: _fit_on_all(name, pipeline, X, y, plan, memory)
+            for name, pipeline in pipelines.items()
+        }
+        apparent = {name: _predictions(f.pipeline, X, y, horizons) for name, f in fitted.items()}
+        external = {
+            label: {
+                name: _predictions(f.pipeline, other.X, other.y, horizons)
+                for name, f in fitted.items()
+            }
+            for label, other in cohort.external.items()
+        }
+    if progress is not None:
+        progress("models", 1, 1)
+
+    parts = repeated_k_fold(event, folds=plan.folds, repeats=plan.repeats, seed=plan.seed)
+    task = partial(_cross_validation_task, dict(pipelines), X, y, horizons, plan.quantiles)
+    run = partial(run_resamples, n_jobs=plan.n_jobs, store=store, progress=progress)
+    held_out = run(task, parts, what="cross-validation")
+    failures = _failures("cross_validated", list(pipelines), held_out)
+    out_of_fold = _assemble(list(pipelines), parts, held_out, len(y), max(len(horizons), 1))
+
+    prespecified = {name: p for name, p in pipelines.items() if p.prespecified}
+    optimism = {}
+    if plan.bootstrap and prespecified:
+        draws = bootstrap(len(y), resamples=plan.bootstrap, seed=plan.seed + 1)
+        task = partial(_optimism_task, prespecified, X, y, horizons)
+        scored = run(task, draws, what="optimism bootstrap")
+        failures += _failures("optimism_corrected", list(prespecified), scored)
+        optimism = {
+            name: _optimism_scores(position, apparent[name], scored)
+            for position, name in enumerate(prespecified)
+        }
+    for arrays in held_out:
+        complaints += [str(text) for text in arrays["warnings"] if str(text) not in complaints]
+    return Validation(
+        fitted=fitted,
+        out_of_fold=out_of_fold,
+        apparent=apparent,
+        external=external,
+        optimism=optimism,
+        failures=pd.DataFrame(failures, columns=_FAILURE_COLUMNS),
+        warnings=tuple(complaints),
+        plan=plan,
+        n_patients=len(y),
+        n_events=int(event.sum()),
+        outcome=cohort.outcome,
+        y=y,
+    )
+
+
+def _fit_on_all(
+    name: str,
+    pipeline: RiskPipeline,
+    X: pd.DataFrame,
+    y: NDArray[Any],
+    plan: Plan,
+    memory: StepMemory,
+) -> Fitted:
+    try:
+        fitted = clone(pipeline).set_params(memory=memory).fit(X, y).set_params(memory=None)
+    except ValueError as error:  # a FitError, or a column that the design refuses
+        raise FitError(
+            f"model {name!r} cannot be fitted on the development patients: {error}"
+        ) from error
+    return Fitted(pipeline=fitted, cut_points=_cut_points(fitted, X, plan.quantiles))
+
+
+def _cut_points(
+    pipeline: RiskPipeline, X: pd.DataFrame, quantiles: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Quantiles of the training patients' linear predictor: where risk groups are cut."""
+    model = pipeline.model
+    if isinstance(model, BoostedModel):  # it memorises its own patients: take the unseen margins
+        return np.quantile(model.intercept_ + model.slope_ * model.unseen_margin_, quantiles)
+    return np.quantile(pipeline.linear_predictor(X), quantiles)
+
+
+def _risks(
+    pipeline: RiskPipeline, X: pd.DataFrame, horizons: tuple[float, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Linear predictor (n,) and risks (n, n_horizons), the design matrix made once."""
+    design = pipeline.design_matrix(X)
+    model = pipeline.model
+    asked = horizons or (None,)
+    risk = np.column_stack([model.risk(design, horizon=horizon) for horizon in asked])
+    return model.linear_predictor(design), risk
+
+
+def _predictions(
+    pipeline: RiskPipeline, X: pd.DataFrame, y: NDArray[Any], horizons: tuple[float, ...]
+) -> Predictions:
+    linear_predictor, risk = _risks(pipeline, X, horizons)
+    return Predictions(y=y, linear_predictor=linear_predictor, risk=risk, horizons=horizons)
+
+
+def _fit_each(
+    pipelines: Pipelines, X: pd.DataFrame, y: NDArray[Any], part: Resample, failed: list[str]
+) -> list[RiskPipeline | None]:
+    """Fit every pipeline on the training rows of one resample, steps they share only once."""
+    X_train, y_train, memory = X.iloc[part.train], y[part.train], StepMemory()
+    fits: list[RiskPipeline | None] = []
+    for pipeline in pipelines.values():
+        try:
+            fits.append(clone(pipeline).set_params(memory=memory).fit(X_train, y_train))
+            failed.append("")
+        except FitError as error:
+            fits.append(None)
+            failed.append(str(error))
+    return fits
+
+
+def _cross_validation_task(
+    pipelines: Pipelines,
+    X: pd.DataFrame,
+    y: NDArray[Any],
+    horizons: tuple[float, ...],
+    quantiles: tuple[float, ...],
+    part: Resample,
+) -> Arrays:
+    """Fit on the training folds, predict for the held-out one."""
+    failed: list[str] = []
+    complaints: list[str] = []
+    arrays: Arrays = {}
+    X_train, X_held_out = X.iloc[part.train], X.iloc[part.held_out]
+    with collected_warnings(complaints):
+        for position, pipeline in enumerate(_fit_each(pipelines, X, y, part, failed)):
+            if pipeline is None:
+                continue
+            linear_predictor, risk = _risks(pipeline, X_held_out, horizons)
+            cuts = _cut_points(pipeline, X_train, quantiles)
+            arrays[f"{position}.linear_predictor"] = linear_predictor
+            arrays[f"{position}.risk"] = risk
+            arrays[f"{position}.group"] = np.searchsorted(cuts, linear_predictor)
+    arrays["failed"] = np.array(failed, dtype=np.str_)
+    arrays["warnings"] = np.array(complaints, dtype=np.str_)
+    return arrays
+
+
+def _assemble(
+    names: list[str], parts: list[Resample], results: list[Arrays], n_patients: int, n_horizons: int
+) -> dict[str, OutOfFold]:
+    """Put the held-out pieces back in the order of patients."""
+    repeats = 1 + max(part.repeat for part in parts)
+    assembled = {}
+    for position, name in enumerate(names):
+        made = OutOfFold(
+            linear_predictor=np.full((repeats, n_patients), np.nan),
+            risk=np.full((repeats, n_patients, n_horizons), np.nan),
+            group=np.full((repeats, n_patients), -1, dtype=np.intp),
+            fold=np.full((repeats, n_patients), -1, dtype=np.intp),
+        )
+        for part, arrays in zip(parts, results, strict=True):
+            made.fold[part.repeat, part.held_out] = part.fold
+            if f"{position}.risk" in arrays:
+                where = (part.repeat, part.held_out)
+                made.linear_predictor[where] = arrays[f"{position}.linear_predictor"]
+                made.risk[where] = arrays[f"{position}.risk"]
+                made.group[where] = arrays[f"{position}.group"]
+        assembled[name] = made
+    return assembled
+
+
+def _optimism_task(
+    pipelines: Pipelines,
+    X: pd.DataFrame,
+    y: NDArray[Any],
+    horizons: tuple[float, ...],
+    part: Resample,
+) -> Arrays:
+    """Fit on a bootstrap sample; score it there and on the original patients."""
+    failed: list[str] = []
+    complaints: list[str] = []
+    arrays: Arrays = {}
+    with collected_warnings(complaints):
+        for position, pipeline in enumerate(_fit_each(pipelines, X, y, part, failed)):
+            if pipeline is None:
+                continue
+            original = _predictions(pipeline, X, y, horizons)
+            resampled = original.take(part.train)
+            arrays[f"{position}.train"] = np.array(list(all_scores(resampled).values()))
+            arrays[f"{position}.test"] = np.array(list(all_scores(original).values()))
+    arrays["failed"] = np.array(failed, dtype=np.str_)
+    arrays["warnings"] = np.array(complaints, dtype=np.str_)
+    return arrays
+
+
+def _optimism_scores(
+    position: int, apparent: Predictions, results: list[Arrays]
+) -> tuple[list[Any], list[Any]]:
+    keys = list(all_scores(apparent))
+    fitted = [arrays for arrays in results if f"{position}.train" in arrays]
+    train = [dict(zip(keys, arrays[f"{position}.train"], strict=True)) for arrays in fitted]
+    test = [dict(zip(keys, arrays[f"{position}.test"], strict=True)) for arrays in fitted]
+    return train, test
+
+
+_FAILURE_COLUMNS = ["model", "validation", "failed", "resamples", "reason"]
+
+
+def _failures(
+    validation: str, names: list[str], results: list[Arrays]
+) -> list[tuple[str, str, int, int, str]]:
+    """Count the resamples on which a model could not be fitted."""
+    rows = []
+    for position, name in enumerate(names):
+        reasons = [str(arrays["failed"][position]) for arrays in results]
+        lost = [reason for reason in reasons if reason]
+        rows.append((name, validation, len(lost), len(results), lost[0] if lost else ""))
+    return rows
