@@ -8,7 +8,24 @@ the notebook, and the two would share one plotly.
 from html import escape
 from typing import Any
 
-from reports.html import Page, Section, render
+from models.calibration_curves import Calibration
+from models.decision import DecisionCurve
+from models.nomogram import Nomogram
+from models.performance import Performance
+from omics.cohort import Cohort
+from omics.mofa import FactorModel
+from reports.analysis import Results
+from reports.figures.calibration import draw_calibration
+from reports.figures.decision_curve import draw_decision_curve
+from reports.html import Figure, Page, Section, render
+from reports.sections import (
+    comparison_section,
+    factor_model_blocks,
+    flow_section,
+    nomogram_blocks,
+    page_of,
+)
+from reports.tables import format_number
 
 
 def notebook_html(part: Section | Page) -> str:
@@ -32,8 +49,47 @@ def notebook_html(part: Section | Page) -> str:
     )
 
 
+def drawn(result: Any) -> Section | Page:
+    """Arrange one result as the report would.
+
+    Parameters
+    ----------
+    result : Results, Cohort, FactorModel, Performance, Nomogram, Calibration or DecisionCurve
+
+    Returns
+    -------
+    Section or Page
+    """
+    match result:
+        case Results():
+            return page_of(result)
+        case Cohort():
+            return flow_section(result)
+        case Performance():
+            return comparison_section(result)
+        case FactorModel():
+            return Section(id="factors", title="Factors", blocks=factor_model_blocks(result))
+        case Nomogram():
+            return Section(id="nomogram", title="Nomogram", blocks=nomogram_blocks(result))
+        case Calibration():
+            figure = draw_calibration(result.table, label="observed", horizon=result.horizon)
+            title = f"Calibration, ICI {format_number(result.ici)}."
+            block = Figure(figure=figure, title=title)
+            return Section(id="calibration", title="Calibration", blocks=[block])
+        case DecisionCurve():
+            figure = draw_decision_curve({"Model": result.table}, horizon=result.horizon)
+            block = Figure(figure=figure, title="Decision curve.")
+            return Section(id="decision", title="Decision curve", blocks=[block])
+        case _:
+            raise TypeError(f"result must be one of {NAMES}, but is a {type(result).__name__}.")
+
+
+DRAWN = (Results, Cohort, FactorModel, Performance, Nomogram, Calibration, DecisionCurve)
+NAMES = ", ".join(kind.__name__ for kind in DRAWN)
+
+
 def register(shell: Any) -> None:
-    """Teach a notebook to draw sections and pages as HTML.
+    """Teach a notebook to draw results, sections and pages as HTML.
 
     Parameters
     ----------
@@ -43,3 +99,12 @@ def register(shell: Any) -> None:
     formatter = shell.display_formatter.formatters["text/html"]
     formatter.for_type(Section, notebook_html)
     formatter.for_type(Page, notebook_html)
+    for kind in DRAWN:
+        formatter.for_type(kind, _result_html)
+
+
+def _result_html(result: Any) -> str | None:
+    """Draw a result; a factor model that is not fitted yet has nothing to show."""
+    if isinstance(result, FactorModel) and not hasattr(result, "loadings_"):
+        return None
+    return notebook_html(drawn(result))

@@ -1,0 +1,271 @@
+"""From pipelines and a cohort to everything a report shows: fit, validate, describe. Draws nothing.
+
+The study file and a notebook meet here: `nomomics run` calls `analyse` as a reader would by hand.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import pandas as pd
+
+from models.boosting import BoostedModel
+from models.description import associations, table_one
+from models.design import select_columns
+from models.findings import factor_findings, model_findings, ordered
+from models.nomogram import Nomogram, nomogram
+from models.performance import Performance, performance
+from models.pipeline import RiskPipeline
+from models.resampling import Progress, Store, collected_warnings
+from models.validation import Plan, Validation, validate
+from omics.cohort import Cohort
+from omics.errors import Finding, FitError, StudyError
+from omics.mofa import FactorModel
+from omics.quality import findings as quality_findings
+from omics.quality import missing_table
+
+PACKAGES = (
+    *("nomomics", "numpy", "scipy", "pandas", "scikit-learn", "lifelines", "xgboost", "mofapy2"),
+    *("statsmodels", "plotly", "joblib"),
+)
+DESCRIBED = ("clinical", "pathology")
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a report says of a study beside its numbers, and which of them it shows.
+
+    Attributes
+    ----------
+    title, description : str
+    synthetic : bool
+        True marks every page as made-up data.
+    thresholds : pair of float
+        From and to, of the decision curves.
+    nomograms : sequence of str, optional
+        Models to draw a nomogram of; by default every regression.
+    table_one : sequence of str, optional
+        Columns of table one; by default the clinical and pathology ones.
+    """
+
+    title: str
+    description: str = ""
+    synthetic: bool = False
+    thresholds: tuple[float, float] = (0.05, 0.6)
+    nomograms: Sequence[str] | None = None
+    table_one: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FactorResults:
+    """The factors of a study.
+
+    Attributes
+    ----------
+    model : FactorModel
+        Fitted on all development patients.
+    scores, information : DataFrame of shape (n_patients, n_factors)
+        Of every patient, external ones too, by projection.
+    associations : DataFrame
+        With clinical and pathology columns, development patients; see `models.description`.
+    """
+
+    model: FactorModel
+    scores: pd.DataFrame
+    information: pd.DataFrame
+    associations: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return f"FactorResults({self.scores.shape[0]} patients, {self.scores.shape[1]} factors)"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Results:
+    """Everything a report shows.
+
+    Attributes
+    ----------
+    about : About
+    cohort : Cohort
+    validation : Validation
+    performance : Performance
+    coefficients : dict of model to DataFrame
+        Coefficients of a regression, importances of boosted trees.
+    nomograms : dict of model to Nomogram
+    factors : FactorResults or None
+    table_one, missing : DataFrame
+    findings : list of Finding
+        The serious first.
+    versions : dict of package to version
+    study : dict
+        The study file as understood; empty where the analysis was called by hand.
+    inputs : DataFrame
+        `table`, `cohort`, `file` (its name), `sha256`; empty likewise.
+    """
+
+    about: About
+    cohort: Cohort
+    validation: Validation
+    performance: Performance
+    coefficients: dict[str, pd.DataFrame]
+    nomograms: dict[str, Nomogram]
+    factors: FactorResults | None
+    table_one: pd.DataFrame
+    missing: pd.DataFrame
+    findings: list[Finding]
+    versions: dict[str, str]
+    study: dict[str, object] = field(default_factory=dict)
+    inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __repr__(self) -> str:
+        return f"Results({self.about.title!r}, {self.cohort!r}, {len(self.findings)} findings)"
+
+
+def analyse(
+    pipelines: Mapping[str, RiskPipeline],
+    cohort: Cohort,
+    *,
+    plan: Plan,
+    about: About,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Fit, validate and describe.
+
+    Parameters
+    ----------
+    pipelines : mapping of name to RiskPipeline
+        Not fitted, and left as they are.
+    cohort : Cohort
+    plan : Plan
+        The numbers do not depend on its `n_jobs`.
+    about : About
+    store : Store, optional
+        Keeps finished resamples, for a run that is interrupted and called again.
+    progress : callable(what, done, total), optional
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    StudyError
+        If a model cannot be fitted, or a column or model named in `about` does not exist.
+    """
+    columns = described_columns(cohort, about.table_one)
+    wanted = _models_with_nomogram(pipelines, about.nomograms)
+    try:
+        validation = validate(pipelines, cohort, plan=plan, store=store, progress=progress)
+    except (FitError, ValueError) as error:
+        raise StudyError(str(error)) from error
+    figures = performance(validation, thresholds=thresholds(*about.thresholds), progress=progress)
+    complaints: list[str] = []
+    with collected_warnings(complaints):
+        nomograms, without = _nomograms(wanted, validation, cohort)
+        factors = _factor_results(cohort, validation)
+    found = [*cohort.findings, *quality_findings(cohort), *without]
+    found += model_findings(validation, figures, cohort)
+    if factors is not None:
+        found += factor_findings(factors.model, cohort.development.X, cohort.kinds)
+    found += [
+        Finding(code="warning", severity="caution", where="report", message=text)
+        for text in complaints
+    ]
+    return Results(
+        about=about,
+        cohort=cohort,
+        validation=validation,
+        performance=figures,
+        coefficients={
+            name: _coefficients(fitted.pipeline) for name, fitted in validation.fitted.items()
+        },
+        nomograms=nomograms,
+        factors=factors,
+        table_one=table_one(cohort, columns),
+        missing=missing_table(cohort),
+        findings=ordered(found),
+        versions={package: version(package) for package in PACKAGES},
+    )
+
+
+def thresholds(low: float, high: float) -> list[float]:
+    """Threshold probabilities from `low` to `high`, a hundredth apart.
+
+    Examples
+    --------
+    >>> thresholds(0.05, 0.08)
+    [0.05, 0.06, 0.07, 0.08]
+    """
+    steps = round((high - low) * 100)
+    return [round(low + (high - low) * i / max(steps, 1), 10) for i in range(steps + 1)]
+
+
+def described_columns(cohort: Cohort, named: Sequence[str] | None) -> list[str]:
+    """Columns of table one: those that are named, or all clinical and pathology ones."""
+    if named is not None:
+        try:
+            return select_columns(cohort.X.columns, named)
+        except ValueError as error:
+            raise StudyError(f"[report] table_one: {error}") from error
+    views = [view for view, kind in cohort.kinds.items() if kind in DESCRIBED]
+    return [column for column in cohort.X.columns if column.partition(":")[0] in views]
+
+
+def _models_with_nomogram(
+    pipelines: Mapping[str, RiskPipeline], named: Sequence[str] | None
+) -> list[str]:
+    regressions = [name for name, p in pipelines.items() if not isinstance(p.model, BoostedModel)]
+    wrong = [name for name in named or () if name not in regressions]
+    if wrong:
+        raise StudyError(
+            f"nomograms must name regressions of the study, but {wrong[0]!r} is none of "
+            f"{regressions}."
+        )
+    return regressions if named is None else list(named)
+
+
+def _nomograms(
+    names: Sequence[str], validation: Validation, cohort: Cohort
+) -> tuple[dict[str, Nomogram], list[Finding]]:
+    """Draw up nomograms; a model without any effect has none, and says so."""
+    made, findings = {}, []
+    for name in names:
+        pipeline = validation.fitted[name].pipeline
+        reach = validation.apparent[name].linear_predictor
+        if isinstance(pipeline.model, BoostedModel):
+            continue
+        try:
+            made[name] = nomogram(
+                pipeline.design,
+                pipeline.model,
+                horizons=cohort.outcome.horizons,
+                unit=cohort.outcome.unit,
+                span=(float(reach.min()), float(reach.max())),
+            )
+        except FitError as error:
+            findings.append(
+                Finding(code="no_nomogram", severity="serious", where=name, message=str(error))
+            )
+    return made, findings
+
+
+def _coefficients(pipeline: RiskPipeline) -> pd.DataFrame:
+    model = pipeline.model
+    return model.importances if isinstance(model, BoostedModel) else model.coefficients
+
+
+def _factor_results(cohort: Cohort, validation: Validation) -> FactorResults | None:
+    """Describe the factors of the first model that takes some."""
+    fitted = [one.pipeline.factor_model for one in validation.fitted.values()]
+    model = next((one for one in fitted if one is not None), None)
+    if model is None:
+        return None
+    columns = described_columns(cohort, None)
+    scores, patients = model.transform(cohort.X), cohort.development.X.index
+    return FactorResults(
+        model=model,
+        scores=scores,
+        information=model.information(cohort.X),
+        associations=associations(scores.loc[patients], cohort.X.loc[patients, columns]),
+    )

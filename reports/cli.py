@@ -1,0 +1,155 @@
+"""The command `nomomics`: demo, run, check."""
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Radiomics, genomics, pathology and clinical tables to nomograms, validation and a "
+    "report.",
+)
+ROOT = Path(__file__).parents[1]
+# nothing of ours is imported before `hidden_packages` has looked, hence the imports in functions
+OURS = ("omics", "models", "reports")
+
+StudyFile = Annotated[Path, typer.Argument(help="the study file, such as study.toml")]
+Out = Annotated[Path, typer.Option("--out", help="folder for the report and its tables")]
+Jobs = Annotated[int, typer.Option("--jobs", min=-1, help="processes; -1 takes every core")]
+
+
+@app.command()
+def demo(out: Out = Path("results/demo"), jobs: Jobs = -1) -> None:
+    """Run the whole walk on the embedded synthetic cohort."""
+    with _mistakes_told():
+        from omics.synthetic import synthetic_cohort
+        from reports.output import check_folder, replace_demo_data
+
+        check_folder(out)
+        _run(replace_demo_data(synthetic_cohort(seed=7), out), out, jobs)
+
+
+@app.command()
+def run(study: StudyFile, out: Out = Path("results"), jobs: Jobs = -1) -> None:
+    """Fit, validate and report a study."""
+    with _mistakes_told():
+        _run(study, out, jobs)
+
+
+@app.command()
+def check(study: StudyFile) -> None:
+    """Read and join the tables, print the flow of patients and the findings; fit nothing."""
+    with _mistakes_told():
+        from omics.quality import findings
+        from reports.console import print_check
+        from reports.study import load_cohort
+        from reports.study_file import read_study
+
+        cohort = load_cohort(read_study(study))
+        print_check(cohort, [*cohort.findings, *findings(cohort)], _console())
+
+
+def _run(study_path: Path, out: Path, jobs: int) -> None:
+    from reports.output import WORK, check_folder
+    from reports.report import report
+    from reports.study import compute, input_files, load_cohort
+    from reports.study_file import read_study
+
+    console = _console()
+    study = read_study(study_path)
+    cohort = load_cohort(study)
+    console.print(repr(cohort))
+    check_folder(out, inputs=[path for _, _, path in input_files(study)])
+    with _progress(console) as bars:
+        results = compute(study, cohort, n_jobs=jobs, work=out / WORK, progress=bars)
+        bars("report", 0, 1)
+        report(results, out)
+        bars("report", 1, 1)
+    console.print(f"Report: {out / 'report.html'}")
+
+
+class _Bars:
+    """One progress bar per kind of work."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total)
+        self._progress.update(self._tasks[what], completed=done, total=total)
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[_Bars]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield _Bars(progress)
+
+
+def _console() -> Console:
+    """Give a console that shows text as it is: no line is cut, no name is read as markup."""
+    return Console(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+
+@contextmanager
+def _mistakes_told() -> Iterator[None]:
+    """Tell a mistake in the study in words, with exit status 2."""
+    from omics.errors import StudyError
+
+    try:
+        yield
+    except StudyError as error:
+        _console().print(f"nomomics: {error}", style="red")
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        _console().print("nomomics: stopped. Call it again to go on where it was.")
+        raise typer.Exit(130) from None
+
+
+def hidden_packages() -> list[str]:
+    """Say which of our packages another file of that name hides, with that file."""
+    found = []
+    for name in OURS:
+        spec = importlib.util.find_spec(name)
+        origin = None if spec is None else spec.origin
+        if origin != str(ROOT / name / "__init__.py"):
+            found.append(f"{name!r} is hidden by {origin}")
+    return found
+
+
+def main() -> None:
+    """Start the command, once our packages are known to be ours."""
+    hidden = hidden_packages()
+    if hidden:
+        sys.stderr.write(
+            f"nomomics: {'; '.join(hidden)}. Rename that file, or start nomomics from another "
+            "folder.\n"
+        )
+        raise SystemExit(2)
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The methods paragraph of a paper, with the study's real settings."""
+
+from models.boosting import BoostedModel
+from models.cox import CoxModel
+from models.validation import Fitted
+from reports.analysis import Results
+
+
+def methods_text(results: Results) -> str:
+    """Write what was done, in the words and the order of a methods section.
+
+    Returns
+    -------
+    str
+        Paragraphs with an empty line between them.
+    """
+    parts = [_patients(results), _factors(results)]
+    parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
+    parts += [_validation(results), _metrics(results), _software(results)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _patients(results: Results) -> str:
+    cohort = results.cohort
+    development, flow = cohort.development, cohort.flow.table.iloc[:-1]
+    tables = ", ".join(
+        f"{name} ({kind})" for name, kind in zip(flow["table"], flow["kind"], strict=True)
+    )
+    outcome = cohort.outcome
+    if outcome.kind == "survival":
+        what = (
+            f"The outcome was {outcome.label}, in {outcome.unit}, with event = "
+            f"{outcome.event_label}; risks were predicted by "
+            f"{', '.join(f'{h:g}' for h in outcome.horizons)} {outcome.unit}."
+        )
+    else:
+        what = f"The outcome was {outcome.label} = {outcome.event_label}."
+    external = "".join(
+        f" External validation: {name}, {part.n_patients} patients, {part.n_events} events."
+        for name, part in cohort.external.items()
+    )
+    return (
+        f"Patients. Tables were joined by patient id: {tables}. {what} Development: "
+        f"{development.n_patients} patients, {development.n_events} events.{external} Patients "
+        "with a missing view stayed in the analysis."
+    )
+
+
+def _factors(results: Results) -> str:
+    if results.factors is None:
+        return ""
+    model = results.factors.model
+    likelihoods = model.likelihoods or {}
+    views = ", ".join(
+        f"{view} ({likelihoods.get(view, 'gaussian')})"
+        for view in dict.fromkeys(model.variance_explained_["view"])
+    )
+    filtered = (
+        ""
+        if model.max_features is None
+        else f" Of each view at most {model.max_features} features, the most variable, entered."
+    )
+    scaled = {
+        "feature": "each divided by its standard deviation",
+        "view": "each view divided by its standard deviation",
+        "none": "not scaled",
+    }.get(str(model.scale), f"scaled by {model.scale}")
+    return (
+        f"Factors. The views {views} were factorized by multi-omics factor analysis (MOFA, "
+        f"mofapy2; one group, spike-and-slab and ARD priors on the weights, {model.n_factors} "
+        f"factors, {model.n_iterations_} iterations, seed {model.seed}). Gaussian features were "
+        f"centred, {scaled}; constant features were left out.{filtered} Factor values of every "
+        "patient, of the training patients too, are the posterior mean given the learned weights; "
+        "a missing view or value is left out of it. The outcome was not used."
+    )
+
+
+def _model(name: str, fitted: Fitted) -> str:
+    model, design = fitted.pipeline.model, fitted.pipeline.design
+    predictors = ", ".join(design.predictors)
+    if isinstance(model, BoostedModel):
+        return (
+            f"{name}. Gradient-boosted trees (XGBoost, {model.n_rounds} rounds fixed in advance, "
+            f"learning rate {model.learning_rate:g}, depth {model.max_depth}) on {predictors}. "
+            f"Probabilities come from out-of-fold margins of {model.inner_folds} inner folds: a "
+            "calibration slope and a baseline estimated on them."
+        )
+    kind = (
+        "Cox regression (Efron's ties, Breslow's baseline)"
+        if isinstance(model, CoxModel)
+        else "Logistic regression"
+    )
+    penalty = (
+        f", ridge penalty {model.ridge_:.4g}"
+        + (" chosen by AIC with effective degrees of freedom" if model.ridge == "aic" else "")
+        if model.ridge_ or model.ridge == "aic"
+        else ", without penalty"
+    )
+    splines = "".join(
+        f" {column} entered as a restricted cubic spline with "
+        + (f"{knots} knots." if isinstance(knots, int) else f"knots at {knots}.")
+        for column, knots in (design.splines or {}).items()
+    )
+    return f"{name}. {kind}{penalty}, on {predictors}.{splines}"
+
+
+def _validation(results: Results) -> str:
+    plan = results.validation.plan
+    text = (
+        "Validation. Every step (filters, scaling, imputation, factors, penalty, model) was "
+        f"learned anew in each resample. All models: {plan.repeats} times repeated {plan.folds}-"
+        "fold cross-validation, stratified by event; ranking and accuracy figures were averaged "
+        "over the held-out folds, calibration was assessed on the out-of-fold predictions of each "
+        "repeat."
+    )
+    if results.validation.optimism:
+        names = ", ".join(results.validation.optimism)
+        text += (
+            f" Prespecified models ({names}): optimism bootstrap with {plan.bootstrap} resamples. "
+            "It is not given for the others, since it underestimates optimism wherever features "
+            "are selected, factors learned or patients memorised."
+        )
+    if results.validation.external:
+        text += " External cohorts were scored once, by the frozen pipelines."
+    groups = ", ".join(f"{q:g}" for q in plan.quantiles)
+    return (
+        f"{text} Risk groups were cut at quantile {groups} of the training patients' linear "
+        "predictor."
+    )
+
+
+def _metrics(results: Results) -> str:
+    plan = results.validation.plan
+    if results.cohort.outcome.kind == "survival":
+        figures = (
+            "Harrell's C; at each horizon Uno's C, cumulative/dynamic AUC, Brier score and IPA "
+            "with inverse probability of censoring weights from the evaluated patients; "
+            "calibration slope, observed/expected ratio (Kaplan-Meier), ICI, E50, E90 and Emax "
+            "(Cox regression on a restricted cubic spline of the complementary log-log risk); net "
+            "benefit with the Kaplan-Meier risk among those treated."
+        )
+    else:
+        figures = (
+            "ROC AUC, Brier score and IPA; calibration slope, intercept, observed/expected ratio, "
+            "ICI, E50, E90 and Emax (lowess); net benefit."
+        )
+    return (
+        f"Performance. {figures} Intervals are {100 * plan.level:g} %: percentile bootstrap of "
+        f"the evaluated patients ({plan.draws} draws), the corrected resampled t interval for "
+        "figures averaged over folds, and that of rms::validate for optimism-corrected figures."
+    )
+
+
+def _software(results: Results) -> str:
+    shown = ("nomomics", "mofapy2", "xgboost", "scikit-learn", "numpy")
+    versions = ", ".join(f"{name} {results.versions[name]}" for name in shown)
+    return f"Software. {versions}."

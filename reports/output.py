@@ -1,0 +1,277 @@
+"""The folder a run leaves behind: it appears whole, or not at all.
+
+Everything is written into `DIR/.incomplete` first, and moved to its place when all of it is there;
+the report comes last. Patient ids stand in `DIR/private/` only.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from omics.errors import StudyError
+from omics.synthetic_study import SyntheticStudy
+from reports.analysis import Results
+from reports.tables import write_csv
+
+INCOMPLETE = ".incomplete"
+WORK = ".work"
+WRITTEN = ("tables", "private", "study.json", "report.html")
+
+
+def check_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None:
+    """Make the output folder and try whether it can be written to, before hours of computing.
+
+    Parameters
+    ----------
+    folder : Path
+    inputs : iterable of Path
+        The study's own tables, which a run must not replace.
+
+    Raises
+    ------
+    StudyError
+        If it is a file, cannot be made or written to, or holds folders that a run would replace but
+        that no run wrote.
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise StudyError(f"--out {folder} must be a folder, but a file of that name is there.")
+        _refuse_foreign(folder, inputs)
+        probe = folder / INCOMPLETE
+        probe.mkdir(parents=True, exist_ok=True)
+        (probe / "probe").write_text("")
+        shutil.rmtree(probe)
+    except OSError as error:
+        raise StudyError(_not_writable(folder, error)) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> str:
+    return (
+        f"--out {folder} cannot be written to: {error.strerror}. Choose another folder, or ask for "
+        "the right to write there."
+    )
+
+
+def _refuse_foreign(folder: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to replace what is not ours."""
+    replaced = [folder / name for name in ("tables", "private")]
+    there = [place for place in replaced if place.exists()]
+    if there and not (folder / "study.json").is_file():
+        raise StudyError(
+            f"--out {folder} holds {there[0].name!r}, which no run of nomomics wrote and a run "
+            "would replace. Choose another folder."
+        )
+    ours = {place.resolve() for place in there}
+    for path in inputs:
+        if ours & set(path.resolve().parents):
+            raise StudyError(
+                f"--out {folder} would replace {path}, a table of the study. Choose another folder."
+            )
+
+
+def replace_demo_data(cohort: SyntheticStudy, folder: Path) -> Path:
+    """Write the synthetic cohort into `folder / "data"`, whole or not at all.
+
+    Returns
+    -------
+    Path
+        Of its study file.
+
+    Raises
+    ------
+    StudyError
+        If the folder `data` holds anything but an older demo.
+    """
+    place, staging = folder / "data", folder / INCOMPLETE / "data"
+    study = place / "study.toml"
+    made = cohort.study_toml
+    if place.exists() and not (
+        study.is_file() and study.read_bytes().startswith(made.partition("\n")[0].encode())
+    ):
+        raise StudyError(
+            f"--out {folder} holds 'data', which no demo wrote and the demo would replace. Choose "
+            "another folder."
+        )
+    try:
+        cohort.write(staging)
+        _replace(staging, place)
+    except OSError as error:
+        raise StudyError(_not_writable(folder, error)) from error
+    finally:
+        shutil.rmtree(folder / INCOMPLETE, ignore_errors=True)
+    return study
+
+
+def write_output(results: Results, folder: Path, *, render: Callable[[Results], str]) -> list[Path]:
+    """Write report, tables and private files into `folder`.
+
+    An older report stays until the new one is there in full; then it goes first and the new one
+    comes last, so that a report never stands beside the tables of another run.
+
+    Parameters
+    ----------
+    results : Results
+    folder : Path
+    render : callable
+        Makes the HTML page of the results.
+
+    Returns
+    -------
+    list of Path
+        What was written, the report first.
+
+    Raises
+    ------
+    StudyError
+        If the folder cannot be written to any more.
+    """
+    page = render(results)
+    staging = folder / INCOMPLETE
+    try:
+        _write_files(results, staging)
+        (staging / "report.html").write_text(page, encoding="utf-8")
+        (folder / "report.html").unlink(missing_ok=True)
+        for name in WRITTEN:
+            _replace(staging / name, folder / name)
+    except OSError as error:
+        raise StudyError(_not_writable(folder, error)) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+    return [folder / name for name in reversed(WRITTEN)]
+
+
+def _write_files(results: Results, staging: Path) -> None:
+    """Write all but the report into a folder of its own."""
+    shutil.rmtree(staging, ignore_errors=True)
+    (staging / "tables").mkdir(parents=True)
+    (staging / "private").mkdir()
+    for name, table in _tables(results):
+        write_csv(table, staging / "tables" / f"{name}.csv")
+    write_csv(predictions_table(results), staging / "private" / "predictions.csv")
+    write_csv(results.cohort.flow.lost, staging / "private" / "lost.csv")
+    document = json.dumps(study_document(results), indent=2, ensure_ascii=False)
+    (staging / "study.json").write_text(document + "\n", encoding="utf-8")
+
+
+def _replace(new: Path, place: Path) -> None:
+    """Move a file or folder to its place; an older one of ours goes."""
+    if place.is_dir():
+        old = new.with_name(new.name + ".old")
+        place.rename(old)
+        new.rename(place)
+    else:
+        new.replace(place)
+
+
+def file_name(model: str, taken: Iterable[str] = ()) -> str:
+    """Make a model's name fit for a file; a number tells apart two that would be the same.
+
+    Examples
+    --------
+    >>> file_name("Clinical + factors"), file_name("A/B", taken=["A_B"])
+    ('Clinical_factors', 'A_B_2')
+    """
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", model).strip("_.") or "model"
+    name, number = plain, 1
+    used = {other.casefold() for other in taken}  # some file systems read `a` and `A` as one
+    while name.casefold() in used:
+        number += 1
+        name = f"{plain}_{number}"
+    return name
+
+
+def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    figures = results.performance
+    yield "flow", results.cohort.flow.table
+    yield "table_one", results.table_one
+    yield "missing", results.missing
+    yield "findings", findings_table(results)
+    yield "performance", figures.table
+    yield "calibration", figures.calibration
+    yield "decision", figures.decision
+    yield "failed_resamples", results.validation.failures
+    if len(figures.survival_curves):
+        yield "survival", figures.survival_curves
+        yield "log_rank", figures.log_rank
+    if results.factors is not None:
+        yield "variance_explained", results.factors.model.variance_explained_
+        yield "loadings", results.factors.model.loadings_
+        yield "features_dropped", results.factors.model.dropped_
+        yield "associations", results.factors.associations
+    names: dict[str, str] = {}
+    for model, table in results.coefficients.items():
+        names[model] = file_name(model, names.values())
+        yield f"coefficients_{names[model]}", table
+        if model in results.nomograms:
+            yield f"nomogram_{names[model]}", results.nomograms[model].table
+
+
+def findings_table(results: Results) -> pd.DataFrame:
+    """List the findings, one row each."""
+    return pd.DataFrame(
+        [(f.severity, f.code, f.where, f.message) for f in results.findings],
+        columns=["severity", "code", "where", "message"],
+    )
+
+
+def predictions_table(results: Results) -> pd.DataFrame:
+    """Predictions of every patient by every model: holds ids.
+
+    Development patients are predicted by the fit of the first repeat that had not seen them
+    (`fold`, from 1), external ones by the frozen pipeline. Factors are the frozen factor model's.
+
+    Returns
+    -------
+    DataFrame
+        `patient`, `cohort`, `model`, `fold`, `linear_predictor`, `risk` or one `risk_<horizon>` per
+        horizon, `group` (risk group from 1, the lowest risk), the factors and their information.
+    """
+    validation, cohort = results.validation, results.cohort
+    horizons = cohort.outcome.horizons
+    risks = [f"risk_{horizon:g}" for horizon in horizons] or ["risk"]
+    parts = []
+    for model, fitted in validation.fitted.items():
+        held_out, development = validation.out_of_fold[model], cohort.development
+        part = pd.DataFrame(held_out.risk[0], columns=risks, index=development.X.index)
+        part.insert(0, "linear_predictor", held_out.linear_predictor[0])
+        part.insert(0, "fold", pd.Series(held_out.fold[0] + 1, part.index, "Int64"))
+        part["group"] = held_out.group[0] + 1
+        parts.append(part.assign(model=model, cohort="development"))
+        for label, models in validation.external.items():
+            p = models[model]
+            part = pd.DataFrame(p.risk, columns=risks, index=cohort.external[label].X.index)
+            part.insert(0, "linear_predictor", p.linear_predictor)
+            part.insert(0, "fold", pd.Series(pd.NA, part.index, "Int64"))
+            part["group"] = fitted.cut_points.searchsorted(p.linear_predictor) + 1
+            parts.append(part.assign(model=model, cohort=label))
+    table = pd.concat(parts)
+    if results.factors is not None:
+        scores = results.factors.scores
+        plain = {name: name.partition(":")[2] for name in scores.columns}
+        information = results.factors.information.rename(
+            columns={name: f"{short}_information" for name, short in plain.items()}
+        )
+        table = table.join(scores.rename(columns=plain)).join(information)
+    first = ["patient", "cohort", "model", "fold", "linear_predictor"]
+    table = table.rename_axis("patient").reset_index()
+    return table[[*first, *[column for column in table.columns if column not in first]]]
+
+
+def study_document(results: Results) -> dict[str, object]:
+    """Write out the study as understood, with seeds, versions and what every input file was."""
+    return {
+        "format": "nomomics study 1",
+        "study": results.study,
+        "seed": results.validation.plan.seed,
+        "patients": {
+            "development": results.cohort.development.n_patients,
+            **{name: part.n_patients for name, part in results.cohort.external.items()},
+        },
+        "versions": results.versions,
+        "inputs": results.inputs.to_dict("records"),
+    }

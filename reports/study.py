@@ -1,0 +1,235 @@
+"""A study from its file to its results: read the tables, join them, build the models, analyse."""
+
+import hashlib
+import json
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from models.boosting import BoostedModel
+from models.cox import CoxModel
+from models.design import select_columns
+from models.logistic import LogisticModel
+from models.pipeline import Model, RiskPipeline, risk_pipeline
+from models.resampling import FolderStore, Progress
+from models.validation import Plan
+from omics.cohort import Cohort, reserved_columns
+from omics.errors import StudyError
+from omics.mofa import FactorModel
+from omics.tables import read_table
+from reports.analysis import PACKAGES, About, Results, analyse, described_columns
+from reports.study_file import ModelSpec, Study
+
+
+def load_cohort(study: Study) -> Cohort:
+    """Read the tables of a study and join them.
+
+    Raises
+    ------
+    StudyError
+        If a table, a column, an id or the outcome is not as the study says.
+    """
+    cohort = _join(study, {})
+    for name, other in study.external.items():
+        try:
+            cohort = cohort.with_external(name, _join(study, other.tables))
+        except StudyError as error:
+            raise StudyError(f"[external.{name}] {error}") from error
+    for model in study.models:
+        _check_predictors(model, study, cohort)
+    described_columns(cohort, study.report.table_one)  # refuses what names no column
+    return cohort
+
+
+def _join(study: Study, paths: dict[str, Path]) -> Cohort:
+    """Join the tables, at `paths` where another cohort's lie elsewhere."""
+    reserved = reserved_columns(outcome=study.outcome, cohorts=study.cohorts, centre=study.centre)
+    views = [
+        read_table(
+            spec.model_copy(update={"path": paths.get(name, spec.path)}),
+            name=name,
+            reserve=reserved.get(name, ()),
+        )
+        for name, spec in study.tables.items()
+        if not paths or name in paths
+    ]
+    cohorts = None if paths else study.cohorts
+    return Cohort.join(views, outcome=study.outcome, cohorts=cohorts, centre=study.centre)
+
+
+def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
+    """Refuse a predictor that names no column, before anything is fitted."""
+    try:
+        plain = [name for name in model.predictors if not name.startswith("factors:")]
+        chosen = select_columns(cohort.X.columns, plain) if plain else []
+    except ValueError as error:
+        raise StudyError(f"[[models]] {model.name}: {error}") from error
+    unknown = [column for column in model.splines if column not in chosen]
+    if unknown:
+        raise StudyError(
+            f"[[models]] {model.name}: splines name {unknown[0]!r}, which is none of the model's "
+            "predictors. Add it to predictors, or take the spline away."
+        )
+    absent = [
+        view for view in (study.factors.views if study.factors else []) if view not in cohort.kinds
+    ]
+    if absent:
+        raise StudyError(f"[factors] views: table {absent[0]!r} holds no features.")
+
+
+def factor_model(study: Study) -> FactorModel | None:
+    """Build the factor model a study declares, not fitted."""
+    spec = study.factors
+    if spec is None:
+        return None
+    return FactorModel(
+        views=spec.views,
+        likelihoods=spec.likelihoods,
+        n_factors=spec.n_factors,
+        max_features=spec.max_features,
+        scale=spec.scale,
+        convergence=spec.convergence,
+        max_iterations=spec.max_iterations,
+        seed=study.study.seed,
+    )
+
+
+def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
+    """Build every model of a study as one pipeline each, not fitted."""
+    factors = factor_model(study)
+    return {
+        spec.name: risk_pipeline(
+            spec.predictors,
+            _model(spec, study.study.seed),
+            factors=factors if spec.uses_factors else None,
+            splines=spec.splines or None,
+            missing=spec.missing or ("keep" if spec.kind == "xgboost" else "refuse"),
+        )
+        for spec in study.models
+    }
+
+
+def _model(spec: ModelSpec, seed: int) -> Model:
+    if spec.kind == "xgboost":
+        return BoostedModel(
+            n_rounds=spec.rounds,
+            learning_rate=spec.learning_rate,
+            max_depth=spec.max_depth,
+            seed=seed,
+        )
+    default: float | Literal["aic"] = "aic" if spec.uses_factors else 0.0
+    ridge: float | Literal["aic"] = default if spec.ridge is None else spec.ridge
+    return CoxModel(ridge=ridge) if spec.kind == "cox" else LogisticModel(ridge=ridge)
+
+
+def plan_of(study: Study, *, n_jobs: int) -> Plan:
+    """Say how a study is validated."""
+    spec = study.validation
+    return Plan(
+        folds=spec.cross_validation.folds,
+        repeats=spec.cross_validation.repeats,
+        bootstrap=spec.bootstrap,
+        draws=spec.draws,
+        quantiles=tuple(study.report.risk_groups),
+        level=spec.level,
+        seed=study.study.seed,
+        n_jobs=n_jobs,
+    )
+
+
+def about_of(study: Study) -> About:
+    """Say what the report of a study says and shows."""
+    return About(
+        title=study.study.title,
+        description=study.study.description,
+        synthetic=study.study.synthetic,
+        thresholds=study.report.thresholds,
+        nomograms=[spec.name for spec in study.models if spec.nomogram],
+        table_one=study.report.table_one,
+    )
+
+
+def compute(
+    study: Study,
+    cohort: Cohort,
+    *,
+    n_jobs: int = -1,
+    work: Path | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Analyse a study.
+
+    Parameters
+    ----------
+    study : Study
+    cohort : Cohort
+        As `load_cohort` gives it.
+    n_jobs : int
+        Processes; -1 takes every core. The numbers do not depend on it.
+    work : Path, optional
+        Folder that keeps finished resamples, for a run that is interrupted and called again.
+    progress : callable(what, done, total), optional
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    StudyError
+        If a model cannot be fitted as the study asks.
+    """
+    inputs = input_hashes(study)
+    results = analyse(
+        build_pipelines(study),
+        cohort,
+        plan=plan_of(study, n_jobs=n_jobs),
+        about=about_of(study),
+        store=None if work is None else FolderStore(work, _fingerprint(study, inputs)),
+        progress=progress,
+    )
+    return replace(results, study=understood(study), inputs=inputs)
+
+
+def input_files(study: Study) -> list[tuple[str, str, Path]]:
+    """List the cohort, the table and the path of every input file."""
+    rows = [("development", name, spec.path) for name, spec in study.tables.items()]
+    return rows + [
+        (cohort, name, path)
+        for cohort, other in study.external.items()
+        for name, path in other.tables.items()
+    ]
+
+
+def input_hashes(study: Study) -> pd.DataFrame:
+    """Fingerprint every input file; file names stand without their folders."""
+    return pd.DataFrame(
+        [
+            {
+                "table": name,
+                "cohort": cohort,
+                "file": path.name,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+            for cohort, name, path in input_files(study)
+        ]
+    )
+
+
+def understood(study: Study) -> dict[str, object]:
+    """Write out the study as understood, every default written out, folders left out."""
+    content = study.model_dump(mode="json")
+    for spec in content["tables"].values():
+        spec["path"] = Path(spec["path"]).name
+    for other in content["external"].values():
+        other["tables"] = {name: Path(path).name for name, path in other["tables"].items()}
+    return content
+
+
+def _fingerprint(study: Study, inputs: pd.DataFrame) -> str:
+    versions = {package: version(package) for package in PACKAGES}
+    parts = [understood(study), inputs.to_dict("records"), versions]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

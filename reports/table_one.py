@@ -1,0 +1,56 @@
+"""Table one as a journal prints it: a row per number or level, a column per cohort."""
+
+import pandas as pd
+
+from reports.tables import DASH, TableRows, format_number, format_percent
+
+
+def table_one_rows(table: pd.DataFrame) -> TableRows:
+    """Lay out what `models.description.table_one` computed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns `column`, `level`, `cohort`, `n_known`, `n_missing`, `median`, `q1`, `q3`, `count`,
+        `share`.
+
+    Returns
+    -------
+    TableRows
+        A first cell that starts with two spaces is a level of the category above it.
+    """
+    cohorts = list(dict.fromkeys(table["cohort"]))
+    rows: list[tuple[str, ...]] = []
+    for column, part in table.groupby("column", sort=False):
+        by_cohort = {cohort: part[part["cohort"] == cohort] for cohort in cohorts}
+        name = str(column).partition(":")[2]
+        levels = list(dict.fromkeys(part["level"].dropna()))
+        if levels:
+            rows.append((name, *("" for _ in cohorts)))
+            for level in levels:
+                cells = (_count(by_cohort[c][by_cohort[c]["level"] == level]) for c in cohorts)
+                rows.append((f"  {level}", *cells))
+        else:
+            rows.append((f"{name}, median (quartiles)", *(_number(by_cohort[c]) for c in cohorts)))
+        missing = [int(by_cohort[c]["n_missing"].iloc[0]) for c in cohorts]
+        if any(missing):
+            rows.append(("  missing", *(str(count) for count in missing)))
+    return TableRows(
+        header=("", *(str(cohort) for cohort in cohorts)),
+        rows=tuple(rows),
+        numeric=(False, *(True for _ in cohorts)),
+    )
+
+
+def _count(row: pd.DataFrame) -> str:
+    return f"{int(row['count'].iloc[0])} ({format_percent(row['share'].iloc[0])})"
+
+
+def _number(row: pd.DataFrame) -> str:
+    median, q1, q3 = row[["median", "q1", "q3"]].iloc[0].astype(float)
+    if pd.isna(median):
+        return DASH
+    size = max(abs(q1), abs(q3))
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2
+    text = [format_number(value, digits=digits) for value in (median, q1, q3)]
+    return f"{text[0]} ({text[1]} to {text[2]})"

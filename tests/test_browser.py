@@ -1,0 +1,41 @@
+"""The page in a real browser: it draws every figure, says nothing, and asks the network nothing."""
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from reports.html import Figure, Page, Section, Table, Text, write_page
+from tests.browser import needs_browser, visit
+from tests.made_up_tables import performance_table
+
+HOSTILE = "<script>alert(1)</script><img src=https://example.org/x.png onerror=alert(2)>"
+
+
+def write(path: Path) -> Path:
+    figure = go.Figure(go.Scatter(x=[1, 2], y=[1, 3], name=HOSTILE))
+    blocks = [
+        Text(text=HOSTILE),
+        Figure(figure=figure, title=HOSTILE, caption=HOSTILE),
+        Table(table=performance_table().rename(columns={"model": HOSTILE}), title=HOSTILE),
+    ]
+    write_page(Page(title=HOSTILE, sections=[Section(id="a", title=HOSTILE, blocks=blocks)]), path)
+    return path
+
+
+@needs_browser
+def test_the_page_draws_and_is_silent(tmp_path: Path) -> None:
+    seen = visit(write(tmp_path / "page.html"))
+    assert seen.console == []
+    assert seen.requests == []
+    assert seen.dom.count("main-svg") >= 1
+    assert "<img" not in seen.dom
+
+
+@needs_browser
+def test_a_request_or_a_script_of_a_strangers_page_would_be_seen(tmp_path: Path) -> None:
+    # The two checks above can fail: this page asks for an image and complains.
+    page = tmp_path / "bad.html"
+    page.write_text("<img src='http://127.0.0.1:9/x.png'><script>console.error('no')</script>")
+    seen = visit(page)
+    assert any("127.0.0.1:9/x.png" in url for url in seen.requests)
+    assert any("no" in line for line in seen.console)
