@@ -242,7 +242,7 @@ def _evaluate(
     intervals = percentile_intervals([one.scores for one in draws], estimates, level=plan.level)
     by_method = {_method(sample, plan): intervals}
     if sample.out_of_fold is not None:
-        by_method |= _fold_intervals(sample.predictions, sample.out_of_fold, plan)
+        by_method = _fold_intervals(sample.predictions, sample.out_of_fold, plan) | by_method
     table = _rows(by_method, sample.labels, sample.predictions.y, plan.level)
     horizons = sample.predictions.horizons or (np.nan,)
     calibration, decision = [], []

@@ -177,8 +177,8 @@ def percentile_intervals(
     --------
     >>> key = Key("c_index", np.nan)
     >>> draws = [{key: value / 100} for value in range(101)]
-    >>> percentile_intervals(draws, {key: 0.5}, level=0.9)[key]
-    Interval(estimate=0.5, lower=0.05, upper=0.95)
+    >>> percentile_intervals(draws, {key: 0.5}, level=0.5)[key]
+    Interval(estimate=0.5, lower=0.25, upper=0.75)
     """
     tails = [(1 - level) / 2, (1 + level) / 2]
     found = {}
@@ -239,8 +239,9 @@ def optimism_interval(
 
     Examples
     --------
-    >>> optimism_interval(np.array([.8, .7]), np.array([.7, .7]), .75, level=.95).estimate
-    0.70...
+    >>> found = optimism_interval(np.array([.8, .7]), np.array([.7, .7]), .75, level=.95)
+    >>> round(found.estimate, 3)
+    0.7
     """
     both = ~(np.isnan(train) | np.isnan(test))
     if both.sum() < 2:

@@ -219,7 +219,8 @@ def validate(
     out_of_fold = _assemble(list(pipelines), parts, held_out, len(y), max(len(horizons), 1))
 
     prespecified = {name: p for name, p in pipelines.items() if p.prespecified}
-    optimism = {}
+    optimism: dict[str, tuple[list[Any], list[Any]]] = {}
+    scored: list[Arrays] = []
     if plan.bootstrap and prespecified:
         draws = bootstrap(len(y), resamples=plan.bootstrap, seed=plan.seed + 1)
         task = partial(_optimism_task, prespecified, X, y, horizons)
@@ -229,7 +230,7 @@ def validate(
             name: _optimism_scores(position, apparent[name], scored)
             for position, name in enumerate(prespecified)
         }
-    for arrays in held_out:
+    for arrays in (*held_out, *scored):
         complaints += [str(text) for text in arrays["warnings"] if str(text) not in complaints]
     return Validation(
         fitted=fitted,

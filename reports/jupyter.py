@@ -18,13 +18,8 @@ from reports.analysis import Results
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Figure, Page, Section, render
-from reports.sections import (
-    comparison_section,
-    factor_model_blocks,
-    flow_section,
-    nomogram_blocks,
-    page_of,
-)
+from reports.model_sections import comparison_section, nomogram_blocks
+from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.tables import format_number
 
 

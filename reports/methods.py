@@ -106,12 +106,12 @@ def _model(name: str, fitted: Fitted) -> str:
 
 def _validation(results: Results) -> str:
     plan = results.validation.plan
+    repeated = f", repeated {plan.repeats} times" if plan.repeats > 1 else ""
     text = (
         "Validation. Every step (filters, scaling, imputation, factors, penalty, model) was "
-        f"learned anew in each resample. All models: {plan.repeats} times repeated {plan.folds}-"
-        "fold cross-validation, stratified by event; ranking and accuracy figures were averaged "
-        "over the held-out folds, calibration was assessed on the out-of-fold predictions of each "
-        "repeat."
+        f"learned anew in each resample. All models: {plan.folds}-fold cross-validation{repeated}, "
+        "stratified by event; ranking and accuracy figures were averaged over the held-out "
+        "folds, calibration was assessed on the out-of-fold predictions of each repeat."
     )
     if results.validation.optimism:
         names = ", ".join(results.validation.optimism)

@@ -186,11 +186,6 @@ class Study(_Section):
                 "[factors] is declared, but no model takes factors: add 'factors:*' to the "
                 "predictors of a model, or take the section away"
             )
-        if self.factors is not None and not any(model.uses_factors for model in self.models):
-            raise ValueError(
-                "section [factors] must serve a model, but none takes factors. Add 'factors:*' to the "
-                "predictors of a model, or take the section away"
-            )
         for name in self._tables_named():
             table = name.partition(":")[0]
             if table not in self.tables:
