@@ -45,6 +45,7 @@ def model_findings(
         found += _beyond_follow_up(name, fitted, cohort)
         found += _performance_findings(name, performance, development)
         found += _information(name, fitted, cohort)
+        found += _held_values(name, fitted, cohort)
     found += [
         Finding(
             code="failed_resamples",
@@ -204,6 +205,24 @@ def _information(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]
                 message=f"In {label}, {low} of {part.n_patients} patients carry little information "
                 f"on the factors (on average below {LEAST_INFORMATION}), for want of views: their "
                 "factors are drawn to zero.",
+            )
+
+
+def _held_values(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]:
+    factor_model = fitted.pipeline.factor_model
+    if factor_model is None:
+        return
+    for label, part in cohort.external.items():
+        held = factor_model.beyond(part.X)
+        if len(held):
+            most = held.sort_values("n_values", ascending=False, kind="stable")["feature"].iloc[0]
+            yield Finding(
+                code="values_held",
+                severity="caution",
+                where=name,
+                message=f"In {label}, {held['n_values'].sum()} values of {len(held)} features "
+                f"(most in {most}) lie far outside the range of the development patients and were "
+                "held at its widened ends before factors were computed. Check units and scanners.",
             )
 
 

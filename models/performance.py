@@ -365,7 +365,7 @@ def _rows(
             {
                 **labels,
                 **key._asdict(),
-                **interval._asdict(),
+                **interval.within(key.metric)._asdict(),
                 "level": level,
                 "n_patients": len(y),
                 "n_events": int(event.sum()),

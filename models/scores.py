@@ -46,6 +46,14 @@ class Key(NamedTuple):
 
 
 Scores = dict[Key, float]
+RANGES = {
+    **dict.fromkeys(
+        ("c_index", "c_index_uno", "auc", "brier", "ici", "e50", "e90", "emax"), (0, 1)
+    ),
+    "ipa": (-np.inf, 1),
+    "observed_expected": (0, np.inf),
+}
+"""Where a metric can lie: intervals made by adding and subtracting end there."""
 Grids = Sequence[NDArray[np.float64]]
 
 
@@ -164,6 +172,18 @@ class Interval(NamedTuple):
     estimate: float
     lower: float
     upper: float
+
+    def within(self, metric: str) -> "Interval":
+        """End the interval where the metric itself ends.
+
+        Examples
+        --------
+        >>> Interval(0.9, 0.78, 1.03).within("c_index")
+        Interval(estimate=0.9, lower=0.78, upper=1.0)
+        """
+        low, high = RANGES.get(metric, (-np.inf, np.inf))
+        lower, upper = np.clip([self.lower, self.upper], low, high)
+        return Interval(self.estimate, float(lower), float(upper))
 
 
 def percentile_intervals(

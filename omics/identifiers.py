@@ -53,11 +53,16 @@ class IdRule:
 
         Examples
         --------
-        >>> find_id_rule(["p1", "p2"], ["P1", "P2"]).cure("a", "b")
-        "2 would match after case-folding: declare id_rules = ['casefold'] for tables 'a' and 'b'."
+        >>> print(find_id_rule(["p1", "p2"], ["P1", "P2"]).cure("a", "b"))
+        2 would match after case-folding: declare id_rules = ['casefold'] for tables 'a' and 'b',
+        and for every other table.
         """
         name = {"left": left, "right": right}.get(self.tables)
-        where = f"table {name!r}" if name else f"tables {left!r} and {right!r}"
+        where = (
+            f"table {name!r}"
+            if name  # a rule that changes both sides would part them from the other tables
+            else f"tables {left!r} and {right!r}, and for every other table"
+        )
         text = f"{self.n_matched} would match after {self.description}: declare {self.declaration}"
         merged = f" ({self.n_merged} ids would merge: declare reduce too)" if self.n_merged else ""
         return f"{text} for {where}{merged}."

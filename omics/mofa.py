@@ -67,6 +67,11 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
     convergence : {"fast", "medium", "slow"}
         mofapy2's criterion: the lower bound changes by less than 5e-6, 5e-7 or 5e-8 of its first
         value, three times running.
+    reach : float, optional
+        A gaussian value of a new patient is held at the ends of the training patients' range,
+        widened on either side by `reach` times its width: a feature that was all but constant in
+        training would otherwise throw a patient off by any distance. `beyond` counts such values.
+        None: hold nothing.
     seed : int
 
     Attributes
@@ -128,6 +133,7 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         max_iterations: int = 1000,
         tolerance: float | None = None,
         convergence: Convergence = "fast",
+        reach: float | None = 1.0,
         seed: int = 0,
     ) -> None:
         self.views = views
@@ -138,6 +144,7 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.max_iterations = max_iterations
         self.tolerance = tolerance
         self.convergence = convergence
+        self.reach = reach
         self.seed = seed
 
     def fit(self, X: pd.DataFrame | ArrayLike, y: object = None) -> Self:
@@ -239,6 +246,24 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """
         return self._like(X, self._posterior(X).information)
 
+    def beyond(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+        """Count the values that `transform` holds because they lie too far out (see `reach`).
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_patients, n_columns)
+            As in `transform`.
+
+        Returns
+        -------
+        DataFrame, one row per feature with such values
+            `feature` (its column) and `n_values`.
+        """
+        check_is_fitted(self)
+        counts = self.projection_.beyond(self._values(X)).sum(axis=0)
+        found = [(name, int(n)) for name, n in zip(self.features_, counts, strict=True) if n]
+        return pd.DataFrame(found, columns=["feature", "n_values"])
+
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return ``factors:F1``, ``factors:F2``, ...; `input_features` plays no part."""
         check_is_fitted(self)
@@ -322,6 +347,8 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
             value = getattr(self, name)
             if not is_count(value):
                 raise ValueError(f"{name} must be a whole number of at least 1, but is {value!r}.")
+        if self.reach is not None and not self.reach >= 0:
+            raise ValueError(f"reach must be at least 0 or None, but is {self.reach!r}.")
         if self.tolerance is not None and not self.tolerance > 0:
             raise ValueError(f"tolerance must be above 0 or None, but is {self.tolerance!r}.")
         if self.convergence not in get_args(Convergence):
@@ -340,7 +367,7 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def _keep(self, prepared: Sequence[PreparedView], fit: EngineFit, table: pd.DataFrame) -> None:
         """Store what was learnt."""
-        self.projection_ = stacked(prepared, fit)
+        self.projection_ = stacked(prepared, fit, reach=self.reach)
         self.features_ = tuple(name for view in prepared for name in view.columns)
         place = {str(name): i for i, name in enumerate(table.columns)}
         self._positions = np.array([place[name] for name in self.features_], dtype=np.intp)

@@ -33,7 +33,7 @@ _KEYS = {
     "software",
     "sha256",
 }
-_PER_FEATURE = {"noise_precision", "centre", "scale", "bernoulli"}
+_PER_FEATURE = {"noise_precision", "centre", "scale", "lowest", "highest", "bernoulli"}
 _PER_FEATURE_AND_FACTOR = {"weight", "weight_square"}
 _PER_FACTOR = {"prior_precision"}
 

@@ -368,9 +368,12 @@ def _centre_and_scale(data: Matrix, likelihood: Likelihood, scale: Scale) -> tup
     return centre, np.ones(n_features)
 
 
-def stacked(prepared: Sequence[PreparedView], fit: EngineFit) -> Projection:
+def stacked(prepared: Sequence[PreparedView], fit: EngineFit, *, reach: float | None) -> Projection:
     """Stack the features of all views into the frozen projection."""
     pairs = list(zip(prepared, fit.views, strict=True))
+    lowest = np.concatenate([np.nanmin(view.data, axis=0) for view in prepared])
+    highest = np.concatenate([np.nanmax(view.data, axis=0) for view in prepared])
+    beyond = np.full(len(lowest), np.inf) if reach is None else reach * (highest - lowest)
     return Projection(
         weight=np.concatenate([fitted.weight for _, fitted in pairs]),
         weight_square=np.concatenate([fitted.weight_square for _, fitted in pairs]),
@@ -379,6 +382,8 @@ def stacked(prepared: Sequence[PreparedView], fit: EngineFit) -> Projection:
         # a view has one of the two: mu where it is gaussian, c_d where it is bernoulli
         centre=np.concatenate([view.centre + fitted.centre for view, fitted in pairs]),
         scale=np.concatenate([view.scale for view in prepared]),
+        lowest=lowest - beyond,
+        highest=highest + beyond,
         bernoulli=np.concatenate(
             [np.full(len(view.columns), view.likelihood == "bernoulli") for view in prepared]
         ),

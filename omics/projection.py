@@ -68,6 +68,8 @@ class Projection:
         tau; NaN for bernoulli features.
     centre, scale : ndarray of shape (n_features,)
         mu and s of a gaussian feature; c_d and 1 of a bernoulli feature.
+    lowest, highest : ndarray of shape (n_features,)
+        Where values of a gaussian feature are held, centred and scaled; infinite: nowhere.
     bernoulli : bool ndarray of shape (n_features,)
     """
 
@@ -77,6 +79,8 @@ class Projection:
     noise_precision: Matrix
     centre: Matrix
     scale: Matrix
+    lowest: Matrix
+    highest: Matrix
     bernoulli: NDArray[np.bool_]
 
     def __repr__(self) -> str:
@@ -111,7 +115,8 @@ class Projection:
         >>> one = np.ones(1)
         >>> projection = Projection(
         ...     weight=np.array([[2.0]]), weight_square=np.array([[4.0]]), prior_precision=one,
-        ...     noise_precision=one, centre=0 * one, scale=one, bernoulli=np.array([False]),
+        ...     noise_precision=one, centre=0 * one, scale=one, lowest=-9 * one, highest=9 * one,
+        ...     bernoulli=np.array([False]),
         ... )
         >>> posterior = projection.posterior(np.array([[5.0], [np.nan]]))
         >>> posterior.mean.ravel().tolist()
@@ -127,10 +132,17 @@ class Projection:
         information = np.clip(1 - self.prior_precision * variance, 0, 1).astype(np.float64)
         return Posterior(mean=mean, information=information)
 
+    def beyond(self, values: Matrix) -> NDArray[np.bool_]:
+        """Tell which values are held since they lie too far out, (n_patients, n_features)."""
+        scaled = (values - self.centre) / self.scale
+        out: NDArray[np.bool_] = (scaled < self.lowest) | (scaled > self.highest)
+        return out & ~self.bernoulli
+
     def _gaussian_terms(self, values: Matrix) -> tuple[Matrix, Matrix]:
         """Return `A` and `b` of prior and gaussian features: (n, K, K) and (n, K)."""
         gaussian = ~self.bernoulli
-        data = (values[:, gaussian] - self.centre[gaussian]) / self.scale[gaussian]
+        scaled = (values[:, gaussian] - self.centre[gaussian]) / self.scale[gaussian]
+        data = np.clip(scaled, self.lowest[gaussian], self.highest[gaussian])
         tau = np.where(np.isnan(data), 0.0, self.noise_precision[gaussian])
         precision = self._precision(tau, gaussian) + np.diag(self.prior_precision)
         return precision, (tau * np.nan_to_num(data)) @ self.weight[gaussian]

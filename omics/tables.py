@@ -23,6 +23,7 @@ from omics.values import (
     read_numbers,
     read_texts,
     recode_texts,
+    with_points,
 )
 
 __all__ = ["IdRules", "Kind", "TableSpec", "View", "ViewNotes", "read_table"]
@@ -177,18 +178,24 @@ def _read_reserved(
             texts, _ = recode_texts(texts, plan.recode[column], title=title)
             columns[column] = texts
         else:
-            columns[column] = _as_written(cells[column], missing=texts.isna())
+            columns[column] = _as_written(
+                cells[column], missing=texts.isna(), decimal=spec.decimal, title=title
+            )
         if column in plan.categories:
             read_categories(texts, plan.categories[column], title=title)
     return pd.DataFrame(columns, index=cells.index, dtype=object), met
 
 
-def _as_written(cells: pd.Series, *, missing: "pd.Series[bool]") -> pd.Series:
+def _as_written(
+    cells: pd.Series, *, missing: "pd.Series[bool]", decimal: str, title: str
+) -> pd.Series:
+    """Return the cells as they are, None where missing; declared decimal commas become points."""
     values = [
         None if absent else cell.strip() if isinstance(cell, str) else cell
         for cell, absent in zip(cells, missing, strict=True)
     ]
-    return pd.Series(values, index=cells.index, dtype=object)
+    kept = pd.Series(values, index=cells.index, dtype=object, name=cells.name)
+    return with_points(kept, title=title) if decimal == "," else kept
 
 
 def _read_size(

@@ -21,6 +21,7 @@ from omics.table_spec import Scalar
 _BLANK = frozenset({"", "NA", "na", "NaN", "nan", "NAN"})
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
 
 
 def is_blank(cells: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -206,6 +207,43 @@ def _text_message(
     if all(_DECIMAL_COMMA.fullmatch(str(offender).strip()) for offender in offenders):
         return message + 'They look like decimal commas: state decimal = ",".'
     return message + cure(column)
+
+
+def with_points(cells: pd.Series, *, title: str) -> pd.Series:
+    """Write numbers that have a decimal comma with a point; other cells stay as they are.
+
+    Parameters
+    ----------
+    cells : Series of object
+        The index says where each row stands.
+    title : str
+        How messages name the table.
+
+    Raises
+    ------
+    StudyError
+        If numbers with a point stand beside those with a comma: one of the two would be misread.
+
+    Examples
+    --------
+    >>> with_points(pd.Series(["5,5", "12", "alive", None]), title="tables.followup").tolist()
+    ['5.5', '12', 'alive', None]
+    """
+    comma = np.array([_is_like(cell, _DECIMAL_COMMA) for cell in cells], dtype=np.bool_)
+    point = np.array([_is_like(cell, _DECIMAL_POINT) for cell in cells], dtype=np.bool_)
+    if comma.any() and point.any():
+        first = int(point.argmax())
+        raise StudyError(
+            f"{title}: column {cells.name!r} must hold numbers with a decimal comma, as declared, "
+            f"but {point.sum()} of its {cells.notna().sum()} values "
+            f"{'has' if point.sum() == 1 else 'have'} a point (first: {cells.iloc[first]!r} in "
+            f"{cells.index[first]}). Write them alike in the file."
+        )
+    return cells.where(~comma, cells.astype(str).str.replace(",", ".", regex=False))
+
+
+def _is_like(cell: object, pattern: re.Pattern[str]) -> bool:
+    return isinstance(cell, str) and pattern.fullmatch(cell) is not None
 
 
 def recode_texts(

@@ -28,9 +28,19 @@ ROOT = Path(__file__).parents[1]
 # nothing of ours is imported before `hidden_packages` has looked, hence the imports in functions
 OURS = ("omics", "models", "reports")
 
+
+def _processes(jobs: int) -> int:
+    """Refuse a number of processes that means nothing."""
+    if jobs == 0 or jobs < -1:
+        raise typer.BadParameter(f"--jobs must be -1 or at least 1, but {jobs} came")
+    return jobs
+
+
 StudyFile = Annotated[Path, typer.Argument(help="the study file, such as study.toml")]
 Out = Annotated[Path, typer.Option("--out", help="folder for the report and its tables")]
-Jobs = Annotated[int, typer.Option("--jobs", min=-1, help="processes; -1 takes every core")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", callback=_processes, help="processes; -1 takes every core")
+]
 
 
 @app.command()

@@ -19,7 +19,7 @@ def print_check(cohort: Cohort, findings: Iterable[Finding], console: Console) -
     console.print(repr(cohort), markup=False, highlight=False)
     flow = Table(title="Flow of patients")
     for column in cohort.flow.table.columns:
-        flow.add_column(Text(str(column)))
+        flow.add_column(Text(str(column)), overflow="fold")
     for row in cohort.flow.table.astype(str).itertuples(index=False):
         flow.add_row(*(Text(cell) for cell in row))
     _print_table(flow, console)
@@ -34,8 +34,8 @@ def print_check(cohort: Cohort, findings: Iterable[Finding], console: Console) -
 
 def _print_table(table: Table, console: Console) -> None:
     """Fit the table to the terminal; in a file or pipe it is as wide as its widest row."""
-    width = console.width
     if not console.is_terminal:
-        options = console.options.update(width=10_000)
-        width = Measurement.get(console, options, table).maximum
-    console.print(table, width=width, soft_wrap=False, crop=False)
+        unbounded = console.options.update(width=10_000)
+        width = Measurement.get(console, unbounded, table).maximum
+        console = Console(file=console.file, width=width, color_system=None)
+    console.print(table, soft_wrap=False)

@@ -65,13 +65,19 @@ def _factors(results: Results) -> str:
         "view": "each view divided by its standard deviation",
         "none": "not scaled",
     }.get(str(model.scale), f"scaled by {model.scale}")
+    held = (
+        ""
+        if model.reach is None
+        else f", and values more than {model.reach:g} range widths outside the training range are "
+        "held there"
+    )
     return (
         f"Factors. The views {views} were factorized by multi-omics factor analysis (MOFA, "
         f"mofapy2; one group, spike-and-slab and ARD priors on the weights, {model.n_factors} "
         f"factors, {model.n_iterations_} iterations, seed {model.seed}). Gaussian features were "
         f"centred, {scaled}; constant features were left out.{filtered} Factor values of every "
         "patient, of the training patients too, are the posterior mean given the learned weights; "
-        "a missing view or value is left out of it. The outcome was not used."
+        f"a missing view or value is left out of it{held}. The outcome was not used."
     )
 
 

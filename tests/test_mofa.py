@@ -160,6 +160,8 @@ def test_one_factor_by_hand() -> None:
         noise_precision=np.array([4.0, 2.0]),
         centre=np.array([1.0, 0.0]),
         scale=np.array([2.0, 1.0]),
+        lowest=np.array([-9.0, -9.0]),
+        highest=np.array([9.0, 9.0]),
         bernoulli=np.array([False, False]),
     )
     posterior = projection.posterior(np.array([[3.0, 1.0], [3.0, np.nan], [np.nan, np.nan]]))
@@ -177,6 +179,8 @@ def test_bernoulli_fixed_point_by_hand(y: float) -> None:
         noise_precision=np.array([np.nan]),
         centre=np.array([centre]),
         scale=np.ones(1),
+        lowest=-np.ones(1),
+        highest=np.ones(1),
         bernoulli=np.array([True]),
     )
     z, a = 0.0, 1.0
@@ -659,3 +663,29 @@ def test_scikit_learn_conventions() -> None:
 def test_clone_keeps_the_parameters() -> None:
     model = FactorModel(views=["mri"], likelihoods={"mri": "gaussian"}, max_features={"mri": 3})
     assert clone(model).get_params() == model.get_params()
+
+
+def test_a_feature_that_hardly_varied_in_training_throws_nobody_off() -> None:
+    # xCell fractions of 1e-18 in every training patient, and 0.02 in a new one
+    rng = np.random.default_rng(3)
+    factor = rng.normal(size=60)
+    X = pd.DataFrame(
+        np.outer(factor, np.ones(6)) + rng.normal(size=(60, 6)) / 2,
+        columns=[f"cells:{name}" for name in "abcdef"],
+    )
+    X["cells:rare"] = rng.uniform(1e-19, 2e-18, size=60)
+    new = X.iloc[:1].assign(**{"cells:rare": 0.02})
+    held = FactorModel(n_factors=1).fit(X)
+    free = FactorModel(n_factors=1, reach=None).fit(X)
+    before = held.transform(X.iloc[:1]).to_numpy().item()
+    assert held.transform(new).to_numpy().item() == pytest.approx(before, abs=0.5)
+    assert abs(free.transform(new).to_numpy().item()) > 1e6
+    assert held.beyond(new).to_numpy().tolist() == [["cells:rare", 1]]
+    assert held.beyond(X).empty
+    # within the widened range nothing is touched
+    pd.testing.assert_frame_equal(held.transform(X), free.transform(X))
+
+
+def test_reach_is_checked() -> None:
+    with pytest.raises(ValueError, match="reach must be at least 0 or None, but is -1"):
+        FactorModel(reach=-1).fit(np.eye(4))
