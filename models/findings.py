@@ -29,6 +29,7 @@ SMALL_P_VALUE = 0.05
 LEAST_SHARED_VARIANCE = 0.02
 VOLUME_CORRELATION = 0.7
 LEAST_INFORMATION = 0.2
+SWITCHED_OFF = 1e-6  # spread of a factor that MOFA has given up; the prior one is 1
 SLOPE_OF_OVERFIT = 0.8
 
 
@@ -280,7 +281,7 @@ def _volume_findings(
                 message=f"{len(both)} of {len(columns)} features of {view} are tumour volume in "
                 f"other words (|Spearman| >= .9 with {volumes[0].partition(':')[2]}).",
             )
-        for factor in map(str, factors.columns):
+        for factor in map(str, factors.columns[factors.std() > SWITCHED_OFF]):
             r = float(factors[factor].corr(volume, method="spearman"))
             if abs(r) >= VOLUME_CORRELATION:
                 yield Finding(
