@@ -76,7 +76,7 @@ def check(study: StudyFile) -> None:
 
 def _run(study_path: Path, out: Path, jobs: int) -> None:
     from reports.output import WORK, check_folder
-    from reports.report import report
+    from reports.report import write_report
     from reports.study import compute, input_files, load_cohort
     from reports.study_file import read_study
 
@@ -88,7 +88,7 @@ def _run(study_path: Path, out: Path, jobs: int) -> None:
     with _progress(console) as bars:
         results = compute(study, cohort, n_jobs=jobs, work=out / WORK, progress=bars)
         bars("report", 0, 1)
-        report(results, out)
+        write_report(results, out)
         bars("report", 1, 1)
     console.print(f"Report: {out / 'report.html'}")
 

@@ -8,7 +8,7 @@ from reports.output import check_folder, write_output
 from reports.sections import page_of
 
 
-def report(results: Results, folder: str | Path) -> Path:
+def write_report(results: Results, folder: str | Path) -> Path:
     """Write the report and every number behind it; the files appear only when all are complete.
 
     Parameters
