@@ -70,7 +70,8 @@ def check(study: StudyFile) -> None:
         from reports.study import load_cohort
         from reports.study_file import read_study
 
-        cohort = load_cohort(read_study(study))
+        with _progress(_console()) as bars:
+            cohort = load_cohort(read_study(study), progress=bars)
         print_check(cohort, [*cohort.findings, *findings(cohort)], _console())
 
 
@@ -82,7 +83,8 @@ def _run(study_path: Path, out: Path, jobs: int) -> None:
 
     console = _console()
     study = read_study(study_path)
-    cohort = load_cohort(study)
+    with _progress(console) as bars:
+        cohort = load_cohort(study, progress=bars)
     console.print(repr(cohort))
     check_folder(out, inputs=[path for _, _, path in input_files(study)])
     with _progress(console) as bars:

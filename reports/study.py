@@ -24,18 +24,24 @@ from reports.analysis import PACKAGES, About, Results, analyse, described_column
 from reports.study_file import ModelSpec, Study
 
 
-def load_cohort(study: Study) -> Cohort:
+def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     """Read the tables of a study and join them.
+
+    Parameters
+    ----------
+    study : Study
+    progress : callable(what, done, total), optional
 
     Raises
     ------
     StudyError
         If a table, a column, an id or the outcome is not as the study says.
     """
-    cohort = _join(study, {})
+    count = _Counter("tables", len(input_files(study)), progress)
+    cohort = _join(study, {}, count)
     for name, other in study.external.items():
         try:
-            cohort = cohort.with_external(name, _join(study, other.tables))
+            cohort = cohort.with_external(name, _join(study, other.tables, count))
         except StudyError as error:
             raise StudyError(f"[external.{name}] {error}") from error
     for model in study.models:
@@ -44,18 +50,28 @@ def load_cohort(study: Study) -> Cohort:
     return cohort
 
 
-def _join(study: Study, paths: dict[str, Path]) -> Cohort:
+class _Counter:
+    """Tells how many tables have been read."""
+
+    def __init__(self, what: str, total: int, progress: Progress | None) -> None:
+        self._what, self._total, self._progress, self._done = what, total, progress, -1
+        self()
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._what, self._done, self._total)
+
+
+def _join(study: Study, paths: dict[str, Path], count: _Counter) -> Cohort:
     """Join the tables, at `paths` where another cohort's lie elsewhere."""
     reserved = reserved_columns(outcome=study.outcome, cohorts=study.cohorts, centre=study.centre)
-    views = [
-        read_table(
-            spec.model_copy(update={"path": paths.get(name, spec.path)}),
-            name=name,
-            reserve=reserved.get(name, ()),
-        )
-        for name, spec in study.tables.items()
-        if not paths or name in paths
-    ]
+    views = []
+    for name, spec in study.tables.items():
+        if not paths or name in paths:
+            there = spec.model_copy(update={"path": paths.get(name, spec.path)})
+            views.append(read_table(there, name=name, reserve=reserved.get(name, ())))
+            count()
     cohorts = None if paths else study.cohorts
     return Cohort.join(views, outcome=study.outcome, cohorts=cohorts, centre=study.centre)
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,3 +54,19 @@ def _requests(log: Path) -> list[str]:
         events = json.loads(text + "]}")["events"]
     asked = [event["params"] for event in events if "initiator" in event.get("params", {})]
     return [str(one["url"]) for one in asked if one["initiator"] != "not an origin"]
+
+
+def main() -> None:
+    """Open a report and fail if it complains, asks the network, or leaves a figure undrawn."""
+    if BROWSER is None:
+        sys.stdout.write("no Chromium is installed: the report was not opened\n")
+        return
+    seen = visit(Path(sys.argv[1]))
+    drawn = seen.dom.count('class="plot-container')
+    sys.stdout.write(f"{drawn} figures drawn, console {seen.console}, requests {seen.requests}\n")
+    if seen.console or seen.requests or not drawn:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
