@@ -6,6 +6,8 @@ References
 ----------
 Peduzzi P, et al. Importance of events per independent variable in proportional hazards regression
 analysis. J Clin Epidemiol 1995;48:1503-1510. doi:10.1016/0895-4356(95)00048-8
+Collins GS, Ogundimu EO, Altman DG. Sample size considerations for the external validation of a
+multivariable prognostic model. Statistics in Medicine 2016;35:214-226. doi:10.1002/sim.6787
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +18,7 @@ import pandas as pd
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.performance import Performance
+from models.pipeline import rarer_class
 from models.proportional_hazards import proportional_hazards_test
 from models.validation import Fitted, Validation
 from omics.cohort import DEVELOPMENT, Cohort
@@ -25,6 +28,8 @@ from omics.outcome import is_survival
 from omics.radiomics import is_volume
 
 EVENTS_PER_PARAMETER = 10
+EXTERNAL_EVENTS = 100  # Collins 2016
+LEAST_AT_RISK = 10
 SMALL_P_VALUE = 0.05
 LEAST_SHARED_VARIANCE = 0.02
 VOLUME_CORRELATION = 0.7
@@ -38,9 +43,10 @@ def model_findings(
 ) -> tuple[Finding, ...]:
     """Gather what a reader must know about the fitted models."""
     development = cohort.development
-    found: list[Finding] = []
+    found = [*_few_external_events(cohort), *_few_at_risk(cohort)]
     for name, fitted in validation.fitted.items():
         found += _few_events(name, fitted, development)
+        found += _useless_trees(name, fitted)
         found += _proportional_hazards(name, fitted, development)
         found += _extrapolation(name, fitted, cohort)
         found += _beyond_follow_up(name, fitted, cohort)
@@ -69,8 +75,7 @@ def _few_events(name: str, fitted: Fitted, development: Cohort) -> Iterator[Find
     model = fitted.pipeline.model
     if isinstance(model, BoostedModel):
         return
-    y = development.y
-    events = int(y["event"].sum()) if is_survival(y) else int(min(y.sum(), (~y).sum()))
+    y, events = development.y, rarer_class(development.y)
     parameters = float(model.effective_parameters_)
     if parameters and events / parameters < EVENTS_PER_PARAMETER:
         kind = "effective parameters" if model.ridge_ else "parameters"
@@ -85,22 +90,77 @@ def _few_events(name: str, fitted: Fitted, development: Cohort) -> Iterator[Find
         )
 
 
+def _few_external_events(cohort: Cohort) -> Iterator[Finding]:
+    for label, part in cohort.external.items():
+        events = rarer_class(part.y)
+        if events < EXTERNAL_EVENTS:
+            what = "events" if is_survival(part.y) else "patients in the rarer class"
+            yield Finding(
+                code="few_external_events",
+                severity="serious" if events < EXTERNAL_EVENTS / 10 else "caution",
+                where=label,
+                message=f"{label} has {events} {what} among {part.n_patients} patients; an "
+                f"external validation needs {EXTERNAL_EVENTS} or more. Its figures are imprecise: "
+                "read them with their intervals, calibration above all.",
+            )
+
+
+def _few_at_risk(cohort: Cohort) -> Iterator[Finding]:
+    for label, part in {DEVELOPMENT: cohort.development, **cohort.external}.items():
+        if not is_survival(part.y):
+            return
+        time, unit = part.y["time"], part.outcome.unit
+        for horizon in part.outcome.horizons:
+            beyond = int((time > horizon).sum())
+            if beyond < LEAST_AT_RISK and horizon <= time.max():
+                yield Finding(
+                    code="few_at_risk",
+                    severity="caution" if beyond else "serious",
+                    where=label,
+                    message=f"{beyond} of {part.n_patients} patients of {label} are followed "
+                    f"beyond {horizon:g} {unit} (fewer than {LEAST_AT_RISK}): "
+                    + (
+                        "figures at this horizon hang on a handful of patients."
+                        if beyond
+                        else "AUC, Brier score and IPA at this horizon are left empty. Ask for an "
+                        "earlier horizon, or leave later follow-up uncut."
+                    ),
+                )
+
+
+def _useless_trees(name: str, fitted: Fitted) -> Iterator[Finding]:
+    model = fitted.pipeline.model
+    if isinstance(model, BoostedModel) and model.slope_ == 0:
+        yield Finding(
+            code="trees_tell_nothing",
+            severity="serious",
+            where=name,
+            message="On patients they had not seen, the trees did not rank outcomes better than "
+            "chance (slope 0): every patient gets the same risk. Do not use this model.",
+        )
+
+
 def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Iterator[Finding]:
     pipeline = fitted.pipeline
-    if not isinstance(pipeline.model, CoxModel) or not len(pipeline.model.coef_):
+    model = pipeline.model
+    if not isinstance(model, CoxModel) or not len(model.coef_):
+        return
+    if model.n_iterations_ >= model.max_iterations:  # not at the maximum: a warning says so
         return
     design = pipeline.design_matrix(development.X)
     test = proportional_hazards_test(
-        pipeline.model,
+        model,
         design,
         development.y,
         terms={term.name: term.columns for term in pipeline.design.terms_},
     )
-    small = test.table[test.table["p_value"] < SMALL_P_VALUE]
-    terms = small[small["term"] != "GLOBAL"]
-    if len(small):
-        named = ", ".join(f"{row.term} (P = {row.p_value:.2g})" for row in terms.itertuples())
-        whole = test.table.loc[test.table["term"] == "GLOBAL", "p_value"].item()
+    whole = test.table.loc[test.table["term"] == "GLOBAL", "p_value"].item()
+    terms = test.table[test.table["term"] != "GLOBAL"]
+    least = float(terms["p_value"].min()) * len(terms)  # Bonferroni: one test a predictor
+    if min(whole, least) < SMALL_P_VALUE:
+        most = terms[terms["p_value"] < SMALL_P_VALUE].sort_values("p_value")
+        named = ", ".join(f"{row.term} (P = {row.p_value:.2g})" for row in most[:5].itertuples())
+        named += f" and {len(most) - 5} more" if len(most) > 5 else ""
         yield Finding(
             code="proportional_hazards",
             severity="caution",
@@ -186,7 +246,8 @@ def _performance_findings(
             severity="caution",
             where=name,
             message=f"The cross-validated calibration slope is {slope.estimate:.2f} "
-            f"(below {SLOPE_OF_OVERFIT}): predictions are too extreme.",
+            f"(below {SLOPE_OF_OVERFIT}): predictions "
+            + ("are too extreme." if slope.estimate > 0 else "point the wrong way."),
         )
 
 

@@ -13,7 +13,8 @@ maximum,
     \mathrm{AIC} = 2\,l(\hat\beta) - 2\,\mathrm{df}
 
 The covariance is the one R's `coxph` calls `var` and rms calls "simple"; it does not count the
-bias of shrinkage. The AIC is to be large (Gray; rms `pentrace`).
+bias of shrinkage. The AIC is to be large (Gray; rms `pentrace`), among the penalties that leave
+three events (logistic: n p (1 - p) of them) for each effective parameter.
 
 References
 ----------
@@ -39,6 +40,9 @@ Floats = NDArray[np.float64]
 # Penalties tried by ridge="aic", in units of what one standardised column informs about when no
 # column matters: from no shrinkage over a thousandth of it to a hundred times it.
 RIDGE_GRID = np.concatenate([[0.0], np.geomspace(1e-3, 1e2, 21)])
+# For each effective parameter under ridge="aic": with more columns than events AIC runs to the
+# saturated model (70 events, 300 columns of noise: 107 effective parameters).
+LEAST_EVENTS = 3
 LEVEL = 0.95
 # A column with less than this share of its variance left, given the others, is collinear.
 COLLINEAR = 1e-10
@@ -290,7 +294,8 @@ def fit_ridge(
     """Fit under the given ridge, or under the one of `RIDGE_GRID` times `unit` with the best AIC.
 
     Each fit starts from the one before, the largest penalty first. A penalty whose fit fails
-    (no ridge, with collinear columns or separation) is passed over.
+    (no ridge, with collinear columns or separation) is passed over, and so is one that leaves fewer
+    than `LEAST_EVENTS` of `unit` for each effective parameter, unless all do.
     """
     if ridge == "aic" and names:
         return _fit_best(log_likelihood, names=names, unit=unit, start=start, newton=newton)
@@ -329,7 +334,8 @@ def _fit_best(
             continue
         start = fit.coef
         aic = 2 * fit.log_likelihood - 2 * fit.effective_parameters
-        if fit.converged and aic > best_aic:
+        affordable = best is None or LEAST_EVENTS * fit.effective_parameters <= unit
+        if fit.converged and affordable and aic > best_aic:
             best, best_aic = fit, aic
     if best is None:
         raise FitError(

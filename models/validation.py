@@ -2,9 +2,9 @@
 
 `validate` fits every pipeline on all development patients, and estimates its performance
 (METHODS in the report): repeated k-fold cross-validation for every pipeline; the optimism bootstrap
-for prespecified Cox and logistic models only, because on a pipeline that selects, learns factors or
-can memorise the bootstrap's optimism is far too small; and each external cohort through the frozen
-pipelines.
+for prespecified Cox and logistic models with few columns only, because on a pipeline that selects,
+learns factors or can memorise the bootstrap's optimism is far too small; and each external cohort
+through the frozen pipelines.
 
 References
 ----------
@@ -218,7 +218,9 @@ def validate(
     failures = _failures("cross_validated", list(pipelines), held_out)
     out_of_fold = _assemble(list(pipelines), parts, held_out, len(y), max(len(horizons), 1))
 
-    prespecified = {name: p for name, p in pipelines.items() if p.prespecified}
+    prespecified = {
+        name: p for name, p in pipelines.items() if fitted[name].pipeline.bootstrap_is_valid(y)
+    }
     optimism: dict[str, tuple[list[Any], list[Any]]] = {}
     scored: list[Arrays] = []
     if plan.bootstrap and prespecified:

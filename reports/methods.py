@@ -1,9 +1,20 @@
 """The methods paragraph of a paper, with the study's real settings."""
 
+from collections.abc import Iterable, Sequence
+
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.validation import Fitted
 from reports.analysis import Results
+from reports.style import shown_names
+from reports.tables import MINUS
+
+_MISSING = {
+    "refuse": " No predictor was missing.",
+    "median": " Missing predictors were set to the median, or the most frequent level, of the "
+    "training patients.",
+    "keep": " Missing values were left to the trees.",
+}
 
 
 def methods_text(results: Results) -> str:
@@ -83,13 +94,14 @@ def _factors(results: Results) -> str:
 
 def _model(name: str, fitted: Fitted) -> str:
     model, design = fitted.pipeline.model, fitted.pipeline.design
-    predictors = ", ".join(design.predictors)
+    predictors = _predictor_words(design.predictors)
     if isinstance(model, BoostedModel):
         return (
             f"{name}. Gradient-boosted trees (XGBoost, {model.n_rounds} rounds fixed in advance, "
             f"learning rate {model.learning_rate:g}, depth {model.max_depth}) on {predictors}. "
             f"Probabilities come from out-of-fold margins of {model.inner_folds} inner folds: a "
-            "calibration slope and a baseline estimated on them."
+            "calibration slope and a baseline estimated on them. Risk groups are cut on these "
+            f"margins too.{_MISSING[design.missing]}"
         )
     kind = (
         "Cox regression (Efron's ties, Breslow's baseline)"
@@ -98,16 +110,48 @@ def _model(name: str, fitted: Fitted) -> str:
     )
     penalty = (
         f", ridge penalty {model.ridge_:.4g}"
-        + (" chosen by AIC with effective degrees of freedom" if model.ridge == "aic" else "")
+        + (
+            " chosen by AIC with effective degrees of freedom, at least three events for each"
+            if model.ridge == "aic"
+            else ""
+        )
         if model.ridge_ or model.ridge == "aic"
         else ", without penalty"
     )
+    names = shown_names(design.splines or {})
     splines = "".join(
-        f" {column} entered as a restricted cubic spline with "
-        + (f"{knots} knots." if isinstance(knots, int) else f"knots at {knots}.")
+        f" {names[column]} entered as a restricted cubic spline with "
+        + (f"{knots} knots." if isinstance(knots, int) else f"knots at {_numbers(knots)}.")
         for column, knots in (design.splines or {}).items()
     )
-    return f"{name}. {kind}{penalty}, on {predictors}.{splines}"
+    return f"{name}. {kind}{penalty}, on {predictors}.{splines}{_MISSING[design.missing]}"
+
+
+def _predictor_words(predictors: Sequence[str]) -> str:
+    """Name the predictors as a reader does; a pattern by what it takes in.
+
+    Examples
+    --------
+    >>> _predictor_words(["clinical:Age", "factors:*", "radiomics:*", "radiomics:original_*"])
+    'Age, all factors, all columns of radiomics, all columns of radiomics named original_*'
+    """
+    names = shown_names(name for name in predictors if "*" not in name)
+    words = []
+    for predictor in predictors:
+        view, _, pattern = predictor.partition(":")
+        if predictor == "factors:*":
+            words.append("all factors")
+        elif pattern == "*":
+            words.append(f"all columns of {view}")
+        elif "*" in predictor:
+            words.append(f"all columns of {view} named {pattern}")
+        else:
+            words.append(names[predictor])
+    return ", ".join(words)
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}".replace("-", MINUS) for value in values)
 
 
 def _validation(results: Results) -> str:
@@ -124,7 +168,8 @@ def _validation(results: Results) -> str:
         text += (
             f" Prespecified models ({names}): optimism bootstrap with {plan.bootstrap} resamples. "
             "It is not given for the others, since it underestimates optimism wherever features "
-            "are selected, factors learned or patients memorised."
+            "are selected, factors learned or patients memorised, and where a regression has fewer "
+            "than five events per column."
         )
     if results.validation.external:
         text += " External cohorts were scored once, by the frozen pipelines."
@@ -141,7 +186,8 @@ def _metrics(results: Results) -> str:
         figures = (
             "Harrell's C; at each horizon Uno's C, cumulative/dynamic AUC, Brier score and IPA "
             "with inverse probability of censoring weights from the evaluated patients; "
-            "calibration slope, observed/expected ratio (Kaplan-Meier), ICI, E50, E90 and Emax "
+            "calibration slope, intercept (pseudo-observations, complementary log-log link), "
+            "observed/expected ratio (Kaplan-Meier), ICI, E50, E90 and Emax "
             "(Cox regression on a restricted cubic spline of the complementary log-log risk); net "
             "benefit with the Kaplan-Meier risk among those treated."
         )
@@ -151,7 +197,7 @@ def _metrics(results: Results) -> str:
             "ICI, E50, E90 and Emax (lowess); net benefit."
         )
     return (
-        f"Performance. {figures} Intervals are {100 * plan.level:g} %: percentile bootstrap of "
+        f"Performance. {figures} Intervals are {100 * plan.level:g}%: percentile bootstrap of "
         f"the evaluated patients ({plan.draws} draws), the corrected resampled t interval for "
         "figures averaged over folds, and that of rms::validate for optimism-corrected figures."
     )
