@@ -34,7 +34,7 @@ SMALL_P_VALUE = 0.05
 LEAST_SHARED_VARIANCE = 0.02
 VOLUME_CORRELATION = 0.7
 LEAST_INFORMATION = 0.2
-SWITCHED_OFF = 1e-6  # spread of a factor that MOFA has given up; the prior one is 1
+_KINDS = {"cross_validated": "cross-validation", "optimism_corrected": "optimism bootstrap"}
 SLOPE_OF_OVERFIT = 0.8
 
 
@@ -58,7 +58,8 @@ def model_findings(
             code="failed_resamples",
             severity="caution" if row["failed"] * 10 < row["resamples"] else "serious",
             where=str(row["model"]),
-            message=f"{row['failed']} of {row['resamples']} resamples ({row['validation']}) could "
+            message=f"{row['failed']} of {row['resamples']} resamples of the "
+            f"{_KINDS[row['validation']]} could "
             f"not be fitted and are left out. The first reason: {row['reason']}",
         )
         for row in validation.failures.to_dict("records")
@@ -342,7 +343,7 @@ def _volume_findings(
                 message=f"{len(both)} of {len(columns)} features of {view} are tumour volume in "
                 f"other words (|Spearman| >= .9 with {volumes[0].partition(':')[2]}).",
             )
-        for factor in map(str, factors.columns[factors.std() > SWITCHED_OFF]):
+        for factor in map(str, factors.columns[factors.std() > 0]):
             r = float(factors[factor].corr(volume, method="spearman"))
             if abs(r) >= VOLUME_CORRELATION:
                 yield Finding(

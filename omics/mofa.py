@@ -104,7 +104,7 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
     Factors are ordered as mofapy2 orders them, by variance explained summed over the views. The
     sign of a factor is arbitrary: here its loading largest in size is positive (of equals, the
     first). A factor that automatic relevance determination has switched off stays as a column
-    with loadings, variance explained and values of about 0.
+    of zeros, with loadings of 0 (in `factors_` its values are below 1e-6).
 
     mofapy2 counts a missing 0/1 value as 0 when it learns the base rate c_d of a bernoulli feature,
     so that rate is too low for features that many patients lack.

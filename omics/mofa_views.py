@@ -21,6 +21,8 @@ Option = TypeVar("Option")
 BARE_VIEW = "X"  # the name of the one view of a table whose columns name none
 _FLAT = 1e-12  # a range below this share of the largest value is rounding, not variation
 
+SWITCHED_OFF = 1e-6  # spread of a factor's values among the patients of the fit; the prior one is 1
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PreparedView:
@@ -369,14 +371,19 @@ def _centre_and_scale(data: Matrix, likelihood: Likelihood, scale: Scale) -> tup
 
 
 def stacked(prepared: Sequence[PreparedView], fit: EngineFit, *, reach: float | None) -> Projection:
-    """Stack the features of all views into the frozen projection."""
+    """Stack the features of all views into the frozen projection.
+
+    The weights of a factor that MOFA has switched off become exactly 0, and with them its values:
+    left at 1e-80, a model that follows would see a column that varies.
+    """
     pairs = list(zip(prepared, fit.views, strict=True))
     lowest = np.concatenate([np.nanmin(view.data, axis=0) for view in prepared])
     highest = np.concatenate([np.nanmax(view.data, axis=0) for view in prepared])
     beyond = np.full(len(lowest), np.inf) if reach is None else reach * (highest - lowest)
+    on = fit.factors.std(axis=0) > SWITCHED_OFF
     return Projection(
-        weight=np.concatenate([fitted.weight for _, fitted in pairs]),
-        weight_square=np.concatenate([fitted.weight_square for _, fitted in pairs]),
+        weight=np.concatenate([fitted.weight for _, fitted in pairs]) * on,
+        weight_square=np.concatenate([fitted.weight_square for _, fitted in pairs]) * on,
         prior_precision=fit.prior_precision,
         noise_precision=np.concatenate([fitted.noise_precision for _, fitted in pairs]),
         # a view has one of the two: mu where it is gaussian, c_d where it is bernoulli

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 import pandas as pd
@@ -26,6 +27,7 @@ from plotly.offline import get_plotlyjs
 
 from omics.errors import Finding
 from reports.files import write_text
+from reports.legend import entries
 from reports.style import DARK
 from reports.tables import TableRows, table_rows
 
@@ -66,6 +68,30 @@ class Figure:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class FigureGrid:
+    """Figures of one kind side by side: panels A, B, C under one number and one legend.
+
+    Attributes
+    ----------
+    panels : sequence of Figure
+        Their titles stand above them; their captions are not shown.
+    title : str
+        What all of them show, in bold before the caption.
+    caption : str
+    columns : int
+        Panels beside each other on a wide page, 1 to 3; a phone stacks them.
+    height : int, optional
+        Of every panel, in pixels; left out: that of the tallest.
+    """
+
+    panels: Sequence[Figure]
+    title: str
+    caption: str = ""
+    columns: int = 2
+    height: int | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
     """A table with its caption; the page numbers it.
 
@@ -94,7 +120,7 @@ class Findings:
     findings: tuple[Finding, ...]
 
 
-Block = Text | Figure | Table | Findings
+Block = Text | Figure | FigureGrid | Table | Findings
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,7 +132,7 @@ class Section:
     id : str
         Anchor: lower-case letters, digits and hyphens, unique in the page.
     title : str
-    blocks : sequence of Text, Figure, Table and Findings
+    blocks : sequence of Text, Figure, FigureGrid, Table and Findings
     sections : sequence of Section
         Parts of this one, one level deep (each model of a study, say).
     """
@@ -264,27 +290,65 @@ def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
         case Text():
             return {"type": "text", "heading": block.heading, "parts": _paragraphs(block.text)}
         case Findings():
-            order = ("serious", "caution", "note")
-            findings = sorted(block.findings, key=lambda finding: order.index(finding.severity))
-            return {"type": "findings", "findings": findings}
+            return {"type": "findings", **_by_severity(block.findings)}
         case Figure():
             numbers["figure"] += 1
-            return _figure(block, numbers["figure"])
+            return {"type": "figure", **_figure(block, str(numbers["figure"]))}
+        case FigureGrid():
+            numbers["figure"] += 1
+            return _grid(block, numbers["figure"])
         case Table():
             numbers["table"] += 1
             rows = block.table if isinstance(block.table, TableRows) else table_rows(block.table)
             return {"type": "table", "number": numbers["table"], "block": block, "rows": rows}
 
 
-def _figure(block: Figure, number: int) -> dict[str, Any]:
+def _by_severity(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return what must be seen, the serious first, apart from notes, which may be folded away."""
+    urgent = [
+        finding
+        for severity in ("serious", "caution")
+        for finding in findings
+        if finding.severity == severity
+    ]
+    notes = [finding for finding in findings if finding.severity == "note"]
+    return {"urgent": urgent, "notes": notes}
+
+
+def _figure(block: Figure, number: str) -> dict[str, Any]:
     meta = block.figure.layout.meta or {}
     return {
-        "type": "figure",
         "number": number,
+        "id": f"figure-{number.lower()}",
         "block": block,
         "height": int(block.figure.layout.height or 400),
         "max_width": meta.get("max_width"),
         "json": script_json(block.figure.to_json()),
+    }
+
+
+def _grid(block: FigureGrid, number: int) -> dict[str, Any]:
+    """Return the panels as the template takes them; the page draws their legend."""
+    if not 1 <= len(block.panels) <= 26 or block.columns not in (1, 2, 3):
+        raise ValueError(
+            f"a grid must have 1 to 26 panels in 1 to 3 columns, but has {len(block.panels)} in "
+            f"{block.columns}. Spread them over several grids."
+        )
+    heights = [int(panel.figure.layout.height or 400) for panel in block.panels]
+    height = block.height or max(heights)
+    legend = entries(panel.figure for panel in block.panels)
+    panels = []
+    for letter, panel in zip(ascii_uppercase, block.panels, strict=False):
+        drawn = go.Figure(panel.figure)
+        drawn.update_layout(height=height, showlegend=False, margin={"t": 12})
+        small = Figure(figure=drawn, title=panel.title)
+        panels.append({"letter": letter, **_figure(small, f"{number}{letter}")})
+    return {
+        "type": "grid",
+        "number": number,
+        "block": block,
+        "panels": panels,
+        "legend": legend if len(legend) > 1 else [],
     }
 
 

@@ -9,12 +9,15 @@ from reports.figures.associations import draw_associations
 from reports.figures.flow import draw_flow
 from reports.figures.loadings import draw_loadings
 from reports.figures.variance_explained import draw_variance_explained
-from reports.html import Block, Figure, Findings, Page, Section, Table, Text
+from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
 from reports.methods import methods_text
 from reports.model_sections import comparison_section, models_section
+from reports.style import feature_name, shown_names
 from reports.table_one import table_one_rows
+from reports.tables import format_percent, table_rows
 
 MOST_FACTOR_FIGURES = 6
+FEATURES_PER_FACTOR = 10
 
 
 def page_of(results: Results) -> Page:
@@ -141,11 +144,48 @@ def missing_section(results: Results) -> Section:
         for name, fitted in results.validation.fitted.items()
     ]
     blocks: list[Block] = [Text(text="\n".join(policies), heading="How each model takes them")]
-    if len(results.missing):
-        blocks.insert(0, Table(table=results.missing, title="Missing values.", caption=""))
+    if (results.missing["n_missing"] > 0).any():
+        blocks.insert(0, missing_block(results.missing))
     else:
         blocks.insert(0, Text(text="No value is missing."))
     return Section(id="missing", title="Missing data", blocks=blocks)
+
+
+def missing_block(missing: pd.DataFrame) -> Table:
+    """Show what is missing; columns and views that are whole are left out."""
+    shown = missing[missing["n_missing"] > 0]
+    names = shown_names(missing["view"] + ":" + missing["feature"])
+    wide = shown["n_features"] > 1
+    rows = pd.DataFrame(
+        {
+            "column": [
+                f"{view}: {feature}" if is_wide else names[f"{view}:{feature}"]
+                for view, feature, is_wide in zip(
+                    shown["view"], shown["feature"], wide, strict=True
+                )
+            ],
+            "n_features": shown["n_features"],
+            "n_missing": shown["n_missing"],
+            "development": [format_percent(share, digits=1) for share in shown["development"]],
+            "external": [format_percent(share, digits=1) for share in shown["external"]],
+        }
+    )
+    if shown["external"].isna().all():
+        rows = rows.drop(columns="external")
+    labels = {
+        "column": "Column or view",
+        "n_features": "Features",
+        "n_missing": "Patients concerned",
+        "development": "Of development",
+        "external": "Of external",
+    }
+    n_whole = int(missing.loc[missing["n_missing"] == 0, "n_features"].sum())
+    return Table(
+        table=table_rows(rows, labels=labels),
+        title="Missing values.",
+        caption="Patients without a value, and their share of the cohort."
+        + (" Columns without a gap are not listed." if n_whole else ""),
+    )
 
 
 def factor_model_blocks(model: FactorModel) -> list[Block]:
@@ -161,16 +201,25 @@ def factor_model_blocks(model: FactorModel) -> list[Block]:
             "patients, and all factors together.",
         )
     ]
-    blocks += [
+    views = list(dict.fromkeys(variance["view"]))
+    panels = [
         Figure(
             figure=draw_loadings(
-                model.loadings_, factor=factor, views=list(dict.fromkeys(variance["view"]))
+                model.loadings_, factor=factor, views=views, n_features=FEATURES_PER_FACTOR
             ),
-            title=f"Top loadings of {factor}.",
-            caption="The features with the largest weights; a factor's sign is arbitrary.",
+            title=factor,
         )
         for factor in sorted(active[:MOST_FACTOR_FIGURES], key=_factor_number)
     ]
+    if panels:
+        blocks.append(
+            FigureGrid(
+                panels=panels,
+                title="Top loadings.",
+                caption=f"The {FEATURES_PER_FACTOR} features with the largest weights on each of "
+                "the factors that explain most; a factor's sign is arbitrary.",
+            )
+        )
     return blocks
 
 
@@ -193,7 +242,7 @@ def factors_section(factors: FactorResults) -> Section:
                 "(Benjamini-Hochberg over all pairs).",
             ),
             Table(
-                table=table.sort_values("p_value").head(20),
+                table=_strongest(table),
                 title="The twenty strongest associations.",
                 caption="All of them stand in tables/associations.csv.",
             ),
@@ -206,6 +255,15 @@ def factors_section(factors: FactorResults) -> Section:
             Table(table=counts, title="Features left out before factorizing.", caption="")
         )
     return Section(id="factors", title="Factors", blocks=blocks)
+
+
+def _strongest(associations: pd.DataFrame) -> pd.DataFrame:
+    names = shown_names(associations["column"])
+    top = associations.sort_values("p_value", kind="stable").head(20)
+    return top.assign(
+        factor=[feature_name(factor) for factor in top["factor"]],
+        column=[names[column] for column in top["column"]],
+    )
 
 
 def session_section(results: Results) -> Section:
@@ -222,7 +280,11 @@ def session_section(results: Results) -> Section:
         blocks=[
             Text(text=text),
             Table(table=failures, title="Resamples that could not be fitted."),
-            *([Table(table=results.inputs, title="Input files.")] if len(results.inputs) else []),
+            *([_inputs(results.inputs)] if len(results.inputs) else []),
             Table(table=versions, title="Versions."),
         ],
     )
+
+
+def _inputs(inputs: pd.DataFrame) -> Table:
+    return Table(table=table_rows(inputs, labels={"sha256": "SHA-256"}), title="Input files.")

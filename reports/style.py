@@ -10,6 +10,7 @@ Wong B. Points of view: color blindness. Nature Methods 2011;8:441. doi:10.1038/
 """
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -252,6 +253,25 @@ def feature_name(column: object) -> str:
     """
     text = str(column)
     return text.partition(":")[2] or text
+
+
+def shown_names(columns: Iterable[object]) -> dict[str, str]:
+    """Return each `view:feature` column as a reader sees it: the view is named where it must be.
+
+    Examples
+    --------
+    >>> shown_names(["clinical:Age", "clinical:Ki-67", "pathology:Ki-67"])
+    {'clinical:Age': 'Age',
+     'clinical:Ki-67': 'Ki-67 (clinical)',
+     'pathology:Ki-67': 'Ki-67 (pathology)'}
+    """
+    unique = list(dict.fromkeys(str(column) for column in columns))
+    count = Counter(feature_name(column) for column in unique)
+    return {
+        column: name if count[name] == 1 else f"{name} ({column.partition(':')[0]})"
+        for column in unique
+        for name in [feature_name(column)]
+    }
 
 
 def check_columns(table: Any, columns: Iterable[str], name: str) -> None:

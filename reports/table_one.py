@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from omics.cohort import DEVELOPMENT
+from reports.style import shown_names
 from reports.tables import DASH, TableRows, format_number, format_percent
 
 
@@ -21,11 +23,14 @@ def table_one_rows(table: pd.DataFrame) -> TableRows:
     """
     cohorts = list(dict.fromkeys(table["cohort"]))
     rows: list[tuple[str, ...]] = []
+    groups: list[int] = []
+    names = shown_names(table["column"])
     for column, part in table.groupby("column", sort=False):
         by_cohort = {cohort: part[part["cohort"] == cohort] for cohort in cohorts}
-        name = str(column).partition(":")[2]
+        name = names[str(column)]
         levels = list(dict.fromkeys(part["level"].dropna()))
         if levels:
+            groups.append(len(rows))
             rows.append((name, *("" for _ in cohorts)))
             for level in levels:
                 cells = (_count(by_cohort[c][by_cohort[c]["level"] == level]) for c in cohorts)
@@ -36,10 +41,18 @@ def table_one_rows(table: pd.DataFrame) -> TableRows:
         if any(missing):
             rows.append(("  missing", *(str(count) for count in missing)))
     return TableRows(
-        header=("", *(str(cohort) for cohort in cohorts)),
+        header=("Characteristic", *(_head(table[table["cohort"] == c]) for c in cohorts)),
         rows=tuple(rows),
         numeric=(False, *(True for _ in cohorts)),
+        groups=tuple(groups),
     )
+
+
+def _head(rows: pd.DataFrame) -> str:
+    """Name a cohort with its size."""
+    cohort, first = str(rows["cohort"].iloc[0]), rows.iloc[0]
+    name = "Development" if cohort == DEVELOPMENT else cohort
+    return f"{name} (n = {int(first['n_known'] + first['n_missing'])})"
 
 
 def _count(row: pd.DataFrame) -> str:

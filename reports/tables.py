@@ -162,11 +162,14 @@ class TableRows:
     rows : tuple of tuple of str
     numeric : tuple of bool
         True for each column whose every cell is a number, with or without interval.
+    groups : tuple of int
+        Positions of the rows whose first cell is a heading of those below; the rest are empty.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[bool, ...]
+    groups: tuple[int, ...] = ()
 
 
 def table_rows(

@@ -45,6 +45,20 @@ def visit(page: Path, *, width: int = 1280) -> Visit:
         return Visit(dom=done.stdout, console=console, requests=_requests(log))
 
 
+def printed(page: Path) -> bytes:
+    """Print `page` as PDF."""
+    with tempfile.TemporaryDirectory() as folder:
+        paper = Path(folder) / "page.pdf"
+        subprocess.run(
+            [
+                str(BROWSER), *QUIET, f"--user-data-dir={folder}/profile",
+                f"--print-to-pdf={paper}", page.resolve().as_uri(),
+            ],
+            capture_output=True, timeout=120, check=True,
+        )  # fmt: skip
+        return paper.read_bytes()
+
+
 def _requests(log: Path) -> list[str]:
     """Addresses that the page asked for; what Chromium asks for itself has no origin."""
     text = log.read_text(encoding="utf-8").rstrip().rstrip(",")

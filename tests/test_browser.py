@@ -1,12 +1,13 @@
 """The page in a real browser: it draws every figure, says nothing, and asks the network nothing."""
 
+import re
 from pathlib import Path
 
 import plotly.graph_objects as go
 
-from reports.html import Figure, Page, Section, Table, Text, write_page
-from tests.browser import needs_browser, visit
-from tests.made_up_tables import performance_table
+from reports.html import Figure, FigureGrid, Findings, Page, Section, Table, Text, write_page
+from tests.browser import needs_browser, printed, visit
+from tests.made_up_tables import all_figures, findings, performance_table
 
 HOSTILE = "<script>alert(1)</script><img src=https://example.org/x.png onerror=alert(2)>"
 
@@ -16,6 +17,15 @@ def write(path: Path) -> Path:
     blocks = [
         Text(text=HOSTILE),
         Figure(figure=figure, title=HOSTILE, caption=HOSTILE),
+        FigureGrid(
+            panels=[
+                Figure(figure=all_figures()[name], title=f"{name} {HOSTILE}")
+                for name in ("Calibration", "Decision curve", "Survival by risk group")
+            ],
+            title=HOSTILE,
+            columns=3,
+        ),
+        Findings(findings=findings()),
         Table(table=performance_table().rename(columns={"model": HOSTILE}), title=HOSTILE),
     ]
     write_page(Page(title=HOSTILE, sections=[Section(id="a", title=HOSTILE, blocks=blocks)]), path)
@@ -27,8 +37,29 @@ def test_the_page_draws_and_is_silent(tmp_path: Path) -> None:
     seen = visit(write(tmp_path / "page.html"))
     assert seen.console == []
     assert seen.requests == []
-    assert seen.dom.count("main-svg") >= 1
+    assert seen.dom.count('data-drawn="') == 4
+    assert seen.dom.count("main-svg") >= 4
+    assert seen.dom.count('aria-label="Save figure') == 4
     assert "<img" not in seen.dom
+
+
+@needs_browser
+def test_a_table_says_that_it_is_wider_than_a_phone(tmp_path: Path) -> None:
+    page = write(tmp_path / "page.html")
+    assert 'data-wide=""' in visit(page, width=500).dom
+    narrow = Table(table=performance_table()[["model", "estimate"]], title="Two columns")
+    write_page(Page(title="P", sections=[Section(id="a", title="A", blocks=[narrow])]), page)
+    assert 'data-wide=""' not in visit(page).dom
+
+
+@needs_browser
+def test_the_page_prints_on_a4(tmp_path: Path) -> None:
+    paper = printed(write(tmp_path / "page.html"))
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", paper)
+    assert len(boxes) >= 2
+    for width, height in boxes:  # in points
+        assert abs(float(width) - 210 / 25.4 * 72) < 1
+        assert abs(float(height) - 297 / 25.4 * 72) < 1
 
 
 @needs_browser

@@ -92,7 +92,7 @@ def test_nomogram_labels_do_not_overlap(width: str) -> None:
     for note in notes:
         if note.get("xref") == "paper":
             continue
-        size = len(note["text"]) * 6.4
+        size = len(re.sub(r"<.*?>", "", note["text"])) * 6.4
         x = note["x"] * pixels / 100 + note.get("xshift", 0)
         left = {"center": x - size / 2, "left": x, "right": x - size}[note["xanchor"]]
         lanes.setdefault((note["y"], note["yshift"]), []).append((left, left + size))
@@ -102,6 +102,40 @@ def test_nomogram_labels_do_not_overlap(width: str) -> None:
         assert all(one[1] < other[0] for one, other in pairwise(spans))
         assert spans[0][0] >= -14
         assert spans[-1][1] <= pixels + 14
+
+
+def test_nomogram_shortens_long_decimals_but_no_others() -> None:
+    table = nomogram_table()
+    values = {"-0.4621557": -0.4621557, "0.3333333": 1 / 3, "1.0250001": 1.0250001}
+    rows = pd.DataFrame(
+        {
+            "axis": "clinical:Location",
+            "kind": "predictor",
+            "label": list(values),
+            "value": list(values.values()),
+            "points": [0.0, 40.0, 90.0],
+            "extrapolated": False,
+        }
+    )
+    whole = pd.DataFrame({**rows, "axis": "clinical:Dose", "label": ["0.025", "0.05", "0.075"]})
+    shown = texts(draw_nomogram(pd.concat([rows, whole, table])))
+    assert {"−0.46", "0.33", "1.03", "0.025", "0.05", "0.075"} <= set(shown)
+
+
+def test_nomogram_says_what_grey_ticks_are() -> None:
+    table = nomogram_table()
+    words = "beyond the range of the development patients"
+    (note,) = [text for text in texts(draw_nomogram(table)) if words in text]
+    assert "<i>100</i>" in texts(draw_nomogram(table))
+    assert note not in texts(draw_nomogram(table.assign(extrapolated=False)))
+
+
+def test_names_carry_their_view_where_two_features_share_one() -> None:
+    table = coefficients_table().assign(
+        term=["clinical:Ki-67", "pathology:Ki-67", "clinical:Grade=4", "factors:F1"]
+    )
+    expected = ["Ki-67 (clinical)", "Ki-67 (pathology)", "Grade=4", "F1"]
+    assert list(draw_forest(table).layout.yaxis.ticktext) == expected
 
 
 def test_nomogram_without_total_axis_is_refused() -> None:
@@ -174,8 +208,12 @@ def test_decision_curve_shows_models_and_both_references() -> None:
     figure = draw_decision_curve(tables, horizon=24, unit="months")
     for name, table in tables.items():
         np.testing.assert_allclose(traces(figure, name)[0].y, table["net_benefit"])
-        np.testing.assert_allclose(traces(figure, f"{name}, interval")[0].y, table["lower"])
+        assert not traces(figure, f"{name}, interval")  # several bands would hide each other
     np.testing.assert_allclose(traces(figure, "Treat all")[0].y, tables["Clinical"]["treat_all"])
+    single = draw_decision_curve({"Clinical": tables["Clinical"]})
+    lower, upper = traces(single, "Clinical, interval")
+    np.testing.assert_allclose(lower.y, tables["Clinical"]["lower"])
+    np.testing.assert_allclose(upper.y, tables["Clinical"]["upper"])
     assert set(traces(figure, "Treat none")[0].y) == {0.0}
     assert len({traces(figure, name)[0].line.dash for name in tables}) == 2
     low, high = figure.layout.yaxis.range
@@ -202,7 +240,7 @@ def test_loadings_are_the_largest_by_size_coloured_by_view() -> None:
     assert list(mutations.hovertext) == ["IDH"]
     assert figure.layout.yaxis.ticktext[1] == FEATURES[1]
     short = figure.layout.meta["narrow"]["yaxis.ticktext"][0]
-    assert len(short) == 21
+    assert len(short) == 32
     assert short.startswith("original_g")
     with pytest.raises(ValueError, match=r"factor must be one of \['F1'\], but is 'F9'"):
         draw_loadings(loadings_table(), factor="F9")

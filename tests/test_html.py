@@ -5,15 +5,28 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from reports.html import Figure, Findings, Page, Section, Table, Text, render, write_page
-from reports.jupyter import notebook_html, register
+from reports.html import (
+    Block,
+    Figure,
+    FigureGrid,
+    Findings,
+    Page,
+    Section,
+    Table,
+    Text,
+    render,
+    write_page,
+)
+from reports.jupyter import DRAWN, notebook_html, register
 from reports.style import DARK
+from reports.tables import TableRows
 from tests.made_up_tables import HOSTILE, all_figures, coefficients_table, findings
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -88,7 +101,7 @@ def page(name: str = "Age") -> Page:
     )
 
 
-def of(*blocks: Text | Figure | Table | Findings) -> Parsed:
+def of(*blocks: Block) -> Parsed:
     return Parsed(render(Page(title="P", sections=[Section(id="s", title="S", blocks=blocks)])))
 
 
@@ -228,11 +241,132 @@ def test_a_notebook_learns_sections_and_pages() -> None:
         display_formatter = type("Display", (), {"formatters": {"text/html": Formatter()}})()
 
     register(Shell())
-    assert known == {Section: notebook_html, Page: notebook_html}
+    assert {kind: known[kind] for kind in (Section, Page)} == dict.fromkeys(
+        (Section, Page), notebook_html
+    )
+    assert set(known) == {Section, Page, *DRAWN}
 
 
 def test_an_indented_cell_is_set_in() -> None:
     table = pd.DataFrame({"column": ["Sex", "  Female"], "count": [2, 1]})
     found = of(Table(table=table, title="One"))
     rows = [attrs.get("class") for _, attrs in found.elements if attrs.get("scope") == "row"]
-    assert rows == [None, "indent"]
+    assert rows == ["short", "indent short"]
+
+
+def grid(name: str = "A cohort") -> FigureGrid:
+    figures = all_figures()
+    panels = [
+        Figure(figure=figures["Calibration"], title=f"{name}, by 12 months"),
+        Figure(figure=figures["Decision curve"], title=f"{name}, by 24 months"),
+    ]
+    return FigureGrid(panels=panels, title=name, caption=name, height=300)
+
+
+def test_panels_share_a_number_a_caption_and_a_legend() -> None:
+    parsed = of(grid(), Figure(figure=all_figures()["Loadings"], title="Next"))
+    assert {"figure-1", "figure-1a", "figure-1b", "figure-1a-plot", "figure-2"} <= set(
+        parsed.values("id")
+    )
+    assert re.findall(r"Figure (\d+)\.", parsed.text) == ["1", "2"]
+    assert re.search(r"A A cohort, by 12 months\s+B A cohort, by 24 months", parsed.text)
+    drawn = [json.loads(parsed.data(f"figure-1{letter}-data"))["layout"] for letter in "ab"]
+    assert [layout["showlegend"] for layout in drawn] == [False, False]
+    assert [layout["height"] for layout in drawn] == [300, 300]
+    legend = parsed.text[: parsed.text.index("A A cohort")].split()
+    assert " ".join(legend).endswith(
+        "Out of fold Clinical Clinical + factors Apparent Ideal Treat all Treat none"
+    )
+    swatches = [str(a["style"]) for tag, a in parsed.elements if a.get("class") == "swatch"]
+    assert len(swatches) == 7
+    assert "--light:#0072b2;--dark:#4da6de" in swatches
+
+
+def test_panels_leave_their_figures_as_they_were() -> None:
+    block = grid()
+    before = [panel.figure.to_json() for panel in block.panels]
+    of(block)
+    assert [panel.figure.to_json() for panel in block.panels] == before
+
+
+def test_a_hostile_name_is_only_text_in_a_grid() -> None:
+    attacked, plain = of(grid(HOSTILE)), of(grid())
+    assert [tag for tag, _ in attacked.elements] == [tag for tag, _ in plain.elements]
+    assert attacked.text.count(HOSTILE) == 4
+
+
+@pytest.mark.parametrize(("n_panels", "columns"), [(0, 2), (27, 2), (2, 4)])
+def test_impossible_grids_are_refused(n_panels: int, columns: int) -> None:
+    panel = Figure(figure=all_figures()["Loadings"], title="One")
+    with pytest.raises(ValueError, match="1 to 26 panels in 1 to 3 columns"):
+        of(FigureGrid(panels=[panel] * n_panels, title="T", columns=columns))
+
+
+def test_notes_are_folded_below_what_is_urgent() -> None:
+    parsed = of(Findings(findings=findings()))
+    details = [attrs for tag, attrs in parsed.elements if tag == "details"]
+    assert "open" in details[0]  # the contents
+    assert details[1] == {"class": "notes"}
+    assert parsed.text.index("few_events") < parsed.text.index("1 note\n")
+    assert parsed.text.index("1 note\n") < parsed.text.index("constant")
+    only_notes = of(Findings(findings=findings()[:1]))
+    assert "open" in [attrs for tag, attrs in only_notes.elements if tag == "details"][1]
+
+
+def test_every_plot_is_named_and_described_by_its_caption() -> None:
+    parsed = of(grid("Replicate"), Figure(figure=all_figures()["Loadings"], title="Loadings"))
+    plots = [attrs for _, attrs in parsed.elements if attrs.get("class") == "plot"]
+    assert [plot["aria-label"] for plot in plots] == [
+        "Figure 1A. Replicate Replicate, by 12 months",
+        "Figure 1B. Replicate Replicate, by 24 months",
+        "Figure 2. Loadings",
+    ]
+    assert {plot["role"] for plot in plots} == {"img"}
+    assert {str(plot["aria-describedby"]) for plot in plots} <= set(parsed.values("id"))
+
+
+def test_headings_come_in_order(parsed: Parsed) -> None:
+    levels = [int(tag[1]) for tag, _ in parsed.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert len(levels) >= 5
+
+
+def test_a_group_heads_its_rows() -> None:
+    rows = TableRows(
+        header=("Metric", "A"),
+        rows=(("By 12 months", ""), ("  AUC", "0.70")),
+        numeric=(False, True),
+        groups=(0,),
+    )
+    found = of(Table(table=rows, title="T"))
+    (group,) = [attrs for _, attrs in found.elements if attrs.get("scope") == "rowgroup"]
+    assert group["colspan"] == "2"
+
+
+def ratio(one: str, other: str) -> float:
+    """WCAG's contrast."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_has_the_contrast_of_wcag_aa(scheme: int) -> None:
+    css = (Path(__file__).parents[1] / "reports/templates/report.css").read_text(encoding="utf-8")
+    found = re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", css)
+    half = len(found) // 2 if len(found) % 2 == 0 else 0
+    colours = dict(found[half:] if scheme else found[:half])
+    assert {"paper", "ink", "muted", "accent"} <= set(colours)
+    for text in ("ink", "muted", "accent"):
+        for paper in ("paper", "raised"):
+            assert ratio(colours[text], colours[paper]) >= 4.5
+    for tone in ("serious", "caution", "note"):
+        for text in (tone, "ink"):
+            assert ratio(colours[text], colours[f"{tone}-paper"]) >= 4.5
+    assert ratio(colours["muted"], colours["hair"]) >= 4.5  # the code of a finding

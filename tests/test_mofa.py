@@ -374,7 +374,9 @@ def test_information_falls_with_what_is_missing(fitted: tuple[FactorModel, pd.Da
     without_rna = full.copy()
     without_rna.loc[:, without_rna.columns.str.startswith("rna:")] = np.nan
     nothing = full * np.nan
-    much, less = model.information(full), model.information(without_rna)
+    on = model.factors_.columns[model.factors_.std() > 1e-6]  # the third is switched off
+    assert len(on) == 2
+    much, less = model.information(full)[on], model.information(without_rna)[on]
     assert ((much > 0) & (much < 1)).all().all()
     assert (less.mean() < much.mean()).all()
     assert (model.information(nothing) == 0).all().all()
@@ -689,3 +691,19 @@ def test_a_feature_that_hardly_varied_in_training_throws_nobody_off() -> None:
 def test_reach_is_checked() -> None:
     with pytest.raises(ValueError, match="reach must be at least 0 or None, but is -1"):
         FactorModel(reach=-1).fit(np.eye(4))
+
+
+def test_a_factor_that_is_switched_off_is_exactly_zero() -> None:
+    # Left at 1e-81 it looked like a column that varies, and a Cox model gave it -1e80 per unit.
+    rng = np.random.default_rng(5)
+    signal = np.outer(rng.normal(size=80), rng.normal(size=12))
+    X = pd.DataFrame(
+        signal + rng.normal(size=(80, 12)) / 3, columns=[f"mri:x{i}" for i in range(12)]
+    )
+    model = FactorModel(n_factors=4, convergence="slow").fit(X)
+    spread = model.transform(X).std()
+    off = spread.index[model.factors_.std() < 1e-6]
+    assert len(off) >= 1
+    assert (spread[off] == 0).all()
+    assert (spread.drop(off) > 0.1).all()
+    assert (model.information(X)[off] == 0).all().all()

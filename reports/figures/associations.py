@@ -14,6 +14,7 @@ from reports.style import (
     new_figure,
     plain,
     shorten,
+    shown_names,
 )
 from reports.tables import format_number, format_p_value
 
@@ -36,6 +37,7 @@ def draw_associations(table: pd.DataFrame) -> go.Figure:
     check_columns(table, ["factor", "column", "effect", "p_adjusted"], "table")
     factors = list(dict.fromkeys(table["factor"]))
     columns = list(dict.fromkeys(table["column"]))
+    names = shown_names(columns)
     test = table["test"] if "test" in table.columns else "effect"
     cells = table.assign(
         text=[_cell(*pair) for pair in zip(table["effect"], table["p_adjusted"], strict=True)],
@@ -75,7 +77,7 @@ def draw_associations(table: pd.DataFrame) -> go.Figure:
         },
         yaxis={
             "tickvals": list(range(len(columns))),
-            "ticktext": [plain(shorten(feature_name(column), 32)) for column in columns],
+            "ticktext": [plain(shorten(names[str(column)], 32)) for column in columns],
             "autorange": "reversed",
             "showgrid": False,
             "showline": False,
@@ -85,7 +87,7 @@ def draw_associations(table: pd.DataFrame) -> go.Figure:
     add_narrow(
         figure,
         {
-            "yaxis.ticktext": [plain(shorten(feature_name(column), 14)) for column in columns],
+            "yaxis.ticktext": [plain(shorten(names[str(column)], 14)) for column in columns],
             "annotations": cell_labels(text, strength, size=9),
         },
     )

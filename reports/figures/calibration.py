@@ -7,7 +7,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from reports.style import BLUE, LINE, MUTED, check_columns, faded, new_figure, plain
+from reports.style import (
+    BLUE,
+    LINE,
+    MUTED,
+    add_narrow,
+    check_columns,
+    faded,
+    new_figure,
+    plain,
+)
 
 BINS = 50
 
@@ -73,6 +82,15 @@ def draw_calibration(
         yaxis={**axis, "title": {"text": f"Observed risk{by}"}, "domain": [low, 1]},
         yaxis2={"domain": [0, max(low - 0.02, 0.01)], "visible": False},
         bargap=0.4,
+    )
+    add_narrow(
+        figure,
+        {
+            "xaxis.nticks": 5,
+            "yaxis.nticks": 6,
+            "xaxis.title.text": "Predicted risk",
+            "yaxis.title.text": "Observed risk",
+        },
     )
     return figure
 

@@ -11,7 +11,17 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from reports.style import DASHES, INK, LINE, check_columns, colours, faded, new_figure, plain
+from reports.style import (
+    DASHES,
+    INK,
+    LINE,
+    add_narrow,
+    check_columns,
+    colours,
+    faded,
+    new_figure,
+    plain,
+)
 
 REFERENCES = {"treat_all": ("Treat all", LINE), "treat_none": ("Treat none", INK)}
 
@@ -20,6 +30,8 @@ def draw_decision_curve(
     curves: Mapping[str, pd.DataFrame], *, horizon: float | None = None, unit: str | None = None
 ) -> go.Figure:
     """Draw net benefit against the threshold probability, for one or several models.
+
+    One model is drawn with its interval, several without: their bands would hide each other.
 
     Parameters
     ----------
@@ -46,7 +58,8 @@ def draw_decision_curve(
         figure.add_trace(_line(first, column, name, line).update(legendrank=2000))
     colour_of = colours(curves)
     for position, (name, curve) in enumerate(curves.items()):
-        figure.add_traces(_band(curve, plain(name), colour_of[name]))
+        if len(curves) == 1:
+            figure.add_traces(_band(curve, plain(name), colour_of[name]))
         dash = DASHES[position % len(DASHES)]
         line = {"color": colour_of[name], "width": 2.4, "dash": dash}
         figure.add_trace(_line(curve, "net_benefit", plain(name), line))
@@ -64,6 +77,7 @@ def draw_decision_curve(
         },
         yaxis={"title": {"text": "Net benefit"}, "range": [-0.25 * top, top], "nticks": 7},
     )
+    add_narrow(figure, {"xaxis.nticks": 5, "xaxis.title.text": "Threshold probability"})
     return figure
 
 

@@ -12,10 +12,10 @@ from reports.style import (
     SMALL,
     add_narrow,
     check_columns,
-    feature_name,
     new_figure,
     plain,
     shorten,
+    shown_names,
 )
 from reports.tables import format_estimate, label
 
@@ -66,7 +66,8 @@ def draw_forest(table: pd.DataFrame, *, ratio: str = "hazard_ratio") -> go.Figur
     high = float(np.nanmax([shown["upper"].max(), shown[ratio].max(), 1.25])) * 1.15
     ticks = [tick for tick in TICKS if low <= tick <= high]
     few = ticks if len(ticks) < 7 else [tick for tick in ticks if tick in DECADES]
-    names = [plain(shorten(feature_name(term), 36)) for term in table["term"]]
+    known = shown_names(table["term"])
+    names = [plain(shorten(known[str(term)], 36)) for term in table["term"]]
     figure.update_layout(
         showlegend=False,
         hovermode="closest",
@@ -98,7 +99,7 @@ def draw_forest(table: pd.DataFrame, *, ratio: str = "hazard_ratio") -> go.Figur
             "annotations": [],
             "height": 40 * len(rows) + 76,
             "yaxis.ticktext": [
-                f"{plain(shorten(feature_name(term), 20))}<br>{words}"
+                f"{plain(shorten(known[str(term)], 20))}<br>{words}"
                 for term, words in zip(table["term"], text, strict=True)
             ],
         },

@@ -8,10 +8,10 @@ from reports.style import (
     add_narrow,
     check_columns,
     colours,
-    feature_name,
     new_figure,
     plain,
     shorten,
+    shown_names,
 )
 
 ROW = 23
@@ -46,6 +46,8 @@ def draw_importances(
     colour = colours(view)
     for name, shade in colour.items():
         figure.add_trace(_bars(top.assign(row=rows)[view == name], column, name, shade))
+    known = shown_names(terms)
+    names = [known[term] for term in terms]
     share = {"tickformat": ".0%"} if column == "share" else {}
     default = "Share of gain" if column == "share" else column.replace("_", " ").capitalize()
     figure.update_layout(
@@ -56,16 +58,14 @@ def draw_importances(
         xaxis={"title": {"text": plain(title or default)}, "showgrid": True, "nticks": 6, **share},
         yaxis={
             "tickvals": rows,
-            "ticktext": [plain(shorten(feature_name(term), 46)) for term in terms],
+            "ticktext": [plain(shorten(name, 46)) for name in names],
             "range": [len(top) - 0.4, -0.6],
             "showgrid": False,
             "showline": False,
             "ticks": "",
         },
     )
-    add_narrow(
-        figure, {"yaxis.ticktext": [plain(shorten(feature_name(term), 21)) for term in terms]}
-    )
+    add_narrow(figure, {"yaxis.ticktext": [plain(shorten(name, 26)) for name in names]})
     return figure
 
 

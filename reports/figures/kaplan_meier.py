@@ -165,7 +165,7 @@ def _risk_axis(names: list[str], colour: list[str], top: float) -> dict[str, Any
         "range": [0.6 - len(names), 1.2],
         "tickvals": [-position for position in range(len(names))],
         "ticktext": [
-            f'<span style="color:{shade}">{name}</span>'
+            f'<span style="color:{shade}">■</span> {name}'
             for name, shade in zip(names, colour, strict=True)
         ],
         "showgrid": False,

@@ -81,5 +81,5 @@ def draw_loadings(
             "ticks": "",
         },
     )
-    add_narrow(figure, {"yaxis.ticktext": [plain(shorten(name, 21)) for name in top["feature"]]})
+    add_narrow(figure, {"yaxis.ticktext": [plain(shorten(name, 32)) for name in top["feature"]]})
     return figure

@@ -9,14 +9,20 @@ Harrell FE. Regression Modeling Strategies, 2nd ed. Springer 2015. doi:10.1007/9
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
+from reports.figures.rulers import (
+    LANE,
+    Ruler,
+    anchor_of,
+    label_lanes,
+    lane_depth,
+    short_labels,
+)
 from reports.style import (
     GRID,
     INK,
@@ -35,22 +41,7 @@ from reports.tables import MINUS
 
 FUNCTIONS = ("total", "linear_predictor", "risk", "survival_median")
 WIDE, NARROW = 540, 290  # pixels a ruler has at least, on a page and on a phone
-LANE = 14  # pixels between two lines of labels
-EDGE = 12  # pixels a label may reach beyond the scale
-CHARACTER = 6.4  # pixels of an average character of size TINY
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ruler:
-    """One axis: its ticks at `x` (0-100) in the order of their values, and what they say."""
-
-    name: str
-    kind: str
-    numbers: bool
-    pale: list[bool]
-    x: NDArray[np.float64]
-    text: list[str]
-    hover: list[str]
+NOTE = "Grey, in italics: beyond the range of the development patients"
 
 
 def draw_nomogram(
@@ -93,19 +84,21 @@ def draw_nomogram(
     if not linear_predictor:
         table = table[table["kind"] != "linear_predictor"]
     rulers = _rulers(table, names or {})
-    wide = [_lanes(ruler, WIDE) for ruler in rulers]
-    narrow = [_lanes(ruler, NARROW) for ruler in rulers]
+    wide = [label_lanes(ruler, WIDE) for ruler in rulers]
+    narrow = [label_lanes(ruler, NARROW) for ruler in rulers]
     heights = [
-        34 + LANE * (_depth(one, other, 1) + _depth(one, other, -1))
+        34 + LANE * (lane_depth(one, other, 1) + lane_depth(one, other, -1))
         for one, other in zip(wide, narrow, strict=True)
     ]
     bottoms = np.cumsum([0, *heights])[:-1]
     # a ruler lies above the labels that hang from it
     y = [
-        -float(bottom + 20 + LANE * (_depth(one, other, 1)))
+        -float(bottom + 20 + LANE * (lane_depth(one, other, 1)))
         for bottom, one, other in zip(bottoms, wide, narrow, strict=True)
     ]
-    height = sum(heights)
+    is_beyond = any(any(ruler.pale) for ruler in rulers)
+    height = sum(heights) + (18 if is_beyond else 0)
+    note = [_note(height)] if is_beyond else []
     figure = new_figure(height=height + 24)
     for ruler, level in zip(rulers, y, strict=True):
         figure.add_traces(_traces(ruler, level))
@@ -115,7 +108,7 @@ def draw_nomogram(
         xaxis={"visible": False, "range": _span(rulers)},
         yaxis={"visible": False, "range": [-height, 0]},
         hovermode="closest",
-        annotations=_annotations(rulers, y, wide, WIDE) + _names_left(rulers, y),
+        annotations=_annotations(rulers, y, wide, WIDE) + _names_left(rulers, y) + note,
         shapes=_guides(rulers, y),
     )
     add_narrow(
@@ -125,13 +118,14 @@ def draw_nomogram(
             "margin.l": 14,
             "margin.r": 14,
             "annotations": _annotations(rulers, y, narrow, NARROW)
-            + _names_above(rulers, y, narrow),
+            + _names_above(rulers, y, narrow)
+            + note,
         },
     )
     return figure
 
 
-def _rulers(table: pd.DataFrame, names: Mapping[str, str]) -> list[_Ruler]:
+def _rulers(table: pd.DataFrame, names: Mapping[str, str]) -> list[Ruler]:
     """Return the rulers from top to bottom, every tick on the same scale of 0 to 100."""
     totals = table.loc[table["kind"] == "total", "points"]
     per_total = 100 / float(totals.max())
@@ -143,13 +137,13 @@ def _rulers(table: pd.DataFrame, names: Mapping[str, str]) -> list[_Ruler]:
             name = names.get(str(axis), feature_name(axis))
             word = "points" if kind == "predictor" else "total points"
             rulers.append(
-                _Ruler(
+                Ruler(
                     name=name,
                     kind=kind,
                     numbers=bool(ticks["value"].notna().all()),
                     pale=_pale(ticks),
                     x=ticks["points"].to_numpy(dtype=np.float64) * scale,
-                    text=[_signed(plain(label)) for label in ticks["label"]],
+                    text=[_signed(plain(label)) for label in short_labels(ticks)],
                     hover=[
                         f"{plain(name)}: {plain(label)}<br><b>{points:.1f}</b> {word}"
                         for label, points in zip(ticks["label"], ticks["points"], strict=True)
@@ -159,10 +153,10 @@ def _rulers(table: pd.DataFrame, names: Mapping[str, str]) -> list[_Ruler]:
     return rulers
 
 
-def _points_ruler() -> _Ruler:
+def _points_ruler() -> Ruler:
     x = np.arange(0, 101, 5, dtype=np.float64)
     text = [f"{point:g}" if point % 10 == 0 else "" for point in x]
-    return _Ruler(
+    return Ruler(
         name="Points",
         kind="points",
         numbers=True,
@@ -185,68 +179,12 @@ def _pale(ticks: pd.DataFrame) -> list[bool]:
     return [bool(flag) for flag in ticks["extrapolated"]]
 
 
-def _span(rulers: list[_Ruler]) -> list[float]:
+def _span(rulers: list[Ruler]) -> list[float]:
     """Return the range all rulers share; a spline may leave 0-100 a little."""
     return [min(0.0, *(r.x.min() for r in rulers)), max(100.0, *(r.x.max() for r in rulers))]
 
 
-def _lanes(ruler: _Ruler, width: int) -> list[int]:
-    """Give each label a lane: -1, -2, ... below the ruler, 1, 2, ... above it, 0 not shown.
-
-    Categories are all shown, on as many lanes as they need, first below, then above. Of numbers
-    crowded labels go (the ends stay); where a spline turns, the way back is labelled above.
-    """
-    spans = _label_spans(ruler, width)
-    if ruler.numbers:
-        return _number_lanes(ruler, spans, gap=500 / width)
-    lanes = [0] * len(ruler.x)
-    taken: dict[int, list[tuple[float, float]]] = {}
-    for position in np.argsort(ruler.x, kind="stable"):
-        if not ruler.text[position]:
-            continue
-        lane = next(
-            lane
-            for depth in range(1, len(lanes) + 1)
-            for lane in (-depth, depth)
-            if _is_free(spans[position], taken.get(lane, []), 800 / width)
-        )
-        lanes[position] = lane
-        taken.setdefault(lane, []).append(spans[position])
-    return lanes
-
-
-def _number_lanes(ruler: _Ruler, spans: list[tuple[float, float]], *, gap: float) -> list[int]:
-    step = np.diff(ruler.x, prepend=ruler.x[0])
-    turns = (step > 0).any() and (step < 0).any()
-    main = np.sign(ruler.x[-1] - ruler.x[0]) or 1.0
-    sides = np.where(turns & (step * main < 0), 1, -1)
-    lanes = [0] * len(ruler.x)
-    taken: dict[int, list[tuple[float, float]]] = {}
-    for position in _ends_first(len(lanes)):
-        side = int(sides[position])
-        is_free = _is_free(spans[position], taken.get(side, []), gap)
-        if ruler.text[position] and is_free:
-            lanes[position] = side
-            taken.setdefault(side, []).append(spans[position])
-    return lanes
-
-
-def _ends_first(n: int) -> list[int]:
-    """Return 0..n-1, the ends first, then every fourth, every second, and the rest."""
-    order = [0, n - 1, *range(0, n, 4), *range(0, n, 2), *range(n)]
-    return list(dict.fromkeys(order))
-
-
-def _is_free(span: tuple[float, float], taken: list[tuple[float, float]], gap: float) -> bool:
-    return all(span[0] > high + gap or span[1] < low - gap for low, high in taken)
-
-
-def _depth(wide: list[int], narrow: list[int], side: int) -> int:
-    """Return how many lanes are used on one side (1 above, -1 below) at either width."""
-    return max(0, *(side * lane for lane in wide + narrow))
-
-
-def _traces(ruler: _Ruler, level: float) -> list[go.Scatter]:
+def _traces(ruler: Ruler, level: float) -> list[go.Scatter]:
     line = go.Scatter(
         x=[float(ruler.x.min()), float(ruler.x.max())],
         y=[level, level],
@@ -271,17 +209,17 @@ def _traces(ruler: _Ruler, level: float) -> list[go.Scatter]:
 
 
 def _annotations(
-    rulers: list[_Ruler], y: list[float], lanes: list[list[int]], width: int
+    rulers: list[Ruler], y: list[float], lanes: list[list[int]], width: int
 ) -> list[dict[str, Any]]:
     return [
         {
             "x": float(x),
             "y": level,
             "yshift": 4 * np.sign(lane) + LANE * lane - np.sign(lane) * 2,
-            "text": text,
+            "text": f"<i>{text}</i>" if pale else text,
             "showarrow": False,
-            "font": {"size": TINY, "color": LINE if pale else INK},
-            **_anchor(float(x), text, width),
+            "font": {"size": TINY, "color": MUTED if pale else INK},
+            **anchor_of(float(x), text, width),
         }
         for ruler, level, ruler_lanes in zip(rulers, y, lanes, strict=True)
         for x, text, lane, pale in zip(ruler.x, ruler.text, ruler_lanes, ruler.pale, strict=True)
@@ -289,31 +227,7 @@ def _annotations(
     ]
 
 
-def _anchor(x: float, text: str, width: int) -> dict[str, Any]:
-    """Keep a label at an end of the scale from reaching beyond the figure."""
-    half = len(text) * CHARACTER / 2
-    if half - x * width / 100 > EDGE:
-        return {"xanchor": "left", "xshift": -EDGE}
-    if half - (100 - x) * width / 100 > EDGE:
-        return {"xanchor": "right", "xshift": EDGE}
-    return {"xanchor": "center"}
-
-
-def _label_spans(ruler: _Ruler, width: int) -> list[tuple[float, float]]:
-    """Return where each label begins and ends, on the scale of 0 to 100."""
-    spans = []
-    for x, text in zip(ruler.x, ruler.text, strict=True):
-        size = max(len(text), 1) * CHARACTER * 100 / width
-        start = {
-            "left": x - EDGE * 100 / width,
-            "center": x - size / 2,
-            "right": x + EDGE * 100 / width - size,
-        }[_anchor(float(x), text, width)["xanchor"]]
-        spans.append((float(start), float(start + size)))
-    return spans
-
-
-def _names_left(rulers: list[_Ruler], y: list[float]) -> list[dict[str, Any]]:
+def _names_left(rulers: list[Ruler], y: list[float]) -> list[dict[str, Any]]:
     return [
         {
             **_name(ruler, level, wrapped(ruler.name, 24, max_lines=2)),
@@ -326,7 +240,7 @@ def _names_left(rulers: list[_Ruler], y: list[float]) -> list[dict[str, Any]]:
 
 
 def _names_above(
-    rulers: list[_Ruler], y: list[float], lanes: list[list[int]]
+    rulers: list[Ruler], y: list[float], lanes: list[list[int]]
 ) -> list[dict[str, Any]]:
     return [
         {
@@ -339,7 +253,20 @@ def _names_above(
     ]
 
 
-def _name(ruler: _Ruler, level: float, text: str) -> dict[str, Any]:
+def _note(height: float) -> dict[str, Any]:
+    return {
+        "x": 1,
+        "xref": "paper",
+        "xanchor": "right",
+        "y": -height,
+        "yanchor": "bottom",
+        "text": f"<i>{NOTE}</i>",
+        "showarrow": False,
+        "font": {"size": TINY, "color": MUTED},
+    }
+
+
+def _name(ruler: Ruler, level: float, text: str) -> dict[str, Any]:
     return {
         "x": 0,
         "xref": "paper",
@@ -350,7 +277,7 @@ def _name(ruler: _Ruler, level: float, text: str) -> dict[str, Any]:
     }
 
 
-def _guides(rulers: list[_Ruler], y: list[float]) -> list[dict[str, Any]]:
+def _guides(rulers: list[Ruler], y: list[float]) -> list[dict[str, Any]]:
     """Return faint verticals: by tens of points above, by labelled totals below."""
     first_function = next(i for i, ruler in enumerate(rulers) if ruler.kind in FUNCTIONS)
     spans = [(rulers[0], y[0], y[first_function - 1])]

@@ -3,6 +3,7 @@
   "use strict";
 
   const NARROW = 520;
+  const PANEL_ON_PAPER = 240; // three beside each other are 6 cm wide
   const framed = document.documentElement.dataset.framed === "true";
   const partners = JSON.parse(document.getElementById("dark-colours").textContent);
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
@@ -43,6 +44,9 @@
   function draw(plot) {
     const narrow = plot.clientWidth < NARROW;
     const figure = read(plot, narrow, coloured);
+    if (printing && plot.closest(".columns-3")) {
+      figure.layout.height = Math.min(figure.layout.height, PANEL_ON_PAPER);
+    }
     plot.style.height = figure.layout.height + "px";
     plot.dataset.drawn = narrow ? "narrow" : "wide";
     plot.dataset.width = String(plot.clientWidth);
@@ -62,18 +66,27 @@
     const figure = read(plot, false, (text) => text);
     const size = { width: Math.min(800, parseInt(plot.style.maxWidth, 10) || 800), height: figure.layout.height };
     figure.layout.paper_bgcolor = "#ffffff";
+    if (plot.closest(".panel")) {
+      // a panel leaves its legend to the page; alone it needs its own
+      figure.layout.showlegend = document.querySelector("#" + plot.closest("figure").id + " .legend") !== null;
+      figure.layout.margin.t = 28;
+      size.width = 480;
+    }
     window.Plotly.downloadImage(figure, { format: "svg", filename: plot.id.replace("-plot", ""), ...size });
   }
 
+  // One per figure, in its caption; one per panel, beside its title.
   function addSaveButtons() {
     for (const plot of plots) {
+      const place = plot.closest("figure, .panel").querySelector("[data-save]");
       const button = document.createElement("button");
       button.className = "save";
       button.type = "button";
       button.textContent = "SVG";
       button.title = "Save this figure as SVG";
+      button.setAttribute("aria-label", "Save figure " + place.dataset.save + " as SVG");
       button.addEventListener("click", () => save(plot));
-      plot.parentElement.querySelector("figcaption").prepend(button);
+      place.prepend(button);
     }
   }
 
@@ -142,21 +155,33 @@
     }
   }
 
+  // A table that is wider than its box says so, and keeps its first column in sight.
+  function watchTables() {
+    const boxes = document.querySelectorAll(".scroll");
+    const mark = (box) => box.toggleAttribute("data-wide", box.scrollWidth > box.clientWidth + 1);
+    const watcher = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
+    boxes.forEach((box) => watcher.observe(box));
+  }
+
+  // Paper is narrower than the screen: the page takes its width first, then every figure is drawn anew.
+  function print(isPrinting) {
+    printing = isPrinting;
+    document.documentElement.toggleAttribute("data-printing", isPrinting);
+    if (isPrinting) {
+      document.querySelectorAll("main details").forEach((details) => (details.open = true));
+    }
+    drawAll();
+  }
+
   scheme.addEventListener("change", drawAll);
-  window.addEventListener("beforeprint", () => {
-    printing = true;
-    document.querySelectorAll(".contents details").forEach((details) => (details.open = true));
-    drawAll();
-  });
-  window.addEventListener("afterprint", () => {
-    printing = false;
-    drawAll();
-  });
+  window.addEventListener("beforeprint", () => print(true));
+  window.addEventListener("afterprint", () => print(false));
   if (window.innerWidth < 1100) {
     document.querySelectorAll(".contents details").forEach((details) => (details.open = false));
   }
   addSaveButtons();
   watchWidths();
+  watchTables();
   markCurrent();
   fitFrame();
   drawFrom(0);

@@ -1,0 +1,214 @@
+"""Curves side by side: calibration, decision and survival, by horizon and cohort."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.performance import Performance
+from omics.cohort import DEVELOPMENT
+from reports.analysis import Results
+from reports.figures.calibration import draw_calibration
+from reports.figures.decision_curve import draw_decision_curve
+from reports.figures.kaplan_meier import draw_kaplan_meier
+from reports.html import Figure, FigureGrid
+
+HEADLINE = {"cross_validated": "out of fold", "external": "external"}
+MOST_PANELS = 6  # of one figure; more are split by cohort
+PANEL_HEIGHT = 310
+
+
+def calibration_blocks(results: Results, name: str) -> Iterable[Figure | FigureGrid]:
+    """Draw the calibration of one model in every cohort, at every horizon."""
+    table = results.performance.calibration
+    table = table[table["model"] == name]
+    unit = results.cohort.outcome.unit
+    kinds = dict.fromkeys(HEADLINE[validation] for validation, _ in _cohorts(table))
+    label = _capital(" or ".join(kinds))
+    panels = []
+    for validation, cohort in _cohorts(table):
+        for position, horizon in enumerate(table["horizon"].unique()):
+            curve = _at(table, validation, cohort, horizon)
+            if not len(curve) or curve["observed"].isna().all():
+                continue
+            figure = draw_calibration(
+                curve,
+                label=label,
+                apparent=_at(table, "apparent", DEVELOPMENT, horizon)
+                if validation == "cross_validated"
+                else None,
+                predictions=_predicted(results, name, validation, cohort, position),
+                horizon=None if np.isnan(horizon) else float(horizon),
+                unit=unit,
+            )
+            title = _where(cohort, horizon, unit)
+            panels.append((cohort, Figure(figure=figure, title=title)))
+    yield from _grids(
+        panels,
+        title="Calibration",
+        caption="Observed against predicted risk; band: 95% bootstrap interval. The thin apparent "
+        "curve flatters. The bars below count predictions.",
+        height=PANEL_HEIGHT + 20,
+    )
+
+
+def decision_blocks(
+    performance: Performance, names: Sequence[str], unit: str | None
+) -> Iterable[Figure | FigureGrid]:
+    """Draw the decision curves of some models in every cohort, at every horizon."""
+    table = performance.decision[performance.decision["model"].isin(names)]
+    panels = []
+    for validation, cohort in _cohorts(table):
+        for horizon in table["horizon"].unique():
+            part = _at(table, validation, cohort, horizon)
+            if part["net_benefit"].isna().all():
+                continue
+            figure = draw_decision_curve(
+                {name: part[part["model"] == name] for name in names},
+                horizon=None if np.isnan(horizon) else float(horizon),
+                unit=unit,
+            )
+            title = _where(cohort, horizon, unit)
+            panels.append((cohort, Figure(figure=figure, title=title)))
+    band = "; band: 95% bootstrap interval" if len(names) == 1 else ""
+    yield from _grids(
+        panels,
+        title="Decision curves" if len(panels) > 1 else "Decision curve",
+        caption="Net benefit of treating where the predicted risk reaches the threshold, against "
+        f"treating all and none{band}. Development: out of fold.",
+        height=PANEL_HEIGHT,
+    )
+
+
+def survival_blocks(
+    performance: Performance, name: str, unit: str | None
+) -> Iterable[Figure | FigureGrid]:
+    """Draw survival by risk group in every cohort."""
+    curves = performance.survival_curves
+    if not len(curves):
+        return
+    names = dict(enumerate(risk_group_names(int(curves["group"].max()) + 1)))
+    mine = curves[curves["model"] == name]
+    panels = []
+    for cohort in dict.fromkeys(mine["cohort"]):
+        test = performance.log_rank
+        found = test[(test["model"] == name) & (test["cohort"] == cohort)]["p_value"]
+        at_risk = performance.at_risk
+        at_risk = at_risk[(at_risk["model"] == name) & (at_risk["cohort"] == cohort)]
+        part = mine[mine["cohort"] == cohort]
+        figure = draw_kaplan_meier(
+            part.assign(group=part["group"].map(names)),
+            at_risk.assign(group=at_risk["group"].map(names)),
+            unit=str(unit),
+            p_value=float(found.iloc[0]) if len(found) else None,
+            horizons=performance.outcome.horizons,
+        )
+        panels.append(Figure(figure=figure, title=_capital(cohort)))
+    if panels:
+        yield _grid(
+            panels,
+            title="Survival by risk group",
+            caption="Kaplan-Meier with 95% intervals. In development each patient's group was cut "
+            "by the training patients of the fold that held the patient out (first repeat), and "
+            "the log-rank p treats these groups as given; elsewhere the groups were cut in the "
+            "development patients.",
+            columns=_columns(1, len(panels)),
+        )
+
+
+def risk_group_names(n_groups: int) -> list[str]:
+    """Name risk groups, the lowest first.
+
+    Examples
+    --------
+    >>> risk_group_names(2), risk_group_names(4)[0]
+    (['Low risk', 'High risk'], 'Group 1 (lowest risk)')
+    """
+    if n_groups == 2:
+        return ["Low risk", "High risk"]
+    if n_groups == 3:
+        return ["Low risk", "Intermediate risk", "High risk"]
+    names = [f"Group {number}" for number in range(1, n_groups + 1)]
+    names[0] += " (lowest risk)"
+    names[-1] += " (highest risk)" if n_groups > 1 else ""
+    return names
+
+
+def _cohorts(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return validation and cohort of every honest curve."""
+    return [
+        (validation, str(cohort))
+        for validation in HEADLINE
+        for cohort in dict.fromkeys(table.loc[table["validation"] == validation, "cohort"])
+    ]
+
+
+def _at(table: pd.DataFrame, validation: str, cohort: str, horizon: float) -> pd.DataFrame:
+    same = table["horizon"].isna() if np.isnan(horizon) else table["horizon"] == horizon
+    return table[(table["validation"] == validation) & (table["cohort"] == cohort) & same]
+
+
+def _predicted(
+    results: Results, name: str, validation: str, cohort: str, position: int
+) -> NDArray[np.float64]:
+    found = results.validation
+    risk: NDArray[np.float64]
+    if validation == "cross_validated":
+        risk = found.out_of_fold[name].risk[0, :, position]
+    else:
+        risk = found.external[cohort][name].risk[:, position]
+    return risk[~np.isnan(risk)]
+
+
+def _where(cohort: str, horizon: float, unit: str | None) -> str:
+    by = "" if np.isnan(horizon) else f", by {horizon:g} {unit}"
+    return f"{_capital(cohort)}{by}"
+
+
+def _capital(words: str) -> str:
+    """Return a word of ours with a capital; the name of an external cohort as it is."""
+    ours = words == DEVELOPMENT or words.startswith(tuple(HEADLINE.values()))
+    return f"{words[:1].upper()}{words[1:]}" if ours else words
+
+
+def _grids(
+    panels: Sequence[tuple[str, Figure]], *, title: str, caption: str, height: int
+) -> Iterable[Figure | FigureGrid]:
+    """Yield one grid with a row per cohort; one per cohort where they would be too many."""
+    rows = {
+        cohort: [figure for _, figure in row]
+        for cohort, row in groupby(panels, key=lambda panel: panel[0])
+    }
+    lengths = {len(row) for row in rows.values()}
+    if len(panels) <= MOST_PANELS and len(lengths) == 1:
+        figures = [figure for _, figure in panels]
+        columns = _columns(lengths.pop(), len(figures))
+        yield _grid(figures, title=title, caption=caption, columns=columns, height=height)
+        return
+    for cohort, row in rows.items():
+        words, columns = f"{title}, {cohort}", _columns(len(row), len(row))
+        yield _grid(row, title=words, caption=caption, columns=columns, height=height)
+
+
+def _grid(
+    panels: Sequence[Figure], *, title: str, caption: str, columns: int, height: int | None = None
+) -> Figure | FigureGrid:
+    """Return the panels side by side; a single one as a figure of its own."""
+    if len(panels) == 1:
+        only = panels[0]
+        return Figure(figure=only.figure, title=f"{title}, {only.title}", caption=caption)
+    return FigureGrid(panels=panels, title=title, caption=caption, columns=columns, height=height)
+
+
+def _columns(n_horizons: int, n_panels: int) -> int:
+    """Return how many panels stand beside each other, so that a row is one cohort's.
+
+    Examples
+    --------
+    >>> _columns(3, 6), _columns(2, 4), _columns(1, 2), _columns(1, 4), _columns(1, 1)
+    (3, 2, 2, 2, 1)
+    """
+    wanted = n_horizons if n_horizons > 1 else n_panels
+    return wanted if wanted <= 3 else 2 if wanted == 4 else 3

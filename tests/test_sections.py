@@ -1,0 +1,408 @@
+"""The report of a small study, section by section: its numbers are those of the csv files."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from models.calibration_curves import calibration_curve
+from models.decision import decision_curve
+from omics.mofa import FactorModel
+from reports.analysis import Results
+from reports.html import Block, Figure, FigureGrid, Section, Table, Text, render
+from reports.jupyter import DRAWN
+from reports.methods import methods_text
+from reports.report import write_report
+from reports.sections import page_of
+from reports.study import compute, load_cohort
+from reports.study_file import read_study
+from reports.tables import (
+    TableRows,
+    digits_of,
+    format_estimate,
+    format_number,
+    format_p_value,
+    format_percent,
+    table_rows,
+)
+from tests.made_up_tables import HOSTILE
+from tests.small_study import SmallStudy, binary_study, small_study
+
+FACTORS = {"views": ["radiomics"], "n_factors": 2}
+MODELS: list[dict[str, Any]] = [
+    {
+        "name": "Clinical",
+        "kind": "cox",
+        "predictors": ["clinical:Age", "clinical:Sex"],
+        "splines": {"clinical:Age": 3},
+        "ridge": 2.5,
+        "nomogram": True,
+    },
+    {"name": "Factors", "kind": "cox", "predictors": ["clinical:Age", "factors:*"]},
+]
+
+
+def survival(folder: Path) -> SmallStudy:
+    """Two Cox models, one on factors; two centres, one of them external; some ages unknown."""
+    study = small_study(folder)
+    clinical = study.tables["clinical"]
+    clinical["Centre"] = np.where(np.arange(len(clinical)) % 4 == 0, "B", "A")
+    clinical["Grade"] = clinical["Grade"].astype(float).where(np.arange(len(clinical)) > 2)
+    radiomics, rng = study.tables["radiomics"], np.random.default_rng(0)
+    for columns in (radiomics.columns[1:6], radiomics.columns[6:]):  # two factors to be found
+        shared = rng.normal(size=(len(radiomics), 1))
+        radiomics[columns] = 0.5 * radiomics[columns] + shared
+    study.content["cohorts"] = {
+        "column": "clinical:Centre",
+        "development": "A",
+        "external": ["B"],
+    }
+    study.content["factors"] = FACTORS
+    study.content["models"] = MODELS
+    study.content["validation"] = {
+        "cross_validation": {"folds": 3, "repeats": 2},
+        "bootstrap": 4,
+        "draws": 20,
+    }
+    return study
+
+
+def computed(study: SmallStudy) -> Results:
+    read = read_study(study.write())
+    return compute(read, load_cohort(read), n_jobs=1)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return computed(survival(tmp_path_factory.mktemp("survival")))
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return computed(binary_study(tmp_path_factory.mktemp("binary")))
+
+
+@pytest.fixture(scope="module")
+def folder(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("report") / "out"
+    write_report(results, place)
+    return place
+
+
+def csv(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(folder / "tables" / f"{name}.csv")
+
+
+def section(results: Results, name: str) -> Section:
+    sections = [part for one in page_of(results).sections for part in (one, *one.sections)]
+    return next(part for part in sections if part.id == name)
+
+
+def tables(part: Section) -> dict[str, TableRows]:
+    """Every table of a section as the page prints it, by title."""
+    return {
+        block.title.rstrip("."): block.table
+        if isinstance(block.table, TableRows)
+        else table_rows(block.table)
+        for block in part.blocks
+        if isinstance(block, Table)
+    }
+
+
+def cell(table: TableRows, row: str, column: str, *, group: str = "") -> str:
+    """Return one cell by the words of its row, of the heading above it, and of its column."""
+    heading = ""
+    for position, cells in enumerate(table.rows):
+        if position in table.groups:
+            heading = cells[0]
+        elif cells[0].strip() == row and heading == group:
+            return cells[table.header.index(column)]
+    raise AssertionError(f"no row {group!r} {row!r}")
+
+
+def drawings(blocks: Iterator[Block] | list[Block]) -> Iterator[Figure]:
+    for block in blocks:
+        if isinstance(block, FigureGrid):
+            yield from block.panels
+        elif isinstance(block, Figure):
+            yield block
+
+
+def test_every_section_is_there(results: Results) -> None:
+    page = page_of(results)
+    assert [part.id for part in page.sections] == [
+        *("findings", "flow", "table-one", "missing", "factors", "models"),
+        *("comparison", "methods", "session"),
+    ]
+    assert [part.title for part in page.sections[5].sections] == ["Clinical", "Factors"]
+    shown = {
+        block.title.partition(",")[0].rstrip(".")
+        for block in section(results, "model-1").blocks
+        if isinstance(block, Figure | FigureGrid | Table)
+    }
+    assert shown == {
+        *("Ratios with their intervals", "Coefficients", "Nomogram", "Calibration"),
+        *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
+        "Survival by risk group",
+    }
+
+
+def test_flow_is_that_of_the_file(results: Results, folder: Path) -> None:
+    printed, written = tables(section(results, "flow"))["Tables and patients"], csv(folder, "flow")
+    for name, matched, absent in written[["table", "matched", "absent"]].itertuples(index=False):
+        assert cell(printed, name, "Matched") == f"{matched}"
+        assert cell(printed, name, "Absent") == f"{absent}"
+
+
+def test_table_one_is_that_of_the_file(results: Results, folder: Path) -> None:
+    (printed,) = tables(section(results, "table-one")).values()
+    written = csv(folder, "table_one")
+    assert printed.header == ("Characteristic", "Development (n = 45)", "B (n = 15)")
+    for row in written[written["cohort"] == "development"].to_dict("records"):
+        if isinstance(row["level"], str) or not np.isnan(row["level"]):
+            words = f"{row['count']:.0f} ({format_percent(row['share'])})"
+            level = str(row["level"]).removesuffix(".0")
+            group = row["column"].removeprefix("clinical:")
+            assert cell(printed, level, printed.header[1], group=group) == words
+        else:
+            name = row["column"].removeprefix("clinical:")
+            shown = cell(printed, f"{name}, median (quartiles)", printed.header[1])
+            assert shown.startswith(format_number(row["median"], digits=1))
+
+
+def test_missing_shares_are_percentages_of_the_file(results: Results, folder: Path) -> None:
+    printed = tables(section(results, "missing"))["Missing values"]
+    row = csv(folder, "missing").query("feature == 'Grade'").iloc[0]
+    assert cell(printed, "Grade", "Patients concerned") == f"{row['n_missing']}" == "3"
+    assert cell(printed, "Grade", "Of development") == format_percent(row["development"], digits=1)
+    assert cell(printed, "Grade", "Of external") == format_percent(row["external"], digits=1)
+    assert [cells[0] for cells in printed.rows] == ["Grade"]  # columns without a gap are not listed
+
+
+def test_factors_show_variance_loadings_and_associations(results: Results, folder: Path) -> None:
+    part = section(results, "factors")
+    variance = csv(folder, "variance_explained")
+    heat = next(iter(drawings(list(part.blocks)))).figure.data[0]
+    np.testing.assert_allclose(heat.z[0], 100 * variance.query("factor != 'all'")["r2"])
+    loadings = csv(folder, "loadings")
+    top = next(figure for figure in drawings(list(part.blocks)) if figure.title == "F1")
+    largest = loadings.query("factor == 'F1'")["loading"].abs().max()
+    assert abs(top.figure.data[0].x[0]) == pytest.approx(largest)
+    printed = tables(part)["The twenty strongest associations"]
+    first = csv(folder, "associations").sort_values("p_value").iloc[0]
+    assert printed.rows[0][0] == first["factor"].removeprefix("factors:")
+    assert printed.rows[0][1] == first["column"].removeprefix("clinical:")
+    assert format_p_value(first["p_value"]) in printed.rows[0]
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "Clinical"), (2, "Factors")])
+def test_every_performance_figure_is_that_of_the_file(
+    results: Results, folder: Path, number: int, name: str
+) -> None:
+    shown = tables(section(results, f"model-{number}"))
+    parts = [shown["Discrimination and accuracy"], shown["Calibration in figures"]]
+    printed = sorted(
+        text for part in parts for cells in part.rows for text in cells[1:] if text not in ("", "–")
+    )
+    written = csv(folder, "performance").query("model == @name")
+    assert sorted(performance_cells(written)) == printed
+    one = written.query("validation == 'external' and metric == 'auc' and horizon == 24")
+    where = {"group": "By 24 months"}
+    assert [cell(parts[0], "AUC", "External: B", **where)] == performance_cells(one)
+
+
+def performance_cells(written: pd.DataFrame) -> list[str]:
+    return [
+        format_estimate(row.estimate, row.lower, row.upper, digits=digits_of(row.metric))
+        for row in written.itertuples()
+        if not np.isnan(row.estimate)
+    ]
+
+
+def test_models_side_by_side_are_those_of_the_file(results: Results, folder: Path) -> None:
+    part = section(results, "comparison")
+    printed = tables(part)["Performance, development (out of fold)"]
+    written = csv(folder, "performance").query("validation == 'cross_validated'")
+    for model in ("Clinical", "Factors"):
+        c_index = written.query("model == @model and metric == 'c_index'")
+        assert [cell(printed, "C-index (Harrell)", model)] == performance_cells(c_index)
+    figure = next(iter(drawings(list(part.blocks)))).figure
+    chosen = csv(folder, "performance").query("metric == 'c_index'")
+    drawn = [value for trace in figure.data for value in trace.x]
+    np.testing.assert_allclose(sorted(drawn), sorted(chosen["estimate"]))
+
+
+def test_several_models_have_decision_curves_without_bands(results: Results) -> None:
+    def bands(name: str) -> int:
+        blocks = section(results, name).blocks
+        (grid,) = [b for b in blocks if isinstance(b, FigureGrid) and "Decision" in b.title]
+        assert [panel.title for panel in grid.panels][:2] == [
+            "Development, by 12 months",
+            "Development, by 24 months",
+        ]
+        return sum("interval" in trace.name for p in grid.panels for trace in p.figure.data)
+
+    assert bands("comparison") == 0
+    assert bands("model-1") > 0
+
+
+def test_coefficients_nomogram_and_curves_are_those_of_the_files(
+    results: Results, folder: Path
+) -> None:
+    part = section(results, "model-1")
+    coefficients = csv(folder, "coefficients_Clinical")
+    printed = tables(part)["Coefficients"]
+    assert [cells[0] for cells in printed.rows] == ["Age", "Age'", "Sex=male"]
+    for cells, row in zip(printed.rows, coefficients.itertuples(), strict=True):
+        assert cells[1] == format_number(row.coefficient)
+        assert format_estimate(row.hazard_ratio, row.lower, row.upper, digits=2) in cells
+    found = {block.title.partition(",")[0].rstrip("."): block for block in part.blocks}  # type: ignore[union-attr]
+    ruler = next(t for t in found["Nomogram"].figure.data if t.name == "Sex" and t.mode != "lines")
+    points = csv(folder, "nomogram_Clinical").query("axis == 'clinical:Sex'")["points"]
+    np.testing.assert_allclose(ruler.x, points)
+    calibration = csv(folder, "calibration").query(
+        "model == 'Clinical' and validation == 'external' and horizon == 12"
+    )
+    panels = {panel.title: panel.figure for panel in found["Calibration"].panels}
+    curve = next(t for t in panels["B, by 12 months"].data if t.name.startswith("Out of fold"))
+    assert np.isin(np.round(curve.y, 9), np.round(calibration["observed"], 9)).all()
+    survival_file = csv(folder, "survival").query("model == 'Clinical' and cohort == 'B'")
+    steps = {panel.title: panel.figure for panel in found["Survival by risk group"].panels}["B"]
+    low = [trace for trace in steps.data if trace.name == "Low risk" and trace.showlegend is None]
+    np.testing.assert_allclose(low[0].y, survival_file.query("group == 0")["survival"])
+
+
+def test_findings_and_failures_are_those_of_the_files(results: Results, folder: Path) -> None:
+    text = unescape((folder / "report.html").read_text(encoding="utf-8"))
+    for finding in csv(folder, "findings").itertuples():
+        assert finding.message in text
+    failed = tables(section(results, "session"))["Resamples that could not be fitted"]
+    assert len(failed.rows) == len(csv(folder, "failed_resamples"))
+
+
+def test_synthetic_patients_are_called_so(results: Results, folder: Path) -> None:
+    assert page_of(results).banner.startswith("Synthetic data")
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "these patients were drawn by a computer" in text
+
+
+def test_hostile_names_are_text_in_every_section(tmp_path: Path) -> None:
+    study = binary_study(tmp_path)
+    study.tables["clinical"] = study.tables["clinical"].rename(columns={"Age": HOSTILE})
+    study.tables["clinical"]["Sex"] = study.tables["clinical"]["Sex"].replace("male", HOSTILE)
+    study.content["tables"]["clinical"]["categories"]["Sex"] = ["female", HOSTILE]
+    model = study.content["models"][0]
+    model["name"] = HOSTILE
+    model["predictors"] = [f"clinical:{HOSTILE}", "clinical:Sex"]
+    study.content["study"]["title"] = HOSTILE
+    document = render(page_of(computed(study)))
+    body = re.sub(r"<script.*?</script>", "", document, flags=re.DOTALL)
+    assert body.count("&lt;script&gt;") >= 15
+    assert "<script" not in body
+    assert "<a href=" not in re.sub(r'<a href="#[a-z0-9-]+">', "", body)
+
+
+def test_methods_of_a_survival_study_state_its_settings(results: Results) -> None:
+    text = methods_text(results)
+    plan, factors = results.validation.plan, results.factors
+    assert factors is not None
+    ridge = results.validation.fitted["Factors"].pipeline.model.ridge_
+    for words in (
+        "risks were predicted by 12, 24 months",
+        "Development: 45 patients",
+        "External validation: B, 15 patients",
+        "The views radiomics (gaussian) were factorized",
+        "2 factors",
+        f"seed {factors.model.seed}",
+        "Clinical. Cox regression (Efron's ties, Breslow's baseline), ridge penalty 2.5, on Age, "
+        "Sex. Age entered as a restricted cubic spline with 3 knots.",
+        f"Factors. Cox regression (Efron's ties, Breslow's baseline), ridge penalty {ridge:.4g} "
+        "chosen by AIC with effective degrees of freedom",
+        ", on Age, all factors.",
+        "3-fold cross-validation, repeated 2 times",
+        "Prespecified models (Clinical): optimism bootstrap with 4 resamples",
+        "External cohorts were scored once",
+        f"({plan.draws} draws)",
+        "Harrell's C",
+        f"nomomics {results.versions['nomomics']}",
+    ):
+        assert words in text
+    session = section(results, "session").blocks[0]
+    assert isinstance(session, Text)
+    assert session.text.startswith("Seed 3.")
+
+
+def test_methods_of_a_binary_study_state_its_settings(binary: Results) -> None:
+    text = methods_text(binary)
+    for words in (
+        "= dead.",
+        "Clinical. Logistic regression, without penalty, on Age, Sex.",
+        "3-fold cross-validation, stratified by event",
+        "ROC AUC, Brier score and IPA",
+    ):
+        assert words in text
+    for words in ("Cox", "repeated", "factorized", "External", "optimism bootstrap", "Harrell"):
+        assert words not in text
+
+
+def test_a_binary_study_has_no_horizons_and_no_survival(binary: Results) -> None:
+    part = section(binary, "model-1")
+    for table in tables(part).values():
+        assert table.groups == ()
+    titles = {block.title for block in part.blocks if not isinstance(block, Text)}  # type: ignore[union-attr]
+    assert {"Calibration, Development", "Decision curve, Development"} <= titles
+    assert not any("Survival" in title for title in titles)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell]:
+    config = Config()
+    config.HistoryManager.enabled = False
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # IPython's own
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        live = InteractiveShell(config=config)
+        live.run_line_magic("load_ext", "reports")
+        yield live
+
+
+def drawn_results(results: Results) -> dict[type, Any]:
+    event, risk = np.array([0, 0, 1, 0, 1, 1, 0, 1]), np.linspace(0.1, 0.8, 8)
+    assert results.factors is not None
+    found = [
+        results,
+        results.cohort,
+        results.factors.model,
+        results.performance,
+        results.nomograms["Clinical"],
+        calibration_curve(event, risk),
+        decision_curve(risk, event, thresholds=[0.2, 0.4]),
+    ]
+    return {type(one): one for one in found}
+
+
+def test_a_live_notebook_draws_every_result(shell: InteractiveShell, results: Results) -> None:
+    found = drawn_results(results)
+    assert set(found) == set(DRAWN)
+    for kind, result in found.items():
+        shown, _ = shell.display_formatter.format(result)
+        frame = shown["text/html"]
+        assert frame.startswith("<iframe"), kind
+        inner = unescape(frame[frame.index('srcdoc="') + 8 : -len('"></iframe>')])
+        assert inner.count('class="plot"') >= 1, kind
+        assert 'data-framed="true"' in inner
+        assert re.search(r"Figure 1\.", inner)
+
+
+def test_a_live_notebook_leaves_what_is_not_fitted_to_scikit_learn(shell: InteractiveShell) -> None:
+    shown, _ = shell.display_formatter.format(FactorModel())
+    assert "<iframe" not in shown.get("text/html", "")  # scikit-learn's own picture
+    assert shown["text/plain"].startswith("FactorModel")
