@@ -382,8 +382,10 @@ def stacked(prepared: Sequence[PreparedView], fit: EngineFit, *, reach: float | 
     beyond = np.full(len(lowest), np.inf) if reach is None else reach * (highest - lowest)
     on = fit.factors.std(axis=0) > SWITCHED_OFF
     return Projection(
-        weight=np.concatenate([fitted.weight for _, fitted in pairs]) * on,
-        weight_square=np.concatenate([fitted.weight_square for _, fitted in pairs]) * on,
+        weight=np.where(on, np.concatenate([fitted.weight for _, fitted in pairs]), 0.0),
+        weight_square=np.where(
+            on, np.concatenate([fitted.weight_square for _, fitted in pairs]), 0.0
+        ),
         prior_precision=fit.prior_precision,
         noise_precision=np.concatenate([fitted.noise_precision for _, fitted in pairs]),
         # a view has one of the two: mu where it is gaussian, c_d where it is bernoulli
