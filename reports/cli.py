@@ -103,6 +103,7 @@ class _Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        self._progress.start()  # only now: bars of nothing would leave an empty line
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total)
         self._progress.update(self._tasks[what], completed=done, total=total)
@@ -116,8 +117,12 @@ def _progress(console: Console) -> Iterator[_Bars]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    progress = Progress(*columns, console=console)
+    try:
         yield _Bars(progress)
+    finally:
+        if progress.live.is_started:
+            progress.stop()
 
 
 def _console() -> Console:

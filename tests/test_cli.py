@@ -38,10 +38,12 @@ def test_run_says_where_the_report_is(tmp_path: Path) -> None:
     result = study.run()
     assert result.exit_code == 0
     lines = result.stderr.splitlines()
-    assert lines[0].startswith("Cohort(60 patients, ")
+    assert lines[0].startswith("tables ")
+    assert lines[1].startswith("Cohort(60 patients, ")
     assert lines[-1] == f"Report: {study.out / 'report.html'}"
     bars = [line for line in lines if re.search(r"\d+/\d+", line)]
     assert [line.split()[0] for line in bars] == [
+        "tables",
         "models",
         "cross-validation",
         "intervals",
@@ -129,7 +131,7 @@ def test_a_long_mistake_is_one_line_and_complete(
 ) -> None:
     path = small_study(tmp_path).write()
 
-    def refuse(_: object) -> None:
+    def refuse(_: object, **__: object) -> None:
         raise StudyError(f"[bold]table[/] :brain: {LONG}.")
 
     monkeypatch.setattr("reports.study.load_cohort", refuse)
@@ -172,7 +174,7 @@ def test_an_error_of_ours_is_no_mistake_of_the_users(
 ) -> None:
     path = small_study(tmp_path).write()
 
-    def broken(_: object) -> None:
+    def broken(_: object, **__: object) -> None:
         raise KeyError("ours")
 
     monkeypatch.setattr("reports.study.load_cohort", broken)

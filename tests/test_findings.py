@@ -249,7 +249,7 @@ def test_failed_resamples_are_told(repeats: int, failed: int, severity: str | No
     found = findings_of(pipeline, with_table(cohort, X), plan=plan).get("failed_resamples")
     assert (found and found.severity) == severity
     if found:
-        assert "1 of 3 resamples (cross_validated) could not be fitted" in found.message
+        assert "1 of 3 resamples of the cross-validation could not be fitted" in found.message
         assert "'b'" in found.message
 
 
