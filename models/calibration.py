@@ -24,13 +24,6 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.special import logit
 
-from models.accuracy import brier as brier
-from models.accuracy import brier_at as brier_at
-from models.accuracy import ipa as ipa
-from models.accuracy import ipa_at as ipa_at
-from models.calibration_curves import Calibration as Calibration
-from models.calibration_curves import calibration_curve as calibration_curve
-from models.calibration_curves import calibration_curve_at as calibration_curve_at
 from models.checks import (
     check_binary_risks,
     check_followup,

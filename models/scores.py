@@ -20,20 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from models.accuracy import brier, brier_at, ipa, ipa_at
 from models.calibration import (
-    brier,
-    brier_at,
-    calibration_curve,
-    calibration_curve_at,
     calibration_intercept,
     calibration_intercept_at,
     calibration_slope,
     calibration_slope_survival,
-    ipa,
-    ipa_at,
     observed_expected,
     observed_expected_at,
 )
+from models.calibration_curves import calibration_curve, calibration_curve_at
 from models.discrimination import auc_at, c_index, c_index_uno, roc_auc
 from omics.outcome import is_survival
 

@@ -183,7 +183,10 @@ def test_separation_names_the_columns() -> None:
     rare = X.assign(rare=np.where(np.flatnonzero(~Y)[0] == np.arange(70), 1.0, 0.0))
     with pytest.raises(FitError, match=r"1 of 4 run away to infinity: 'rare'\. .*a ridge above 0"):
         LogisticModel().fit(rare, Y)
-    assert np.isfinite(LogisticModel(ridge=1.0).fit(table, Y).coef_).all()
+    # the ridge's own condition: the score of the separating column equals its penalty's slope
+    held = LogisticModel(ridge=1.0).fit(table, Y)
+    score = table["marker"] @ (Y - held.risk(table))
+    assert score == pytest.approx(table["marker"].var() * held.coef_[-1], rel=1e-6)
     assert LogisticModel(ridge="aic").fit(table, Y).ridge_ > 0
 
 

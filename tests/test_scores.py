@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import models.performance
-from models import calibration, discrimination
+from models import accuracy, calibration, calibration_curves, discrimination
 from models.performance import _evaluate, _Sample
 from models.scores import (
     Interval,
@@ -58,12 +58,12 @@ def test_survival_figures_are_the_metrics_called_directly() -> None:
     }
     for horizon, risk in zip(HORIZONS, RISK, strict=True):
         at, sample = {"horizon": horizon}, (TIME, EVENT, risk)
-        curve = calibration.calibration_curve_at(*sample, **at)
+        curve = calibration_curves.calibration_curve_at(*sample, **at)
         expected |= {
             f"c_index_uno@{horizon:g}": discrimination.c_index_uno(TIME, EVENT, SCORE, tau=horizon),
             f"auc@{horizon:g}": discrimination.auc_at(TIME, EVENT, SCORE, **at),
-            f"brier@{horizon:g}": calibration.brier_at(*sample, **at),
-            f"ipa@{horizon:g}": calibration.ipa_at(*sample, **at),
+            f"brier@{horizon:g}": accuracy.brier_at(*sample, **at),
+            f"ipa@{horizon:g}": accuracy.ipa_at(*sample, **at),
             f"observed_expected@{horizon:g}": calibration.observed_expected_at(*sample, **at),
             f"calibration_intercept@{horizon:g}": calibration.calibration_intercept_at(
                 *sample, **at
@@ -78,11 +78,11 @@ def test_survival_figures_are_the_metrics_called_directly() -> None:
 
 def test_binary_figures_are_the_metrics_called_directly() -> None:
     p = binary_predictions()
-    curve = calibration.calibration_curve(POSITIVE, PROBABILITY)
+    curve = calibration_curves.calibration_curve(POSITIVE, PROBABILITY)
     assert {key.metric: value for key, value in all_scores(p).items()} == {
         "auc": discrimination.roc_auc(POSITIVE, p.linear_predictor),
-        "brier": calibration.brier(POSITIVE, PROBABILITY),
-        "ipa": calibration.ipa(POSITIVE, PROBABILITY),
+        "brier": accuracy.brier(POSITIVE, PROBABILITY),
+        "ipa": accuracy.ipa(POSITIVE, PROBABILITY),
         "calibration_slope": calibration.calibration_slope(POSITIVE, p.linear_predictor),
         "calibration_intercept": calibration.calibration_intercept(POSITIVE, PROBABILITY),
         "observed_expected": calibration.observed_expected(POSITIVE, PROBABILITY),
@@ -126,7 +126,7 @@ def test_curves_are_given_on_the_grids_asked() -> None:
     grids = [np.linspace(0.1 + j / 20, 0.5, 7) for j in range(3)]
     _, curves = calibration_scores(p, grids=grids)
     for j, horizon in enumerate(HORIZONS):
-        direct = calibration.calibration_curve_at(
+        direct = calibration_curves.calibration_curve_at(
             TIME, EVENT, RISK[j], horizon=horizon, grid=grids[j]
         )
         np.testing.assert_array_equal(curves[j], direct.table["observed"])
@@ -274,7 +274,7 @@ def checked_scores(p: Predictions) -> Scores:
     sample = (time, event, p.risk[:, 0])
     return {
         C: discrimination.c_index(time, event, p.linear_predictor),
-        Key("brier", HORIZON): calibration.brier_at(*sample, horizon=HORIZON),
+        Key("brier", HORIZON): accuracy.brier_at(*sample, horizon=HORIZON),
         Key("observed_expected", HORIZON): calibration.observed_expected_at(
             *sample, horizon=HORIZON
         ),
