@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from models.decision import DecisionCurve, decision_curve, decision_curve_at
+from models.resampling import in_parallel
 from models.scores import (
     Interval,
     Key,
@@ -167,16 +167,13 @@ def performance(
     rows: list[pd.DataFrame] = []
     curves: list[pd.DataFrame] = []
     decisions: list[pd.DataFrame] = []
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        results = joblib.Parallel(n_jobs=plan.n_jobs, return_as="generator")(
-            joblib.delayed(task)() for task in tasks
-        )
-        for done, (table, calibration, decision) in enumerate(results, start=1):
-            rows.append(table)
-            curves.append(calibration)
-            decisions.append(decision)
-            if progress is not None:
-                progress("intervals", done, len(tasks))
+    results = in_parallel(tasks, n_jobs=plan.n_jobs)
+    for done, (table, calibration, decision) in enumerate(results, start=1):
+        rows.append(table)
+        curves.append(calibration)
+        decisions.append(decision)
+        if progress is not None:
+            progress("intervals", done, len(tasks))
     rows += [_optimism_rows(name, validation) for name in validation.optimism]
     survival, at_risk, tests = _risk_group_tables(samples)
     return Performance(

@@ -9,11 +9,12 @@ thread each, and a store keeps what is done, so that an interrupted run goes on 
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import joblib
 import numpy as np
@@ -22,6 +23,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from omics.errors import NomomicsWarning
 
+T = TypeVar("T")
 Arrays = dict[str, NDArray[Any]]
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 
@@ -249,14 +251,33 @@ def run_resamples(
     results = dict(found)
     if progress is not None:
         progress(what, len(results), len(resamples))
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        done = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
-            joblib.delayed(task)(resamples[i]) for i in missing
-        )
-        for i, arrays in zip(missing, done, strict=True):
-            results[i] = arrays
-            if store is not None:
-                store.put(f"{what}|{resamples[i].name}", arrays)
-            if progress is not None:
-                progress(what, len(results), len(resamples))
+    done = in_parallel((partial(task, resamples[i]) for i in missing), n_jobs=n_jobs)
+    for i, arrays in zip(missing, done, strict=True):
+        results[i] = arrays
+        if store is not None:
+            store.put(f"{what}|{resamples[i].name}", arrays)
+        if progress is not None:
+            progress(what, len(results), len(resamples))
     return [results[i] for i in range(len(resamples))]
+
+
+def in_parallel(tasks: Iterable[Callable[[], T]], *, n_jobs: int) -> Iterator[T]:
+    """Run every task, in `n_jobs` processes of one BLAS thread each; give the results in order.
+
+    Examples
+    --------
+    >>> list(in_parallel([partial(pow, 2, 3), partial(pow, 3, 2)], n_jobs=1))
+    [8, 9]
+    """
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
+            joblib.delayed(task)() for task in tasks
+        )
+    try:
+        # `yield from` would close `results` outside the silence
+        for result in results:  # noqa: UP028
+            yield result
+    finally:
+        with warnings.catch_warnings():  # whoever interrupts the work knows that tasks are lost
+            warnings.filterwarnings("ignore", message=".*limit unnecessary computation time")
+            results.close()

@@ -8,8 +8,9 @@ import pytest
 from sksurv.metrics import brier_score
 from sksurv.util import Surv
 
-from models import calibration, discrimination
+from models import accuracy, calibration, discrimination
 from models.boosting import BoostedModel
+from models.calibration_curves import calibration_curve_at
 from models.cox import CoxModel
 from models.decision import decision_curve, decision_curve_at
 from models.logistic import LogisticModel
@@ -152,10 +153,10 @@ def test_external_figures_are_the_metrics_of_the_frozen_pipelines_risks() -> Non
         at = {"horizon": horizon}
         sample = (time, event, pipeline.risk(patients.X, **at))
         assert external("auc", horizon) == discrimination.auc_at(time, event, score, **at)
-        assert external("brier", horizon) == calibration.brier_at(*sample, **at)
+        assert external("brier", horizon) == accuracy.brier_at(*sample, **at)
         ratio = calibration.observed_expected_at(*sample, **at)
         assert external("observed_expected", horizon) == ratio
-        curve = calibration.calibration_curve_at(*sample, **at)
+        curve = calibration_curve_at(*sample, **at)
         assert external("ici", horizon) == pytest.approx(curve.ici, rel=1e-12)
 
 
@@ -183,7 +184,7 @@ def test_external_intervals_are_the_percentiles_of_unstratified_draws(model: str
     draws = rows_drawn(len(time))
     assert len({int(event[rows].sum()) for rows in draws}) > 1  # the event fraction varies
     ranked = [discrimination.c_index(time[r], event[r], p.linear_predictor[r]) for r in draws]
-    scored = [calibration.brier_at(time[r], event[r], p.risk[r, 1], horizon=12.0) for r in draws]
+    scored = [accuracy.brier_at(time[r], event[r], p.risk[r, 1], horizon=12.0) for r in draws]
     for values, metric, horizon in ((ranked, "c_index", np.nan), (scored, "brier", 12.0)):
         found = FOUND.estimate(
             model, metric, validation="external", horizon=horizon, cohort="elsewhere"
@@ -293,12 +294,12 @@ def test_calibration_curve_spans_the_fifth_smallest_to_the_fifth_largest_risk() 
     risk = np.sort(EXTERNAL.risk[:, 1])
     np.testing.assert_allclose(rows["predicted"], np.linspace(risk[4], risk[-5], 50))
     time, event = EXTERNAL.y["time"], EXTERNAL.y["event"]
-    direct = calibration.calibration_curve_at(
+    direct = calibration_curve_at(
         time, event, EXTERNAL.risk[:, 1], horizon=12.0, grid=rows["predicted"]
     )
     np.testing.assert_allclose(rows["observed"], direct.table["observed"], rtol=1e-9)
     draws = [
-        calibration.calibration_curve_at(
+        calibration_curve_at(
             time[r], event[r], EXTERNAL.risk[r, 1], horizon=12.0, grid=rows["predicted"]
         ).table["observed"]
         for r in rows_drawn(len(time))
@@ -344,7 +345,7 @@ def test_binary_figures_of_external_patients() -> None:
         ).estimate
 
     assert figure("auc") == discrimination.roc_auc(p.y, p.linear_predictor)
-    assert figure("brier") == calibration.brier(p.y, p.risk[:, 0])
+    assert figure("brier") == accuracy.brier(p.y, p.risk[:, 0])
     slope = calibration.calibration_slope(p.y, p.linear_predictor)
     assert figure("calibration_slope") == pytest.approx(slope, rel=1e-12)
     rows = BINARY_FOUND.decision.query("validation == 'external'")

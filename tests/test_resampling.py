@@ -1,6 +1,8 @@
 """Divisions of patients, steps learned once, and a run that goes on where it stopped."""
 
+import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from models.resampling import (
     StepMemory,
     bootstrap,
     collected_warnings,
+    in_parallel,
     repeated_k_fold,
     run_resamples,
 )
@@ -186,6 +189,14 @@ def same_numbers(one: Validation, two: Validation, rtol: float = 0.0) -> None:
             np.testing.assert_allclose(a, b, rtol=rtol)
     pd.testing.assert_frame_equal(one.failures, two.failures)
     assert one.warnings == two.warnings
+
+
+def test_work_left_early_stops_at_once_and_without_a_word() -> None:
+    results = in_parallel((partial(time.sleep, 0.05) for _ in range(2000)), n_jobs=2)
+    next(results)
+    begun = time.monotonic()
+    results.close()  # type: ignore[attr-defined]  # joblib would warn here, and warnings are errors
+    assert time.monotonic() - begun < 20  # all of them take 50 seconds
 
 
 def test_numbers_do_not_depend_on_the_number_of_processes() -> None:
