@@ -232,6 +232,7 @@ def factors_section(factors: FactorResults) -> Section:
     """Show the factors and what they go with."""
     blocks = factor_model_blocks(factors.model)
     table = factors.associations
+    table = table[table.groupby("factor")["effect"].transform("count") > 0]  # MOFA switched it off
     if len(table):
         blocks += [
             Figure(
@@ -239,7 +240,8 @@ def factors_section(factors: FactorResults) -> Section:
                 title="Factors and clinical columns.",
                 caption="Spearman's rank correlation for numbers, eta squared (Kruskal-Wallis) for "
                 "categories; development patients. A star marks an adjusted p below .05 "
-                "(Benjamini-Hochberg over all pairs).",
+                "(Benjamini-Hochberg over all pairs). Factors that MOFA switched off are not "
+                "drawn.",
             ),
             Table(
                 table=_strongest(table),
