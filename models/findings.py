@@ -25,7 +25,7 @@ from omics.cohort import DEVELOPMENT, Cohort
 from omics.errors import Finding
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
-from omics.radiomics import is_volume
+from omics.radiomics import is_volume, parse_feature_name
 
 EVENTS_PER_PARAMETER = 10
 EXTERNAL_EVENTS = 100  # Collins 2016
@@ -331,28 +331,42 @@ def _volume_findings(
 ) -> Iterator[Finding]:
     for view in (view for view, kind in kinds.items() if kind == "radiomics"):
         columns = [c for c in X.columns if c.startswith(f"{view}:")]
-        volumes = [c for c in columns if is_volume(c.partition(":")[2])]
-        if not volumes:
-            continue
-        volume = X[volumes[0]]
-        if (both := _correlated(X[columns], volume)) and len(both) > 2:
+        for volume in _volumes(X[columns]):
+            yield from _volume_of(volume, factors, X[columns], view)
+
+
+def _volumes(features: pd.DataFrame) -> list[str]:
+    """Name one volume per sequence and region, each of values of its own."""
+    found: dict[str | None, str] = {}
+    for column in features.columns:
+        name = str(column).partition(":")[2]
+        if is_volume(name):
+            found.setdefault(parse_feature_name(name).prefix, str(column))
+    return list(features[list(found.values())].T.drop_duplicates().index)
+
+
+def _volume_of(
+    volume: str, factors: pd.DataFrame, features: pd.DataFrame, view: str
+) -> Iterator[Finding]:
+    both = _correlated(features, features[volume])
+    if len(both) > 2:
+        yield Finding(
+            code="volume_features",
+            severity="note",
+            where=view,
+            message=f"{len(both)} of {features.shape[1]} features of {view} are tumour volume in "
+            f"other words (|Spearman| >= .9 with {volume.partition(':')[2]}).",
+        )
+    for factor in map(str, factors.columns[factors.std() > 0]):
+        r = float(factors[factor].corr(features[volume], method="spearman"))
+        if abs(r) >= VOLUME_CORRELATION:
             yield Finding(
-                code="volume_features",
-                severity="note",
-                where=view,
-                message=f"{len(both)} of {len(columns)} features of {view} are tumour volume in "
-                f"other words (|Spearman| >= .9 with {volumes[0].partition(':')[2]}).",
+                code="volume_factor",
+                severity="caution",
+                where=factor,
+                message=f"{factor.partition(':')[2]} is tumour volume: its rank correlation "
+                f"with {volume} is {r:.2f}. What it predicts, volume alone would predict.",
             )
-        for factor in map(str, factors.columns[factors.std() > 0]):
-            r = float(factors[factor].corr(volume, method="spearman"))
-            if abs(r) >= VOLUME_CORRELATION:
-                yield Finding(
-                    code="volume_factor",
-                    severity="caution",
-                    where=factor,
-                    message=f"{factor.partition(':')[2]} is tumour volume: its rank correlation "
-                    f"with {volumes[0]} is {r:.2f}. What it predicts, volume alone would predict.",
-                )
 
 
 def _correlated(features: pd.DataFrame, volume: "pd.Series[float]") -> list[str]:

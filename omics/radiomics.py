@@ -1,42 +1,37 @@
 """What a radiomics feature measures, read from its name: image type, class and feature.
 
-pyradiomics writes `<image type>_<class>_<feature>`, such as `wavelet-LLH_glcm_JointEntropy` or
-`log-sigma-3-0-mm-3D_firstorder_Mean`; a sequence or region may stand before it. Names of other
-programs (CaPTk, MIRP) stay features without a class.
-
-References
-----------
-van Griethuysen JJM, et al. Computational radiomics system to decode the radiographic phenotype.
-Cancer Research 2017;77:e104-e107. doi:10.1158/0008-5472.CAN-17-0339
+The names of pyradiomics, MIRP, CaPTk and LIFEx are understood (see `omics.radiomics_names`); a
+sequence or region may stand before them, with a bar where a long table was spread:
+`T1c|core|original_glcm_JointEntropy`. Any other name stays whole, a feature without a class.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import pandas as pd
 
-FEATURE_CLASSES = (
-    "shape",
-    "shape2D",
-    "firstorder",
-    "glcm",
-    "glrlm",
-    "glszm",
-    "gldm",
-    "ngtdm",
+from omics.radiomics_names import (
+    CAPTK,
+    CAPTK_CLASSES,
+    FEATURE_CLASSES,
+    LIFEX,
+    LIFEX_CLASSES,
+    MIRP,
+    MIRP_CLASSES,
+    PROVENANCE,
+    PYRADIOMICS,
+    VOLUMES,
 )
-VOLUME_FEATURES = frozenset({"MeshVolume", "VoxelVolume", "Volume"})  # Volume: before 2.1
 
-_IMAGE_TYPE = (
-    r"original|wavelet\d*-[LH]{2,3}|log-sigma-\d+(?:-\d+)?-mm-[23]D|"
-    r"squareroot|square|logarithm|exponential|gradient|lbp-2D|lbp-3D-(?:m\d+|k)"
-)
-_NAME = re.compile(
-    rf"(?:(?P<prefix>.+)[_:])?(?P<image_type>{_IMAGE_TYPE})"
-    rf"_(?P<feature_class>{'|'.join(sorted(FEATURE_CLASSES, reverse=True))})_(?P<feature>\w+)"
-)
-_PROVENANCE = re.compile(r"Image|Mask|(?:.+_)?diagnostics_.+|general_info_.+")
+__all__ = [
+    "FEATURE_CLASSES",
+    "FeatureName",
+    "feature_table",
+    "is_provenance",
+    "is_volume",
+    "parse_feature_name",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,21 +42,29 @@ class FeatureName:
     ----------
     name : str
         As it is written in the table.
+    program : str or None
+        `pyradiomics`, `MIRP`, `CaPTk` or `LIFEx`; None if the name is written as none of them does.
     prefix : str or None
-        What stands before the image type, such as a sequence.
+        What stands before the program's own name, such as a sequence and a region.
     image_type : str or None
-        Such as `original` or `wavelet-LLH`; None if the name is not pyradiomics'.
+        Such as `original` or `wavelet-LLH`; None if the program does not name it so.
     feature_class : str or None
-        One of `FEATURE_CLASSES`; None if the name is not pyradiomics'.
+        One of `FEATURE_CLASSES`, or `histogram`, `ivh`, `local`, `gldzm`, `lbp`, `collage`; None if
+        the name is not understood.
     feature : str
-        Such as `JointEntropy`; the whole name if it is not pyradiomics'.
+        Such as `JointEntropy`; the whole name if it is not understood.
+    settings : str or None
+        What else the name says of how the feature was computed: `Bins-16_Radius-3`,
+        `d1_3d_v_mrg_fbn_n32`, `(IBSI:RNU0)[mm3]`.
     """
 
     name: str
-    prefix: str | None
-    image_type: str | None
-    feature_class: str | None
+    program: str | None = None
+    prefix: str | None = None
+    image_type: str | None = None
+    feature_class: str | None = None
     feature: str
+    settings: str | None = None
 
 
 def parse_feature_name(name: str) -> FeatureName:
@@ -70,7 +73,7 @@ def parse_feature_name(name: str) -> FeatureName:
     Parameters
     ----------
     name : str
-        A column of a radiomics table, upper and lower case as pyradiomics writes it.
+        A column of a radiomics table, upper and lower case as the program writes it.
 
     Returns
     -------
@@ -80,17 +83,80 @@ def parse_feature_name(name: str) -> FeatureName:
     --------
     >>> parse_feature_name("wavelet-LLH_glcm_JointEntropy").image_type
     'wavelet-LLH'
-    >>> parse_feature_name("T1gd_original_shape_MeshVolume").prefix
-    'T1gd'
-    >>> parse_feature_name("T1_tumor_core_Intensity_Kurtosis").feature_class is None
+    >>> parse_feature_name("T1c|core|original_shape_MeshVolume").prefix
+    'T1c|core'
+    >>> entropy = parse_feature_name("cm_joint_entr_d1_3d_v_mrg_fbn_n32")
+    >>> entropy.program, entropy.feature_class, entropy.feature
+    ('MIRP', 'glcm', 'joint_entr')
+    >>> parse_feature_name("T1_tumor_core_Intensity_Kurtosis").program
+    'CaPTk'
+    >>> parse_feature_name("MORPHOLOGICAL_Volume(IBSI:RNU0)[mm3]").feature
+    'Volume'
+    >>> parse_feature_name("Age").program is None
     True
     """
-    match = _NAME.fullmatch(name)
+    spread, bar, own = name.rpartition("|")
+    parts = _pyradiomics(own) or _mirp(own) or _captk(own) or _lifex(own)
+    if parts is None:
+        return FeatureName(name=name, feature=name)
+    prefix = f"{spread}{bar}{parts['prefix'] or ''}".removesuffix("|")
+    return FeatureName(**{**parts, "name": name, "prefix": prefix or None})
+
+
+_Parts: TypeAlias = dict[str, Any]
+
+
+def _pyradiomics(name: str) -> _Parts | None:
+    match = PYRADIOMICS.fullmatch(name)
     if match is None:
-        return FeatureName(
-            name=name, prefix=None, image_type=None, feature_class=None, feature=name
-        )
-    return FeatureName(name=name, **match.groupdict())
+        return None
+    parts = match.groupdict()
+    return parts | {"program": "pyradiomics", "feature_class": parts.pop("family")}
+
+
+def _mirp(name: str) -> _Parts | None:
+    match = MIRP.fullmatch(name)
+    if match is None:
+        return None
+    family, _, feature = match["whole"].partition("_")
+    return {
+        "program": "MIRP",
+        "prefix": match["prefix"],
+        "feature_class": MIRP_CLASSES[family],
+        "feature": feature,
+        "settings": match["settings"],
+    }
+
+
+def _captk(name: str) -> _Parts | None:
+    match = CAPTK.fullmatch(name)
+    if match is None:
+        return None
+    settings = (match["settings"] or match["bins"] or "").removeprefix("_")
+    return {
+        "program": "CaPTk",
+        "prefix": match["prefix"],
+        "feature_class": CAPTK_CLASSES[match["family"] or match["texture"]],
+        "feature": match["feature"],
+        "settings": settings or None,
+    }
+
+
+def _lifex(name: str) -> _Parts | None:
+    match = LIFEX.fullmatch(name)
+    if match is None:
+        return None
+    whole = match["whole"] or match["tagged"]
+    # the longest family that fits: DISCRETIZED_HISTO before DISCRETIZED
+    family = max((f for f in LIFEX_CLASSES if whole.startswith(f"{f}_")), key=len)
+    settings = (match["settings"] or match["tag"] or "").strip()
+    return {
+        "program": "LIFEx",
+        "prefix": match["prefix"],
+        "feature_class": LIFEX_CLASSES[family],
+        "feature": whole.removeprefix(f"{family}_"),
+        "settings": settings or None,
+    }
 
 
 def feature_table(names: Iterable[str]) -> pd.DataFrame:
@@ -103,7 +169,8 @@ def feature_table(names: Iterable[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row per name
-        Columns `name`, `prefix`, `image_type`, `feature_class`, `feature`; None where unknown.
+        Columns `name`, `program`, `prefix`, `image_type`, `feature_class`, `feature`, `settings`;
+        None where unknown.
 
     Examples
     --------
@@ -117,15 +184,19 @@ def feature_table(names: Iterable[str]) -> pd.DataFrame:
 
 
 def is_volume(name: str) -> bool:
-    """Tell whether a feature is nothing but the volume of the tumour.
+    """Tell whether a feature is nothing but the volume of the tumour or of a part of it.
 
     Examples
     --------
     >>> is_volume("original_shape_MeshVolume"), is_volume("original_shape_Sphericity")
     (True, False)
+    >>> is_volume("T1c|core|morph_volume"), is_volume("SHAPE_Volume(mL)")
+    (True, True)
     """
     parsed = parse_feature_name(name)
-    return parsed.feature_class == "shape" and parsed.feature in VOLUME_FEATURES
+    if parsed.program is None or parsed.feature_class != "shape":
+        return False
+    return parsed.feature in VOLUMES[parsed.program]
 
 
 def is_provenance(name: str) -> bool:
@@ -136,4 +207,4 @@ def is_provenance(name: str) -> bool:
     >>> is_provenance("diagnostics_Mask-original_VoxelNum"), is_provenance("Mask")
     (True, True)
     """
-    return _PROVENANCE.fullmatch(name) is not None
+    return PROVENANCE.fullmatch(name.rpartition("|")[2]) is not None

@@ -4,14 +4,19 @@ import csv
 import gzip
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from omics.errors import StudyError
+from omics.errors import Finding, StudyError
 from omics.messages import nearest, quoted
+from omics.mudata import read_mudata
 from omics.table_spec import SUFFIXES, TEXT_SUFFIXES, TableSpec, suffix
 from omics.values import is_blank
 
@@ -30,22 +35,25 @@ class RawTable:
         The name of the id column.
     dropped : tuple of str
         Columns of the file left out here, where patients are columns.
+    findings : tuple of Finding
+        What a reader of the report must know of how the cells came together.
     """
 
     cells: pd.DataFrame
     ids: np.ndarray[tuple[int], np.dtype[np.object_]]
     id_name: str
     dropped: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
-def read_raw(spec: TableSpec, *, title: str) -> RawTable:
+def read_raw(spec: TableSpec, *, name: str, title: str) -> RawTable:
     """Read the cells of a table as they are written.
 
     Parameters
     ----------
     spec : TableSpec
-    title : str
-        How messages name the table.
+    name, title : str
+        The table's name in the study, and how messages name it.
 
     Returns
     -------
@@ -57,18 +65,21 @@ def read_raw(spec: TableSpec, *, title: str) -> RawTable:
         If the file or sheet is missing or unreadable, empty, has two columns of one name, or lacks
         the id column.
     """
-    _check_file(spec.path, title=title)
+    check_file(spec.path, title=title)
     ending = suffix(spec.path)
     if ending == ".xlsx":
         grid = _read_workbook(spec, title=title)
     elif ending == ".parquet":
         grid = _read_parquet(spec, title=title)
+    elif ending == ".h5mu":
+        grid = read_mudata(spec, title=title)
     else:
         grid = _read_text(spec, title=title)
-    return _split(_tidy(grid, title=title), spec, title=title)
+    return _split(_tidy(grid, title=title), spec, name=name, title=title)
 
 
-def _check_file(path: Path, *, title: str) -> None:
+def check_file(path: Path, *, title: str) -> None:
+    """Raise unless the file is there and of a kind that is read."""
     if suffix(path) not in SUFFIXES:
         raise StudyError(f"{title}: path must end in one of {', '.join(SUFFIXES)}, but is {path}.")
     if path.is_file():
@@ -86,17 +97,10 @@ def _check_file(path: Path, *, title: str) -> None:
 def _read_text(spec: TableSpec, *, title: str) -> pd.DataFrame:
     """Read every cell as text: floats are parsed later, so that an offender keeps its row."""
     separator = spec.separator or TEXT_SUFFIXES[suffix(spec.path)]
-    opener = gzip.open if spec.path.name.casefold().endswith(".gz") else open
-    try:
-        with opener(spec.path, "rt", encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, delimiter=separator, strict=True))
-    except UnicodeDecodeError as error:
-        raise StudyError(
-            f"{title}: the file is not UTF-8 text ({error.reason}, byte {error.start}). Save it "
-            'again as "CSV UTF-8".'
-        ) from error
-    except (csv.Error, OSError, EOFError) as error:
-        raise StudyError(f"{title}: the file cannot be read as a table ({error}).") from error
+    with open_text(spec.path, title=title) as file:
+        rows = list(csv.reader(file, delimiter=separator, strict=True))
+    above = _count_comments(rows, spec, title=title)
+    rows[:above] = [[]] * above
     first = next((number for number, row in enumerate(rows) if any(row)), None)
     if first is None:
         raise StudyError(f"{title}: the file is empty.")
@@ -106,6 +110,35 @@ def _read_text(spec: TableSpec, *, title: str) -> pd.DataFrame:
     kept = [number for number, row in enumerate(rows) if any(row)]
     cells = np.array([rows[number] for number in kept], dtype=object)
     return pd.DataFrame(cells, index=kept)
+
+
+def _count_comments(rows: list[list[str]], spec: TableSpec, *, title: str) -> int:
+    """Count the lines above the header; unless declared, they are no header either."""
+    sign = spec.comment or "#"
+    marked = [bool(row) and row[0].startswith(sign) for row in rows]
+    above = next((number for number, one in enumerate(marked) if not one), len(rows))
+    if above > 1 and spec.comment is None:
+        raise StudyError(
+            f"{title}: the first row must hold the names of the columns, but the first {above} "
+            "begin with '#'. If they are comments, as in cBioPortal, state comment = \"#\"."
+        )
+    return above if spec.comment is not None else 0
+
+
+@contextmanager
+def open_text(path: Path, *, title: str) -> Iterator[TextIO]:
+    """Open a text file, compressed or not; what cannot be read ends as a StudyError."""
+    opener = gzip.open if path.name.casefold().endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"{title}: the file is not UTF-8 text ({error.reason}, byte {error.start}). Save it "
+            'again as "CSV UTF-8".'
+        ) from error
+    except (csv.Error, OSError, EOFError) as error:
+        raise StudyError(f"{title}: the file cannot be read as a table ({error}).") from error
 
 
 def _square(rows: list[list[str]], *, width: int, title: str) -> None:
@@ -184,7 +217,7 @@ def _tidy(grid: pd.DataFrame, *, title: str) -> pd.DataFrame:
     return cells
 
 
-def _split(cells: pd.DataFrame, spec: TableSpec, *, title: str) -> RawTable:
+def _split(cells: pd.DataFrame, spec: TableSpec, *, name: str, title: str) -> RawTable:
     """Take the id column out, and turn the table where patients are columns."""
     names = [str(name) for name in cells.columns]
     _check_unique(names, title=title, what="column")
@@ -201,7 +234,13 @@ def _split(cells: pd.DataFrame, spec: TableSpec, *, title: str) -> RawTable:
 
     dropped = tuple(name for name in spec.drop if name in rest.columns)
     rest = rest.drop(columns=list(dropped))
-    features = ["" if _is_missing(name) else str(name).strip() for name in first]
+    features = ["" if _is_missing(feature) else str(feature).strip() for feature in first]
+    findings: tuple[Finding, ...] = ()
+    if spec.repeated is not None:
+        kept = _once(features, spec.repeated)
+        findings = _repeat_findings(len(features), int(kept.sum()), spec.repeated, name=name)
+        rest = rest.loc[kept]
+        features = [feature for feature, keep in zip(features, kept, strict=True) if keep]
     _check_unique(features, title=title, what="feature")
     turned = rest.T.set_axis(features, axis=1)
     ids = np.array([str(name) for name in rest.columns], dtype=object)
@@ -210,7 +249,29 @@ def _split(cells: pd.DataFrame, spec: TableSpec, *, title: str) -> RawTable:
         raise StudyError(
             f"{title}: patients are columns, but there is no column beside {id_name!r}."
         )
-    return RawTable(cells=turned, ids=ids, id_name=id_name, dropped=dropped)
+    return RawTable(cells=turned, ids=ids, id_name=id_name, dropped=dropped, findings=findings)
+
+
+def _once(features: list[str], repeated: str) -> NDArray[np.bool_]:
+    """Tell which rows of features are taken: those with a name, once."""
+    names = pd.Series(features, dtype=object)
+    again = names.duplicated(keep="first" if repeated == "first" else False)
+    return ~(again | names.isin(["", "NA"])).to_numpy(dtype=np.bool_)
+
+
+def _repeat_findings(n_rows: int, n_kept: int, repeated: str, *, name: str) -> tuple[Finding, ...]:
+    if n_rows == n_kept:
+        return ()
+    which = "all but the first" if repeated == "first" else "all rows"
+    return (
+        Finding(
+            code="features_left_out",
+            severity="note",
+            where=name,
+            message=f"{n_rows - n_kept} of {n_rows} rows of table {name!r} were left out: rows "
+            f"without a feature's name, and of features with several rows {which}.",
+        ),
+    )
 
 
 def _check_unique(names: list[str], *, title: str, what: str) -> None:
@@ -219,7 +280,12 @@ def _check_unique(names: list[str], *, title: str, what: str) -> None:
         raise StudyError(
             f"{title}: every {what} must have a name of its own, but {len(repeated)} "
             f"name{'s stand' if len(repeated) > 1 else ' stands'} over several "
-            f"({quoted(repeated)}). Rename or remove them in the file."
+            f"({quoted(repeated)}). "
+            + (
+                'State repeated = "first" or "drop".'
+                if what == "feature"
+                else "Rename or remove them in the file."
+            )
         )
 
 

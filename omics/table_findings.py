@@ -96,7 +96,7 @@ def clipped_findings(n_clipped: int, n_values: int, *, table: str) -> list[Findi
 
 
 def radiomics_findings(features: Iterable[str], *, table: str) -> list[Finding]:
-    """Say how many feature names are not written as pyradiomics writes them."""
+    """Say how many feature names are written as none of the known programs writes them."""
     classes = [parse_feature_name(feature).feature_class for feature in features]
     strange = classes.count(None)
     if not strange:
@@ -107,8 +107,8 @@ def radiomics_findings(features: Iterable[str], *, table: str) -> list[Finding]:
             severity="note",
             where=table,
             message=f"{strange} of {len(classes)} feature names of table {table!r} are not written "
-            "as pyradiomics writes them: they are kept without a feature class, and tumour volume "
-            "cannot be recognised among them.",
+            "as pyradiomics, MIRP, CaPTk or LIFEx write them: they are kept without a feature "
+            "class, and tumour volume cannot be recognised among them.",
         )
     ]
 

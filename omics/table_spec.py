@@ -22,7 +22,22 @@ Transform: TypeAlias = Literal["log2p1", "beta_to_m"]
 Unit: TypeAlias = Literal["percent", "fraction", "number"]
 
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
-SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet")
+PROTEIN_ALTERING = (
+    "Frame_Shift_Del",
+    "Frame_Shift_Ins",
+    "In_Frame_Del",
+    "In_Frame_Ins",
+    "Missense_Mutation",
+    "Nonsense_Mutation",
+    "Nonstop_Mutation",
+    "Splice_Site",
+    "Translation_Start_Site",
+)
+"""Classes of variants that change the protein: those that maftools calls non-synonymous.
+
+Mayakonda A, et al. Genome Research 2018;28:1747-1756. doi:10.1101/gr.239244.118
+"""
+SUFFIXES = (*TEXT_SUFFIXES, ".maf", ".xlsx", ".parquet", ".h5mu")
 WITH_CATEGORIES = ("clinical", "pathology")
 
 
@@ -85,6 +100,20 @@ class IdRules(BaseModel):
         return identifier.casefold() if self.casefold else identifier
 
 
+class SampleMap(BaseModel):
+    """A table that says which patient each sample is of, such as cBioPortal's clinical samples."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Field(description="a text file with tabs, in the folder of the table")
+    sample: str = Field(default="SAMPLE_ID", description="the column of sample ids")
+    patient: str = Field(default="PATIENT_ID", description="the column of patient ids")
+    only: dict[str, list[str]] = Field(
+        default={},
+        description="take samples with these values alone, by column; others are left out",
+    )
+
+
 class TableSpec(BaseModel):
     """One table of a study: where it lies, how it is read, what is taken from it.
 
@@ -97,13 +126,60 @@ class TableSpec(BaseModel):
     ...                  recode={"IDH": {"wildtype": "wt", "*": "mutant"}})
     >>> spec.recode["IDH"]["*"]
     'mutant'
+
+    A long table, one row per patient, sequence and region, becomes one row per patient with
+    features such as `T1c|core|original_firstorder_Mean`:
+
+    >>> spec = TableSpec(path="pyradiomics.csv", kind="radiomics", id="Patient",
+    ...                  spread=["Sequence", "ROI"])
+
+    Files of a cBioPortal study name samples; a map says whose they are. A MAF lists mutations only:
+    `profiled` says which samples were sequenced, so that their other genes are 0 and not unknown.
+
+    >>> spec = TableSpec(path="study/data_mutations.txt", kind="mutations", layout="maf",
+    ...                  profiled="case_lists/cases_sequenced.txt", columns=["IDH1", "TERT"],
+    ...                  extra_variants={"TERT": ["5'Flank"]},
+    ...                  sample_map="data_clinical_sample.txt")
+    >>> spec.sample_map.patient
+    'PATIENT_ID'
+    >>> spec = TableSpec(path="study/data_mrna_seq_v2_rsem.txt", kind="expression",
+    ...                  patients="columns", id="Hugo_Symbol", drop=["Entrez_Gene_Id"],
+    ...                  repeated="first", sample_map="data_clinical_sample.txt")
+    >>> spec = TableSpec(path="study/data_clinical_patient.txt", kind="clinical", comment="#",
+    ...                  id="PATIENT_ID", columns=["AGE"])
+
+    One modality of a MuData file, and what it says of each patient:
+
+    >>> spec = TableSpec(path="cll.h5mu", kind="expression", modality="mRNA")
+    >>> spec = TableSpec(path="cll.h5mu", kind="clinical", obs=True, columns=["age"])
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path = Field(description="the file: .csv, .tsv, .txt (tabs), .xlsx or .parquet")
+    path: Path = Field(
+        description="the file: .csv, .tsv, .txt (tabs), .xlsx, .parquet, .h5mu or .maf"
+    )
     kind: Kind = Field(description="what the table holds")
     sheet: str | None = Field(default=None, description="the sheet of an .xlsx workbook")
+    modality: str | None = Field(default=None, description="the modality of an .h5mu file")
+    obs: bool = Field(
+        default=False,
+        description="take what an .h5mu file says of each patient (obs), not the measurements (X)",
+    )
+    layout: Literal["table", "maf"] = Field(
+        default="table", description="maf: one row per variant, Mutation Annotation Format"
+    )
+    spread: list[str] = Field(
+        default=[],
+        description="columns, such as sequence and region, whose values tell the rows of one "
+        "patient apart: they come to stand before the names of all features",
+    )
+    comment: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="lines above the header of a text file that begin so are skipped",
+    )
     separator: str | None = Field(
         default=None,
         min_length=1,
@@ -118,6 +194,11 @@ class TableSpec(BaseModel):
         default=None,
         description="the column of patient ids (of feature names where patients are columns); "
         "by default the first column, or the index of a .parquet file",
+    )
+    sample_map: SampleMap | None = Field(
+        default=None,
+        description="whose the samples are, where the ids are those of samples; id_rules then "
+        "apply to the patient's id",
     )
     id_rules: IdRules = Field(
         default=IdRules(), description="rules that make the ids of several tables comparable"
@@ -150,6 +231,38 @@ class TableSpec(BaseModel):
     unit: dict[str, Unit] = Field(
         default={}, description="what a bare number means in a column such as Ki-67"
     )
+    repeated: Literal["first", "drop"] | None = Field(
+        default=None,
+        description="where patients are columns: of several rows of one feature take the first or "
+        "none; rows without a name are then left out as well",
+    )
+    variant_classes: list[str] = Field(
+        default=list(PROTEIN_ALTERING),
+        description="values of Variant_Classification that count as mutated, for a MAF",
+    )
+    extra_variants: dict[str, list[str]] = Field(
+        default={}, description='further classes that count, by gene: { TERT = ["5\'Flank"] }'
+    )
+    profiled: str | list[str] | None = Field(
+        default=None,
+        description="the samples that a MAF covers, mutated or not: their ids; a file in the "
+        'folder of the table (a cBioPortal case list, or one id a line); or "header" for the '
+        "line #sequenced_samples of the MAF. By default only samples with a row are known",
+    )
+
+    @property
+    def companions(self) -> tuple[Path, ...]:
+        """Further files that the table is read with; they lie in its folder."""
+        paths = [self.sample_map.path] if self.sample_map is not None else []
+        if isinstance(self.profiled, str) and self.profiled != "header":
+            paths.append(Path(self.profiled))
+        return tuple(self.path.parent / path for path in paths)
+
+    @field_validator("sample_map", mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        """Take the path alone as well."""
+        return {"path": value} if isinstance(value, str | Path) else value
 
     @field_validator("id_rules", mode="before")
     @classmethod
@@ -182,8 +295,39 @@ class TableSpec(BaseModel):
             )
         if isinstance(self.reduce, dict) and not self.reduce:
             raise ValueError('reduce must name a column: { largest = "column" }')
+        self._check_layout(ending)
         self._check_double_entries()
         return self
+
+    def _check_layout(self, ending: str) -> None:
+        if (self.modality is not None or self.obs) and ending != ".h5mu":
+            raise ValueError(
+                f"modality and obs are for .h5mu files only, but path is {self.path.name!r}"
+            )
+        if self.comment is not None and ending not in TEXT_SUFFIXES:
+            raise ValueError(f"comment is for text files only, but path is {self.path.name!r}")
+        if self.repeated is not None and self.patients != "columns":
+            raise ValueError('repeated is for tables with patients = "columns" only')
+        if self.spread and (self.reduce is not None or self.patients == "columns"):
+            raise ValueError(
+                "spread makes one row per patient of several: take out reduce and patients = "
+                '"columns"'
+            )
+        if self.layout == "maf":
+            if self.kind != "mutations" or self.spread or self.patients == "columns":
+                raise ValueError(
+                    'layout = "maf" is for tables of kind "mutations", without spread or patients'
+                )
+            if ending not in (*TEXT_SUFFIXES, ".maf") or self.separator or self.comment:
+                raise ValueError(
+                    'layout = "maf" is for text files with tabs: take out separator and comment'
+                )
+        elif ending == ".maf":
+            raise ValueError('a .maf file needs layout = "maf"')
+        else:
+            options = {"variant_classes", "extra_variants", "profiled"} & self.model_fields_set
+            if options:
+                raise ValueError(f'{sorted(options)[0]} is for layout = "maf" only')
 
     def _check_double_entries(self) -> None:
         both = sorted(set(self.columns or ()) & set(self.drop))

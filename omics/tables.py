@@ -12,11 +12,14 @@ import pandas as pd
 
 from omics.errors import Finding, StudyError
 from omics.features import read_features
+from omics.long_tables import spread_rows
+from omics.maf import read_maf
 from omics.patients import first_rows, largest_rows, mean_rows, read_ids, refuse_duplicates
 from omics.reading import read_raw
+from omics.samples import map_samples
 from omics.table_findings import row_findings
 from omics.table_plan import TablePlan, plan_table
-from omics.table_spec import IdRules, Kind, TableSpec
+from omics.table_spec import IdRules, Kind, SampleMap, TableSpec
 from omics.values import (
     Unknown,
     read_categories,
@@ -26,7 +29,7 @@ from omics.values import (
     with_points,
 )
 
-__all__ = ["IdRules", "Kind", "TableSpec", "View", "ViewNotes", "read_table"]
+__all__ = ["IdRules", "Kind", "SampleMap", "TableSpec", "View", "ViewNotes", "read_table"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,7 +39,8 @@ class ViewNotes:
     Attributes
     ----------
     n_rows : int
-        Rows of the file (columns, where patients are columns), blank ones aside.
+        Rows of the file, blank ones aside; columns, where patients are columns; samples of a MAF;
+        patients, where rows are spread.
     n_without_id : int
         Rows without an id; they are left out.
     n_merged : int
@@ -125,7 +129,15 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
     title = f"tables.{name} ({spec.path.name})"
     if ":" in name:
         raise StudyError(f"{title}: a table's name must not hold a colon. Rename the table.")
-    raw = read_raw(spec, title=title)
+    reserve = tuple(reserve)
+    if spec.layout == "maf":
+        raw = read_maf(spec, reserve=reserve, name=name, title=title)
+    else:
+        raw = read_raw(spec, name=name, title=title)
+    if spec.sample_map is not None:
+        raw = map_samples(raw, spec, name=name, title=title)
+    if spec.spread:
+        raw, spec = spread_rows(raw, spec, reserve=reserve, name=name, title=title)
     plan = plan_table(raw, spec, reserve=reserve, title=title)
 
     ids = read_ids(raw.ids, spec.id_rules, title=title)
@@ -161,7 +173,7 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         reserved=frames[1],
         provenance=frames[2],
         notes=notes,
-        findings=(*features.findings, *_row_findings(notes, name=name)),
+        findings=(*raw.findings, *features.findings, *_row_findings(notes, name=name)),
     )
 
 

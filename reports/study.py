@@ -37,7 +37,8 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     StudyError
         If a table, a column, an id or the outcome is not as the study says.
     """
-    count = _Counter("tables", len(input_files(study)), progress)
+    n_tables = len(study.tables) + sum(len(other.tables) for other in study.external.values())
+    count = _Counter("tables", n_tables, progress)
     cohort = _join(study, {}, count)
     for name, other in study.external.items():
         try:
@@ -212,11 +213,16 @@ def compute(
 
 def input_files(study: Study) -> list[tuple[str, str, Path]]:
     """List the cohort, the table and the path of every input file."""
-    rows = [("development", name, spec.path) for name, spec in study.tables.items()]
-    return rows + [
-        (cohort, name, path)
+    tables = [("development", name, spec) for name, spec in study.tables.items()]
+    tables += [
+        (cohort, name, study.tables[name].model_copy(update={"path": path}))
         for cohort, other in study.external.items()
         for name, path in other.tables.items()
+    ]
+    return [
+        (cohort, name, path)
+        for cohort, name, spec in tables
+        for path in (spec.path, *spec.companions)
     ]
 
 
@@ -240,6 +246,10 @@ def understood(study: Study) -> dict[str, object]:
     content = study.model_dump(mode="json")
     for spec in content["tables"].values():
         spec["path"] = Path(spec["path"]).name
+        if spec["sample_map"] is not None:
+            spec["sample_map"]["path"] = Path(spec["sample_map"]["path"]).name
+        if isinstance(spec["profiled"], str):
+            spec["profiled"] = Path(spec["profiled"]).name
     for other in content["external"].values():
         other["tables"] = {name: Path(path).name for name, path in other["tables"].items()}
     return content

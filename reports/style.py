@@ -244,15 +244,17 @@ def wrapped(text: object, width: int, *, max_lines: int = 99) -> str:
 
 
 def feature_name(column: object) -> str:
-    """Return the feature's part of a `view:feature` column.
+    """Return the feature's part of a `view:feature` column, as a reader sees it.
 
     Examples
     --------
     >>> feature_name("clinical:Age at Diagnosis")
     'Age at Diagnosis'
+    >>> feature_name("mri:T1c|core|original_glcm_Contrast")
+    'T1c · core · original_glcm_Contrast'
     """
     text = str(column)
-    return text.partition(":")[2] or text
+    return (text.partition(":")[2] or text).replace("|", " · ")
 
 
 def shown_names(columns: Iterable[object]) -> dict[str, str]:

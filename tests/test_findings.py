@@ -309,6 +309,19 @@ def test_volume_and_noise_are_named() -> None:
     assert found["view_adds_nothing"].where == "noise"
 
 
+def test_the_volume_of_every_region_is_looked_at() -> None:
+    X = views(volume_loading=0.97)
+    rng = np.random.default_rng(6)
+    volume = X.pop("mri:original_shape_VoxelVolume")
+    X["mri:T1c|edema|original_shape_VoxelVolume"] = rng.normal(size=200)
+    X["mri:T1c|core|original_shape_VoxelVolume"] = volume
+    X["mri:T2|core|original_shape_VoxelVolume"] = volume  # the same mask on another sequence
+    model = FactorModel(n_factors=2).fit(X)
+    found = [f for f in factor_findings(model, X, KINDS) if f.code == "volume_factor"]
+    assert len(found) == 1
+    assert "mri:T1c|core|original_shape_VoxelVolume" in found[0].message
+
+
 def test_a_factor_that_is_no_volume_and_views_that_add_are_not_named() -> None:
     X = views(volume_loading=0.0).filter(regex="^mri|^rna")
     model = FactorModel(n_factors=1).fit(X)

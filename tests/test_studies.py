@@ -1,10 +1,8 @@
 """Whole studies on real tables: what the literature, R and the data's own README say comes out."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from models.validation import Plan
@@ -12,7 +10,7 @@ from omics.cohort import Cohort
 from reports.analysis import Results, analyse
 from reports.study import about_of, build_pipelines, load_cohort, plan_of
 from reports.study_file import Study, read_study
-from tests.realdata import DATA, ROOT, needs_data
+from tests.realdata import ROOT, needs_data
 
 STUDIES = ROOT / "tests" / "studies"
 pytestmark = pytest.mark.slow
@@ -107,8 +105,8 @@ class TestUCSF:
 
 
 @needs_data("cll")
-def test_cll_shows_ighv_and_trisomy_12(tmp_path: Path) -> None:
-    study = read_study(write_cll(tmp_path))
+def test_cll_shows_ighv_and_trisomy_12() -> None:
+    study = read_study(STUDIES / "cll.toml")
     cohort = load_cohort(study)
     results = quick(study, cohort, "Factors", folds=2)
     assert results.factors is not None
@@ -131,30 +129,3 @@ def test_cll_shows_ighv_and_trisomy_12(tmp_path: Path) -> None:
     table = results.factors.associations
     row = table[(table["column"] == "clinical:trisomy12") & (table["factor"] == best)]
     assert row["p_adjusted"].item() < 1e-6
-
-
-def write_cll(folder: Path) -> Path:
-    """Write the views as tables beside the study file; return its path."""
-    import h5py
-
-    with h5py.File(DATA / "cll" / "cll.h5mu") as file:
-        for view in ("Drugs", "Methylation", "mRNA", "Mutations"):
-            part = file["mod"][view]
-            names = [str(name) for name in part["var/dim_0"].asstr()[:]]
-            ids = pd.Index(part["obs/dim_1"].asstr()[:], name="patient")
-            pd.DataFrame(part["X"][:], index=ids, columns=names).to_parquet(
-                folder / f"{view}.parquet"
-            )
-        obs = file["obs"]
-        clinical = pd.DataFrame(
-            {name: obs[name][:] for name in ("age", "IGHV", "trisomy12", "TTT")},
-            index=pd.Index(obs["_index"].asstr()[:], name="patient"),
-        )
-        known = ~obs["treatedAfter/mask"][:]
-        clinical["treatedAfter"] = pd.Series(obs["treatedAfter/values"][:], clinical.index)[known]
-        for marker in ("IGHV", "trisomy12"):
-            clinical[marker] = clinical[marker].astype("Int64")
-        clinical.to_csv(folder / "clinical.csv")
-    study = folder / "cll.toml"
-    study.write_text((STUDIES / "cll.toml").read_text())
-    return study
