@@ -6,6 +6,8 @@ prediction at all. None of that shows in a C-index.
 """
 
 from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from models.pipeline import RiskPipeline
 from models.scores import Predictions
 from models.validation import Validation
 from omics.cohort import DEVELOPMENT, Cohort
+from omics.mofa import FactorModel
 
 LOST = [
     *("model", "cohort", "view", "n_features", "n_patients", "n_without", "n_predicted"),
@@ -30,6 +33,7 @@ _POLICIES = {
     "indicator": "set to the median, with an indicator of missing",
 }
 _FACTORS = "no information from it on the factors"
+_SIGNATURE = "by the rule of the signature"
 
 
 def lost_views(validation: Validation, cohort: Cohort) -> pd.DataFrame:
@@ -65,20 +69,33 @@ _Used = dict[str, tuple[list[str], str]]  # view -> columns that the model uses,
 
 def _used(pipeline: RiskPipeline, X: pd.DataFrame) -> _Used:
     """Find the columns behind a pipeline's predictors, by view."""
-    views = {str(column).partition(":")[0] for column in X.columns}
-    plain = [name for name in pipeline.design.predictors if name.partition(":")[0] in views]
-    columns = select_columns(X.columns, plain) if plain else []
+    views = list(dict.fromkeys(_view_of(str(column)) for column in X.columns))
+    plain = [name for name in pipeline.design.predictors if _view_of(name) in views]
     policy = _POLICIES[pipeline.design.missing]
     used: _Used = {}
-    for column in columns:
-        used.setdefault(column.partition(":")[0], ([], policy))[0].append(column)
-    factors = pipeline.factor_model
-    for view in factors.views or () if factors is not None else ():
-        direct = used.get(view, ([], ""))
-        whole = [str(column) for column in X.columns if str(column).startswith(f"{view}:")]
-        handling = "; ".join(filter(None, (direct[1], _FACTORS)))
-        used[view] = (list(dict.fromkeys([*direct[0], *whole])), handling)
+    for column in select_columns(X.columns, plain) if plain else []:
+        used.setdefault(_view_of(column), ([], policy))[0].append(column)
+    for step in _learned(pipeline):
+        if isinstance(step, FactorModel):
+            patterns = [f"{view}:*" for view in step.views or views]
+            found, handling = select_columns(X.columns, patterns), _FACTORS
+        else:
+            found, handling = select_columns(X.columns, step.predictors), _SIGNATURE
+        for view, theirs in groupby(found, key=_view_of):
+            columns, words = used.get(view, ([], ""))
+            every = list(dict.fromkeys([*columns, *theirs]))
+            used[view] = (every, handling if words in ("", handling) else f"{words}; {handling}")
     return used
+
+
+def _learned(pipeline: RiskPipeline) -> list[Any]:
+    """Give the steps that add columns of their own: factors, and scores of named predictors."""
+    unions = [step for _, step in pipeline.steps[:-2]]
+    return [step for one in unions for name, step in one.transformer_list if name != "table"]
+
+
+def _view_of(column: str) -> str:
+    return column.partition(":")[0]
 
 
 def _rows(

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import FeatureUnion
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.logistic import LogisticModel
 from models.lost_views import ANY, LOST, lost_views
-from models.pipeline import risk_pipeline
+from models.pipeline import RiskPipeline, risk_pipeline
 from models.validation import Plan, Validation, validate
 from models.volume import (
     CORRELATIONS,
@@ -196,3 +198,34 @@ def test_patients_without_a_prediction_are_counted() -> None:
     made = Validation(**{**vars(VALIDATION), "external": external})
     table = lost_views(made, COHORT).query("model == 'image' and cohort == 'elsewhere'")
     assert table["n_predicted"].tolist() == [37]
+
+
+class Score(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Stands for a signature: a score of named predictors."""
+
+    def __init__(self, predictors: list[str]) -> None:
+        self.predictors = predictors
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> "Score":
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        return X[self.predictors].fillna(0).sum(axis=1).to_frame("signature:Sum")
+
+
+def test_a_signature_is_correlated_and_its_tables_are_counted() -> None:
+    score = Score([VOLUME, "rna:f0"])
+    union = FeatureUnion(
+        [("table", "passthrough"), ("signature", score)], verbose_feature_names_out=False
+    ).set_output(transform="pandas")
+    plain = risk_pipeline(["signature:Sum", "clinical:Age"], CoxModel())
+    pipeline = RiskPipeline([("columns", union), *plain.steps])
+    found = validate({"score": pipeline}, COHORT, plan=PLAN)
+    table = volume_correlations(found, COHORT, VOLUME).set_index(["name", "cohort"])
+    for label, part in {"development": COHORT.development, **COHORT.external}.items():
+        expected = score.transform(part.X)["signature:Sum"].corr(part.X[VOLUME], method="spearman")
+        row = table.loc["signature:Sum", label]
+        assert row["correlation"] == pytest.approx(expected, abs=1e-12)
+    lost = lost_views(found, COHORT).query("cohort == 'development'").set_index("view")
+    assert lost["n_without"].to_dict() == {"clinical": 0, "mri": 19, "rna": 0, ANY: 19}
+    assert lost.loc["mri", "handling"] == "by the rule of the signature"
