@@ -51,6 +51,7 @@ from models.scores import (
 from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.messages import nearest
+from omics.outcome import Outcome
 
 DIFFERENCES = [
     *("model", "reference", "cohort", "validation", "metric", "horizon", "threshold"),
@@ -84,12 +85,14 @@ class Comparison:
         Columns as in `LIKELIHOOD_RATIO`: `larger` is the model that holds the other; where the test
         cannot be given, its figures are NaN and `reason` says why.
     reference : str
+    outcome : Outcome
     seed : int
     """
 
     table: pd.DataFrame
     likelihood_ratio: pd.DataFrame
     reference: str
+    outcome: Outcome
     seed: int
 
     def __repr__(self) -> str:
@@ -149,11 +152,7 @@ def compare(
     ValueError
         If no model has the name `reference`.
     """
-    if reference not in validation.fitted:
-        raise ValueError(
-            f"reference must be a model, but {reference!r} is none of {len(validation.fitted)}. "
-            f"{nearest(reference, validation.fitted)}"
-        )
+    check_reference(validation.fitted, reference)
     others = [name for name in validation.fitted if name != reference]
     levels = np.asarray(list(thresholds), dtype=np.float64)
     pairs = [pair for name in others for pair in _pairs(validation, name, reference)]
@@ -170,8 +169,19 @@ def compare(
         else pd.DataFrame(columns=DIFFERENCES),
         likelihood_ratio=pd.DataFrame(tests, columns=LIKELIHOOD_RATIO),
         reference=reference,
+        outcome=validation.outcome,
         seed=validation.plan.seed,
     )
+
+
+def check_reference(known: Iterable[str], reference: str) -> None:
+    """Raise unless a model has the name `reference`."""
+    names = list(known)
+    if reference not in names:
+        raise ValueError(
+            f"reference must be a model, but {reference!r} is none of {len(names)}. "
+            f"{nearest(reference, names)}"
+        )
 
 
 def _pairs(validation: Validation, model: str, reference: str) -> Iterator[_Pair]:

@@ -38,7 +38,7 @@ from models.terms import is_category
 from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.messages import nearest
-from omics.outcome import is_survival
+from omics.outcome import Outcome, is_survival
 
 SUBGROUPS = [*COLUMNS, "subgroup", "subgroup_level"]
 CENTRE = "centre"
@@ -62,9 +62,11 @@ class Subgroups:
         `centre`) and `subgroup_level`. Development patients are predicted out of fold, external
         ones by the frozen pipeline. Figures of a level with fewer than `LEAST_EVENTS` events (or
         patients of the rarer class) are NaN, and `method` says so.
+    outcome : Outcome
     """
 
     table: pd.DataFrame
+    outcome: Outcome
 
     def __repr__(self) -> str:
         groups = self.table[["subgroup", "subgroup_level"]].drop_duplicates()
@@ -126,7 +128,10 @@ def subgroups(
         if progress is not None:
             progress("subgroups", done, len(tasks))
     empty = pd.DataFrame(columns=SUBGROUPS)
-    return Subgroups(table=pd.concat(tables, ignore_index=True)[SUBGROUPS] if tables else empty)
+    return Subgroups(
+        table=pd.concat(tables, ignore_index=True)[SUBGROUPS] if tables else empty,
+        outcome=validation.outcome,
+    )
 
 
 def check_models(known: Iterable[str], named: Sequence[str] | None) -> list[str]:

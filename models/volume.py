@@ -24,10 +24,12 @@ from models.pipeline import RiskPipeline, risk_pipeline
 from models.scores import Interval, fold_interval, percentile_intervals
 from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT, Cohort
+from omics.errors import Finding
 from omics.outcome import is_survival
 from omics.radiomics import is_volume
 
 VOLUME_MODEL = "Tumour volume"
+VOLUME_CORRELATION = 0.7
 LEAST_FOR_SPLINE = 20  # distinct values; with fewer the volume enters as it is
 CORRELATIONS = [
     *("name", "model", "cohort", "validation", "correlation", "lower", "upper", "level"),
@@ -181,6 +183,33 @@ def _cells(interval: Interval, n_patients: int, method: str) -> dict[str, object
         **{"correlation": estimate, "lower": lower, "upper": upper},
         **{"n_patients": n_patients, "method": method},
     }
+
+
+def volume_findings(correlations: pd.DataFrame, column: str) -> Iterator[Finding]:
+    """Say which model or signature is tumour volume in other words, in the development patients.
+
+    Parameters
+    ----------
+    correlations : DataFrame
+        As `volume_correlations` gives them.
+    column : str
+        The volume.
+    """
+    rows = correlations[
+        (correlations["cohort"] == DEVELOPMENT)
+        & (correlations["name"] != VOLUME_MODEL)
+        & ~correlations["name"].str.startswith("factors:")  # models.findings tells these
+        & (correlations["correlation"].abs() >= VOLUME_CORRELATION)
+    ]
+    for row in rows.itertuples():
+        yield Finding(
+            code="volume_model",
+            severity="caution",
+            where=str(row.name),
+            message=f"{str(row.name).removeprefix('signature:')} is mostly tumour volume: its rank "
+            f"correlation with {column} is {row.correlation:.2f}. Read what it adds beside what "
+            "volume alone predicts.",
+        )
 
 
 def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -212,6 +212,9 @@ class Score(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         return X[self.predictors].fillna(0).sum(axis=1).to_frame("signature:Sum")
 
+    def get_feature_names_out(self, input_features: object = None) -> list[str]:
+        return ["signature:Sum"]
+
 
 def test_a_signature_is_correlated_and_its_tables_are_counted() -> None:
     score = Score([VOLUME, "rna:f0"])
