@@ -87,7 +87,7 @@ def volume_pipeline(cohort: Cohort, column: str) -> RiskPipeline:
 
 
 def volume_correlations(validation: Validation, cohort: Cohort, column: str) -> pd.DataFrame:
-    """Correlate every model, signature and factor with tumour volume.
+    """Correlate every model but the baseline, every signature and factor with tumour volume.
 
     A model is its linear predictor, out of fold or in an external cohort; a signature or factor is
     the column that the frozen pipeline of all development patients makes of it. The sign of a
@@ -113,7 +113,7 @@ def volume_correlations(validation: Validation, cohort: Cohort, column: str) -> 
     rows = [
         _model_row(sample, volumes[sample.cohort], plan)
         for sample in samples(validation)
-        if sample.validation != "apparent"
+        if sample.validation != "apparent" and sample.model != VOLUME_MODEL
     ]
     return pd.DataFrame([*rows, *_learned_rows(validation, parts, volumes)], columns=CORRELATIONS)
 
@@ -197,7 +197,6 @@ def volume_findings(correlations: pd.DataFrame, column: str) -> Iterator[Finding
     """
     rows = correlations[
         (correlations["cohort"] == DEVELOPMENT)
-        & (correlations["name"] != VOLUME_MODEL)
         & ~correlations["name"].str.startswith("factors:")  # models.findings tells these
         & (correlations["correlation"].abs() >= VOLUME_CORRELATION)
     ]

@@ -191,10 +191,11 @@ predictors = ["radiomics:*", "mutations:*", "clinical:*", "pathology:*"]
 
 [validation]
 cross_validation = {{ folds = 5, repeats = 2 }}
-bootstrap = 200
+bootstrap = 100
+draws = 100
 
 [report]
 thresholds = [0.05, 0.60]
-subgroups = {{ "clinical:Sex" = "levels", "clinical:Age" = [50, 65] }}
+subgroups = {{ "clinical:Age" = [50, 65] }}
 subgroup_models = ["Clinical + factors"]
 """

@@ -8,6 +8,7 @@ import pandas as pd
 from models.comparison import Comparison
 from models.performance import Performance
 from models.volume import VOLUME_MODEL
+from omics.cohort import DEVELOPMENT
 from reports.added_value import AddedValueResults
 from reports.curve_sections import HEADLINE
 from reports.figures.comparison import draw_comparison
@@ -19,7 +20,9 @@ from reports.tables import (
     TableRows,
     digits_of,
     format_estimate,
+    format_number,
     format_p_value,
+    label,
     table_rows,
 )
 
@@ -40,6 +43,8 @@ def comparison_blocks(comparison: Comparison) -> list[Block]:
     """Show the differences alone, for a notebook."""
     models = [comparison.reference, *comparison.likelihood_ratio["model"]]
     table, unit = comparison.table, comparison.outcome.unit
+    if not len(table):
+        return [Text(text=f"There is no model to compare {comparison.reference} with.")]
     horizon, threshold = _shown(table)
     panels = [
         Figure(figure=draw_differences(rows, models=models, title=words), title=words)
@@ -121,7 +126,8 @@ def _figure(added: AddedValueResults, performance: Performance) -> FigureGrid:
     for (metric, when, rows), (words, difference) in zip(metrics, differences, strict=True):
         if len(rows):  # a threshold beyond the decision curves has no net benefit of its own
             figure = draw_comparison(rows, metric=metric, horizon=when, unit=unit)
-            panels.append(Figure(figure=figure, title=words.removeprefix("Difference in ")))
+            title = words.removeprefix("Difference in ")
+            panels.append(Figure(figure=figure, title=f"{title[:1].upper()}{title[1:]}"))
         figure = draw_differences(difference, models=models, title=words)
         panels.append(Figure(figure=figure, title=f"Less that of {added.comparison.reference}"))
     return FigureGrid(
@@ -135,7 +141,8 @@ def _figure(added: AddedValueResults, performance: Performance) -> FigureGrid:
 
 def _table(added: AddedValueResults, performance: Performance) -> Table:
     """Lay the differences out: a row per model below its cohort."""
-    table, unit = added.comparison.table, performance.outcome.unit
+    table, tests = added.comparison.table, added.comparison.likelihood_ratio
+    unit = performance.outcome.unit
     horizon, threshold = _shown(table)
     shown = _difference_rows(table, horizon, threshold, unit)
     ranking = "c_index" if performance.outcome.kind == "survival" else "auc"
@@ -146,26 +153,29 @@ def _table(added: AddedValueResults, performance: Performance) -> Table:
         cohorts = table.loc[table["validation"] == validation, "cohort"]
         for cohort in dict.fromkeys(cohorts):
             groups.append(len(rows))
-            rows.append((f"{cohort} ({words})", *[""] * (len(shown) + 3)))
+            name = label(cohort) if cohort == DEVELOPMENT else str(cohort)
+            rows.append((f"{name} ({words})", *[""] * (len(shown) + 3)))
             for model in models:
                 there = {"model": model, "cohort": cohort, "validation": validation}
                 cells = [_estimate(performance.table, {**there, "metric": ranking}, "estimate")]
                 cells += [_estimate(part, there, "difference") for _, part in shown]
-                cells.append(_test(added.comparison.likelihood_ratio, model, validation))
+                cells.append(_test(tests, model, validation))
                 cells.append(_estimate(added.correlations, {**there, "name": model}, "correlation"))
                 rows.append((f"  {model}", *cells))
     header = (
         "Model",
         SHORT[ranking],
-        *(words.replace("Difference in ", "Δ ") for words, _ in shown),
-        "Likelihood-ratio p",
-        "Correlation with volume",
+        *(f"Δ {name}" for name in (SHORT[ranking], "Brier score", "net benefit")),
+        "LR test p",
+        "Volume ρ",
     )
     reasons = [
-        f"{row.model}: {row.reason}" for row in added.comparison.likelihood_ratio.itertuples()
-        if row.reason
-    ]  # fmt: skip
-    methods = " ".join(f"{text}." for text in dict.fromkeys(table["method"]))
+        reason if str(reason).startswith(str(model)) else f"{model}: {reason}"
+        for model, reason in zip(tests["model"], tests["reason"], strict=True)
+        if reason
+    ]
+    methods = " ".join(f"{t[:1].upper()}{t[1:]}." for t in dict.fromkeys(table["method"]))
+    which = "; ".join(words.removeprefix("Difference in ") for words, _ in shown[1:])
     return Table(
         table=TableRows(
             header=header, rows=tuple(rows), numeric=(False, *[True] * (len(header) - 1)),
@@ -173,10 +183,10 @@ def _table(added: AddedValueResults, performance: Performance) -> Table:
         ),
         title=f"Paired differences from {added.comparison.reference}.",
         caption=f"Estimate ({100 * float(table['level'].iloc[0]):g}% interval). "
-        f"{_counts(table)} All horizons and thresholds stand in tables/added_value.csv.",
-        note=f"Differences: {methods} The likelihood-ratio test is of the fit to the development "
-        "patients."
-        + (f" It is not given for {'; '.join(reasons)}." if reasons else ""),
+        f"{which}; all horizons and thresholds stand in tables/added_value.csv. {_counts(table)}",
+        note=f"{methods} LR test: likelihood-ratio test of the fit to the development patients; "
+        "volume ρ: Spearman's correlation with tumour volume."
+        + (f" Not given: {'; '.join(reasons)}." if reasons else ""),
     )  # fmt: skip
 
 
@@ -187,9 +197,10 @@ def _estimate(table: pd.DataFrame, where: dict[str, str], column: str) -> str:
     if len(found) != 1:
         return DASH
     estimate, lower, upper = (float(found[name].iloc[0]) for name in (column, "lower", "upper"))
-    metric = found["metric"].iloc[0] if "metric" in found else "correlation"
-    digits = 2 if column == "correlation" else digits_of(metric)
-    return format_estimate(estimate, lower, upper, digits=digits)
+    metric = found["metric"].iloc[0] if "metric" in found else column
+    if column == "correlation":
+        return format_number(estimate, digits=2)
+    return format_estimate(estimate, lower, upper, digits=digits_of(metric))
 
 
 def _test(tests: pd.DataFrame, model: str, validation: str) -> str:

@@ -26,7 +26,7 @@ def draw_subgroups(table: pd.DataFrame, *, at: str = "") -> go.Figure:
         `upper`, `n_patients`, `n_events`; one row per level and cohort. A figure that is not given
         is NaN; its counts are shown all the same.
     at : str
-        The horizon with its unit, where the metric has one.
+        What follows the metric on the axis, such as ` at 12 months`.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def draw_subgroups(table: pd.DataFrame, *, at: str = "") -> go.Figure:
         hovermode="closest",
         margin={"t": 30, "r": 20},
         xaxis={
-            "title": {"text": f"{label(metric)} {plain(at)}".rstrip()},
+            "title": {"text": f"{label(metric)}{plain(at)}"},
             "showgrid": True,
             "nticks": 7,
         },
