@@ -13,7 +13,8 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from models.performance import _evaluate, _Sample
+from models.evaluation import Sample
+from models.performance import _evaluate
 from models.scores import Predictions, all_scores
 from models.validation import Plan
 from omics.outcome import survival_outcome
@@ -38,13 +39,14 @@ def new_patients(n: int, rng: np.random.Generator) -> Predictions:
 
 def intervals(n: int, seed: int) -> pd.DataFrame:
     """Give the intervals of one simulated external cohort."""
-    sample = _Sample(
+    sample = Sample(
         model="m",
         cohort="new",
         validation="external",
         predictions=new_patients(n, np.random.default_rng(seed)),
         out_of_fold=None,
         group=None,
+        positions=np.arange(n),
     )
     # another seed than the patients': the draws must not depend on them
     return _evaluate(sample, Plan(draws=DRAWS, seed=seed + MANY), np.array([0.2]))[0]

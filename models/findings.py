@@ -21,6 +21,7 @@ from models.performance import Performance
 from models.pipeline import rarer_class
 from models.proportional_hazards import proportional_hazards_test
 from models.validation import Fitted, Validation
+from models.volume import VOLUME_CORRELATION
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.errors import Finding
 from omics.mofa import FactorModel
@@ -32,7 +33,6 @@ EXTERNAL_EVENTS = 100  # Collins 2016
 LEAST_AT_RISK = 10
 SMALL_P_VALUE = 0.05
 LEAST_SHARED_VARIANCE = 0.02
-VOLUME_CORRELATION = 0.7
 LEAST_INFORMATION = 0.2
 _KINDS = {"cross_validated": "cross-validation", "optimism_corrected": "optimism bootstrap"}
 SLOPE_OF_OVERFIT = 0.8

@@ -5,34 +5,39 @@ The four kinds of validation keep their names: `apparent` (the fitted patients, 
 `external`. Censoring weights always come from the evaluated patients.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.decision import DecisionCurve, decision_curve, decision_curve_at
+from models.evaluation import (
+    Sample,
+    View,
+    decision_at,
+    drawn_from,
+    figure_rows,
+    figure_table,
+    rows_drawn,
+    samples,
+    views,
+)
 from models.resampling import in_parallel
 from models.scores import (
     Interval,
-    Key,
     Predictions,
     Scores,
     all_scores,
     calibration_scores,
-    fold_interval,
     optimism_interval,
-    percentile_intervals,
     ranking_scores,
 )
 from models.survival_curves import kaplan_meier, log_rank, numbers_at_risk
 from models.ticks import pretty
-from models.validation import OutOfFold, Plan, Validation
+from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT
-from omics.errors import FitError
 from omics.outcome import Outcome, is_survival
 
 COLUMNS = [
@@ -52,18 +57,6 @@ COLUMNS = [
 _LABELS = ["model", "cohort", "validation", "horizon"]
 CALIBRATION = [*_LABELS, "predicted", "observed", "lower", "upper"]
 DECISION = [*_LABELS, "threshold", "net_benefit", "lower", "upper", "treat_all", "treat_none"]
-_BOOTSTRAP = (
-    "percentile bootstrap of the evaluated patients, {draws} draws, model fixed (too narrow for "
-    "ICI, E50, E90 and Emax, which no sample brings to zero)"
-)
-_FOLDS = (
-    "mean of {repeats} x {folds} held-out folds; corrected resampled t interval, approximate "
-    "coverage"
-)
-_POOLED = (
-    "out-of-fold predictions of each of {repeats} repeats, averaged; percentile bootstrap of "
-    "patients, {draws} draws, fits fixed, coverage approximate"
-)
 _OPTIMISM = "optimism bootstrap, {bootstrap} resamples; interval of rms::validate (dual SD)"
 
 
@@ -126,22 +119,6 @@ class Performance:
         return Interval(*row[["estimate", "lower", "upper"]].iloc[0])
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Sample:
-    """One model evaluated on one cohort in one way."""
-
-    model: str
-    cohort: str
-    validation: str
-    predictions: Predictions
-    out_of_fold: OutOfFold | None  # of cross-validation
-    group: NDArray[np.intp] | None
-
-    @property
-    def labels(self) -> dict[str, str]:
-        return {"model": self.model, "cohort": self.cohort, "validation": self.validation}
-
-
 def performance(
     validation: Validation,
     *,
@@ -161,9 +138,9 @@ def performance(
     -------
     Performance
     """
-    samples = list(_samples(validation))
+    found = list(samples(validation))
     plan, levels = validation.plan, np.asarray(list(thresholds), dtype=np.float64)
-    tasks = [partial(_evaluate, sample, plan, levels) for sample in samples]
+    tasks = [partial(_evaluate, sample, plan, levels) for sample in found]
     rows: list[pd.DataFrame] = []
     curves: list[pd.DataFrame] = []
     decisions: list[pd.DataFrame] = []
@@ -175,7 +152,7 @@ def performance(
         if progress is not None:
             progress("intervals", done, len(tasks))
     rows += [_optimism_rows(name, validation) for name in validation.optimism]
-    survival, at_risk, tests = _risk_group_tables(samples)
+    survival, at_risk, tests = _risk_group_tables(found)
     return Performance(
         table=pd.concat(rows, ignore_index=True)[COLUMNS],
         calibration=pd.concat(curves, ignore_index=True),
@@ -184,36 +161,6 @@ def performance(
         at_risk=at_risk,
         log_rank=tests,
         outcome=validation.outcome,
-    )
-
-
-def _samples(validation: Validation) -> Iterable[_Sample]:
-    for name, fitted in validation.fitted.items():
-        apparent = validation.apparent[name]
-        held_out = validation.out_of_fold[name]
-        yield _Sample(
-            model=name, cohort=DEVELOPMENT, validation="cross_validated",
-            predictions=_of_repeat(held_out, apparent, 0), out_of_fold=held_out,
-            group=held_out.group[0],
-        )  # fmt: skip
-        yield _Sample(
-            model=name, cohort=DEVELOPMENT, validation="apparent",
-            predictions=apparent, out_of_fold=None, group=None,
-        )  # fmt: skip
-        for label, models in validation.external.items():
-            group = np.searchsorted(fitted.cut_points, models[name].linear_predictor)
-            yield _Sample(
-                model=name, cohort=label, validation="external",
-                predictions=models[name], out_of_fold=None, group=group,
-            )  # fmt: skip
-
-
-def _of_repeat(held_out: OutOfFold, apparent: Predictions, repeat: int) -> Predictions:
-    return Predictions(
-        y=apparent.y,
-        linear_predictor=held_out.linear_predictor[repeat],
-        risk=held_out.risk[repeat],
-        horizons=apparent.horizons,
     )
 
 
@@ -227,23 +174,18 @@ class _Draw:
 
 
 def _evaluate(
-    sample: _Sample, plan: Plan, thresholds: NDArray[np.float64]
+    sample: Sample, plan: Plan, thresholds: NDArray[np.float64]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Figures, calibration curves and decision curves of one sample, with intervals."""
-    views = _views(sample)
-    grids = _grids(views[0][0])
+    looked_at = views(sample)
+    grids = _grids(looked_at[0][0])
     look = partial(_look, grids=grids, thresholds=thresholds, ranking=sample.out_of_fold is None)
-    whole = [look(p, strata) for p, strata in views]
-    draws = []
-    for b, rows in enumerate(_rows_drawn(views, plan)):
-        p, strata = views[b % len(views)]
-        draws.append(look(p.take(rows), None if strata is None else strata[rows]))
-    estimates = {key: _mean([one.scores[key] for one in whole]) for key in whole[0].scores}
-    intervals = percentile_intervals([one.scores for one in draws], estimates, level=plan.level)
-    by_method = {_method(sample, plan): intervals}
-    if sample.out_of_fold is not None:
-        by_method = _fold_intervals(sample.predictions, sample.out_of_fold, plan) | by_method
-    table = _rows(by_method, sample.labels, sample.predictions.y, plan.level)
+    whole = [look(view) for view in looked_at]
+    sizes = [len(p.y) for p, _ in looked_at]
+    draws = [look(drawn_from(looked_at[v], rows)) for v, rows in rows_drawn(sizes, plan)]
+    table = figure_table(
+        sample, plan, whole=[one.scores for one in whole], draws=[one.scores for one in draws]
+    )
     horizons = sample.predictions.horizons or (np.nan,)
     calibration, decision = [], []
     for j, horizon in enumerate(horizons):
@@ -257,7 +199,7 @@ def _evaluate(
             pd.DataFrame(dict(zip(("observed", "lower", "upper"), observed, strict=True)))
             .assign(predicted=grids[j], **labels)
         )  # fmt: skip
-        references = _decision(views[0][0], j, thresholds).table[["treat_all", "treat_none"]]
+        references = decision_at(looked_at[0][0], j, thresholds).table[["treat_all", "treat_none"]]
         decision.append(
             pd.DataFrame(dict(zip(("net_benefit", "lower", "upper"), benefit, strict=True)))
             .assign(threshold=thresholds, **labels)
@@ -267,114 +209,21 @@ def _evaluate(
 
 
 def _look(
-    p: Predictions,
-    strata: NDArray[np.intp] | None,
+    view: View,
     *,
     grids: list[NDArray[np.float64]],
     thresholds: NDArray[np.float64],
     ranking: bool,
 ) -> _Draw:
+    p, strata = view
     scores, observed = calibration_scores(p, strata=strata, grids=grids)
     if ranking:
         scores = ranking_scores(p) | scores
     net_benefit = [
-        _decision(p, j, thresholds).table["net_benefit"].to_numpy() for j in range(p.risk.shape[1])
+        decision_at(p, j, thresholds).table["net_benefit"].to_numpy()
+        for j in range(p.risk.shape[1])
     ]
     return _Draw(scores=scores, observed=observed, net_benefit=net_benefit)
-
-
-def _decision(p: Predictions, j: int, thresholds: NDArray[np.float64]) -> DecisionCurve:
-    risk = p.risk[:, j]
-    if not is_survival(p.y):
-        return decision_curve(risk, p.y, thresholds=thresholds)
-    return decision_curve_at(
-        risk, p.y["time"], p.y["event"], horizon=p.horizons[j], thresholds=thresholds
-    )
-
-
-def _views(sample: _Sample) -> list[tuple[Predictions, NDArray[np.intp] | None]]:
-    """Give the sample itself, or each repeat's out-of-fold predictions with each patient's fold."""
-    held_out = sample.out_of_fold
-    if held_out is None:
-        return [(sample.predictions, None)]
-    found = []
-    for repeat, fold in enumerate(held_out.fold):
-        known = np.flatnonzero(~np.isnan(held_out.linear_predictor[repeat]))
-        if len(known):
-            predictions = _of_repeat(held_out, sample.predictions, repeat)
-            found.append((predictions.take(known), fold[known]))
-    if not found:
-        raise FitError(f"model {sample.model!r} could not be fitted in any fold of any repeat.")
-    return found
-
-
-def _rows_drawn(
-    views: list[tuple[Predictions, NDArray[np.intp] | None]], plan: Plan
-) -> Iterator[NDArray[np.intp]]:
-    """Bootstrap rows of view 0, 1, ... in turn; not stratified by event (METHODS d18)."""
-    rng = np.random.default_rng(plan.seed)
-    for b in range(plan.draws):
-        n_patients = len(views[b % len(views)][0].y)
-        yield rng.integers(n_patients, size=n_patients)
-
-
-def _method(sample: _Sample, plan: Plan) -> str:
-    if sample.out_of_fold is None:
-        return _BOOTSTRAP.format(draws=plan.draws)
-    return _POOLED.format(repeats=plan.repeats, draws=plan.draws)
-
-
-def _fold_intervals(
-    p: Predictions, held_out: OutOfFold, plan: Plan
-) -> dict[str, dict[Key, Interval]]:
-    """Ranking and accuracy, averaged within folds."""
-    per_fold = [
-        ranking_scores(_of_repeat(held_out, p, repeat).take(rows))
-        for repeat in range(len(held_out.fold))
-        for rows in _fold_rows(held_out, repeat)
-    ]
-    found = {
-        key: fold_interval(
-            np.array([scores[key] for scores in per_fold]), folds=plan.folds, level=plan.level
-        )
-        for key in per_fold[0]
-    }
-    return {_FOLDS.format(repeats=plan.repeats, folds=plan.folds): found}
-
-
-def _mean(values: list[float]) -> float:
-    kept = [value for value in values if not np.isnan(value)]
-    return float(np.mean(kept)) if kept else float("nan")
-
-
-def _fold_rows(held_out: OutOfFold, repeat: int) -> list[NDArray[np.intp]]:
-    """Rows of each fold that was predicted (a failed fit leaves NaN)."""
-    fold, known = held_out.fold[repeat], ~np.isnan(held_out.linear_predictor[repeat])
-    return [np.flatnonzero((fold == f) & known) for f in np.unique(fold[known])]
-
-
-def _rows(
-    intervals: Mapping[str, Mapping[Key, Interval]],
-    labels: Mapping[str, str],
-    y: NDArray[Any],
-    level: float,
-) -> pd.DataFrame:
-    event = y["event"] if is_survival(y) else y
-    return pd.DataFrame(
-        [
-            {
-                **labels,
-                **key._asdict(),
-                **interval.within(key.metric)._asdict(),
-                "level": level,
-                "n_patients": len(y),
-                "n_events": int(event.sum()),
-                "method": method,
-            }
-            for method, found in intervals.items()
-            for key, interval in found.items()
-        ]
-    )
 
 
 def _optimism_rows(name: str, validation: Validation) -> pd.DataFrame:
@@ -391,7 +240,9 @@ def _optimism_rows(name: str, validation: Validation) -> pd.DataFrame:
         for key, value in apparent.items()
     }
     labels = {"model": name, "cohort": DEVELOPMENT, "validation": "optimism_corrected"}
-    return _rows({_OPTIMISM.format(bootstrap=len(train)): found}, labels, validation.y, plan.level)
+    return figure_rows(
+        {_OPTIMISM.format(bootstrap=len(train)): found}, labels, validation.y, plan.level
+    )
 
 
 def _grids(p: Predictions) -> list[NDArray[np.float64]]:
@@ -433,11 +284,11 @@ def _nan_quantiles(
 
 
 def _risk_group_tables(
-    samples: list[_Sample],
+    evaluated: list[Sample],
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Kaplan-Meier, numbers at risk and log-rank by risk group, as cut by other patients."""
     curves, counts, tests = [], [], []
-    for sample in samples:
+    for sample in evaluated:
         if sample.group is None or not is_survival(sample.predictions.y):
             continue
         known = sample.group >= 0

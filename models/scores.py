@@ -14,7 +14,7 @@ Efron B, Tibshirani R. An Introduction to the Bootstrap. 1993 (percentile interv
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class Key(NamedTuple):
     horizon: float
 
 
+K = TypeVar("K")  # a Key, or whatever else names a figure
 Scores = dict[Key, float]
 RANGES = {
     **dict.fromkeys(
@@ -183,8 +184,8 @@ class Interval(NamedTuple):
 
 
 def percentile_intervals(
-    draws: Sequence[Mapping[Key, float]], estimates: Mapping[Key, float], *, level: float
-) -> dict[Key, Interval]:
+    draws: Sequence[Mapping[K, float]], estimates: Mapping[K, float], *, level: float
+) -> dict[K, Interval]:
     """Percentile intervals from bootstrap draws of the same figures.
 
     Of R draws the (R + 1) p-th in order is the p quantile. A figure undefined (NaN) in more than

@@ -106,6 +106,15 @@ class OutOfFold:
     group: NDArray[np.intp]
     fold: NDArray[np.intp]
 
+    def take(self, positions: NDArray[np.intp]) -> "OutOfFold":
+        """Give the same for the patients at `positions`."""
+        return OutOfFold(
+            linear_predictor=self.linear_predictor[:, positions],
+            risk=self.risk[:, positions],
+            group=self.group[:, positions],
+            fold=self.fold[:, positions],
+        )
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Validation:

@@ -167,13 +167,14 @@ views = ["radiomics", "expression", "mutations", "proteomics"]
 likelihoods = {{ mutations = "bernoulli" }}
 n_factors = 6
 
-[[models]]
-name = "Clinical"
-kind = "cox"
-predictors = ["clinical:Age", "clinical:KPS", "clinical:Resection", "pathology:Ki-67"]
+[added_value]   # adds Clinical, Radiomics, Molecular and Combined, and tumour volume alone
+clinical = ["clinical:Age", "clinical:KPS", "clinical:Resection", "pathology:Ki-67"]
+radiomics = ["radiomics:*"]
+molecular = ["mutations:*"]
+ridge = {{ Radiomics = "aic", Molecular = "aic", Combined = "aic" }}
 splines = {{ "clinical:Age" = 3 }}
 missing = "median"
-nomogram = true
+nomograms = ["Clinical"]
 
 [[models]]
 name = "Clinical + factors"
@@ -190,8 +191,11 @@ predictors = ["radiomics:*", "mutations:*", "clinical:*", "pathology:*"]
 
 [validation]
 cross_validation = {{ folds = 5, repeats = 2 }}
-bootstrap = 200
+bootstrap = 100
+draws = 100
 
 [report]
 thresholds = [0.05, 0.60]
+subgroups = {{ "clinical:Age" = [50, 65] }}
+subgroup_models = ["Clinical + factors"]
 """

@@ -10,6 +10,7 @@ from importlib.metadata import version
 import pandas as pd
 
 from models.boosting import BoostedModel
+from models.comparison import check_reference
 from models.description import associations, table_one
 from models.design import select_columns
 from models.findings import factor_findings, model_findings, ordered
@@ -17,12 +18,15 @@ from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
 from models.resampling import Progress, Store, collected_warnings
+from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
 from models.validation import Plan, Validation, validate
+from models.volume import volume_feature, volume_findings
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.mofa import FactorModel
 from omics.quality import findings as quality_findings
 from omics.quality import missing_table
+from reports.added_value import AddedValue, AddedValueResults, added_value, tenths, with_volume
 
 PACKAGES = (
     *("nomomics", "numpy", "scipy", "pandas", "scikit-learn", "lifelines", "xgboost", "mofapy2"),
@@ -46,6 +50,13 @@ class About:
         Models to draw a nomogram of; by default every regression.
     table_one : sequence of str, optional
         Columns of table one; by default the clinical and pathology ones.
+    added_value : AddedValue, optional
+        Given, every model is compared with one of them, and tumour volume alone is validated too
+        where a radiomics table has a volume feature.
+    subgroups : mapping of column to "levels" or rising cuts
+        Every figure is given for each of them, and for each centre.
+    subgroup_models : sequence of str, optional
+        Models for which it is; by default all.
     """
 
     title: str
@@ -54,6 +65,9 @@ class About:
     thresholds: tuple[float, float] = (0.05, 0.6)
     nomograms: Sequence[str] | None = None
     table_one: Sequence[str] | None = None
+    added_value: AddedValue | None = None
+    subgroups: Splits = field(default_factory=dict)
+    subgroup_models: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,6 +108,9 @@ class Results:
     nomograms : dict of model to Nomogram
     factors : FactorResults or None
     table_one, missing : DataFrame
+    added_value : AddedValueResults or None
+    subgroups : Subgroups or None
+        None without a centre and without a declared subgroup.
     findings : list of Finding
         The serious first.
     versions : dict of package to version
@@ -114,6 +131,8 @@ class Results:
     missing: pd.DataFrame
     findings: list[Finding]
     versions: dict[str, str]
+    added_value: AddedValueResults | None = None
+    subgroups: Subgroups | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -155,11 +174,25 @@ def analyse(
     """
     columns = described_columns(cohort, about.table_one)
     wanted = _models_with_nomogram(pipelines, about.nomograms)
+    volume = None if about.added_value is None else volume_feature(cohort)
+    pipelines = with_volume(pipelines, cohort, volume)
+    _check_about(about, pipelines, cohort)
     try:
         validation = validate(pipelines, cohort, plan=plan, store=store, progress=progress)
     except (FitError, ValueError) as error:
         raise StudyError(str(error)) from error
     figures = performance(validation, thresholds=thresholds(*about.thresholds), progress=progress)
+    added = None
+    if about.added_value is not None:
+        added = added_value(
+            validation,
+            cohort,
+            reference=about.added_value.reference,
+            thresholds=about.added_value.thresholds or tenths(*about.thresholds),
+            volume=volume,
+            progress=progress,
+        )
+    groups = _subgroups(about, validation, cohort, progress)
     complaints: list[str] = []
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort)
@@ -168,6 +201,8 @@ def analyse(
     found += model_findings(validation, figures, cohort)
     if factors is not None:
         found += factor_findings(factors.model, cohort.development.X, cohort.kinds)
+    if added is not None and volume is not None:
+        found += volume_findings(added.correlations, volume)
     found += [
         Finding(code="warning", severity="caution", where="report", message=text)
         for text in complaints
@@ -186,6 +221,41 @@ def analyse(
         missing=missing_table(cohort),
         findings=ordered(found),
         versions={package: version(package) for package in PACKAGES},
+        added_value=added,
+        subgroups=groups,
+    )
+
+
+def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
+    """Refuse names of no model and splits of no column, before anything is fitted."""
+    declared_subgroups(cohort, about.subgroups)
+    try:
+        check_models(pipelines, about.subgroup_models)
+        if about.added_value is not None:
+            check_reference(pipelines, about.added_value.reference)
+    except ValueError as error:
+        raise StudyError(str(error)) from error
+
+
+def declared_subgroups(cohort: Cohort, splits: Splits) -> dict[str, pd.Series]:
+    """Say to which level of each subgroup, the centre first, every patient belongs."""
+    try:
+        return subgroup_levels(cohort, splits)
+    except ValueError as error:
+        raise StudyError(f"[report] subgroups: {error}") from error
+
+
+def _subgroups(
+    about: About, validation: Validation, cohort: Cohort, progress: Progress | None
+) -> Subgroups | None:
+    if cohort.centre is None and not about.subgroups:
+        return None
+    return subgroups(
+        validation,
+        cohort,
+        splits=about.subgroups,
+        models=about.subgroup_models,
+        progress=progress,
     )
 
 

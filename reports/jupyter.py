@@ -9,17 +9,21 @@ from html import escape
 from typing import Any
 
 from models.calibration_curves import Calibration
+from models.comparison import Comparison
 from models.decision import DecisionCurve
 from models.nomogram import Nomogram
 from models.performance import Performance
+from models.subgroups import Subgroups
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
+from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
+from reports.subgroup_sections import subgroups_section
 from reports.tables import format_number
 
 
@@ -49,7 +53,8 @@ def drawn(result: Any) -> Section | Page:
 
     Parameters
     ----------
-    result : Results, Cohort, FactorModel, Performance, Nomogram, Calibration or DecisionCurve
+    result : Results, Cohort, FactorModel, Performance, Comparison, Subgroups, Nomogram, Calibration
+        or DecisionCurve
 
     Returns
     -------
@@ -62,6 +67,10 @@ def drawn(result: Any) -> Section | Page:
             return flow_section(result)
         case Performance():
             return comparison_section(result)
+        case Comparison():
+            return Section(id="added-value", title="Added value", blocks=comparison_blocks(result))
+        case Subgroups():
+            return subgroups_section(result)
         case FactorModel():
             return Section(id="factors", title="Factors", blocks=factor_model_blocks(result))
         case Nomogram():
@@ -79,7 +88,10 @@ def drawn(result: Any) -> Section | Page:
             raise TypeError(f"result must be one of {NAMES}, but is a {type(result).__name__}.")
 
 
-DRAWN = (Results, Cohort, FactorModel, Performance, Nomogram, Calibration, DecisionCurve)
+DRAWN = (
+    *(Results, Cohort, FactorModel, Performance, Comparison, Subgroups, Nomogram),
+    *(Calibration, DecisionCurve),
+)
 NAMES = ", ".join(kind.__name__ for kind in DRAWN)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from reports.analysis import Results
-from reports.style import shown_names
+from reports.style import feature_name, shown_names
 from reports.tables import MINUS
 
 _MISSING = {
@@ -27,7 +28,8 @@ def methods_text(results: Results) -> str:
     """
     parts = [_patients(results), _factors(results)]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
-    parts += [_validation(results), _metrics(results), _software(results)]
+    parts += [_validation(results), _metrics(results)]
+    parts += [_added_value(results), _subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -200,6 +202,48 @@ def _metrics(results: Results) -> str:
         f"Performance. {figures} Intervals are {100 * plan.level:g}%: percentile bootstrap of "
         f"the evaluated patients ({plan.draws} draws), the corrected resampled t interval for "
         "figures averaged over folds, and that of rms::validate for optimism-corrected figures."
+    )
+
+
+def _added_value(results: Results) -> str:
+    added = results.added_value
+    if added is None:
+        return ""
+    plan = results.validation.plan
+    levels = ", ".join(f"{100 * level:g}%" for level in added.thresholds)
+    tested = added.comparison.likelihood_ratio["p_value"].notna().any()
+    return (
+        f"Added value. Every model was compared with {added.comparison.reference} by paired "
+        "differences, in the patients that both predict: discrimination and accuracy within each "
+        "held-out fold (corrected resampled t interval), net benefit at thresholds of "
+        f"{levels} and all external figures within each of {plan.draws} bootstrap draws."
+        + (
+            " Nested regressions without penalty were also compared by the likelihood-ratio test "
+            "on the development patients."
+            if tested
+            else ""
+        )
+        + (
+            f" Spearman's correlation with tumour volume ({feature_name(added.volume)}) is given "
+            "for every model, out of fold, and for signatures and factors."
+            if added.volume is not None
+            else ""
+        )
+    )
+
+
+def _subgroups(results: Results) -> str:
+    found = results.subgroups
+    if found is None or not len(found.table):
+        return ""
+    columns = list(dict.fromkeys(found.table["subgroup"]))
+    names = shown_names(columns)
+    shown = ", ".join(names[column] for column in columns)
+    return (
+        f"Subgroups. Every figure was also computed by {shown}, with the predictions, folds and "
+        "bootstrap of the whole. Patients whose value is unknown are a group of their own; groups "
+        f"with fewer than {LEAST_EVENTS} events (patients of the rarer class) have no figures. "
+        "Intervals are not adjusted for the number of groups."
     )
 
 

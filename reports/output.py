@@ -195,6 +195,14 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "calibration", figures.calibration
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
+    if results.added_value is not None:
+        yield "added_value", results.added_value.comparison.table
+        yield "added_value_likelihood", results.added_value.comparison.likelihood_ratio
+        yield "added_value_lost", results.added_value.lost
+        if results.added_value.volume is not None:
+            yield "added_value_volume", results.added_value.correlations
+    if results.subgroups is not None:
+        yield "subgroups", results.subgroups.table
     if len(figures.survival_curves):
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank

@@ -4,6 +4,7 @@ import pandas as pd
 
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.mofa import FactorModel
+from reports.added_value_sections import added_value_section
 from reports.analysis import FactorResults, Results
 from reports.figures.associations import draw_associations
 from reports.figures.flow import draw_flow
@@ -13,6 +14,7 @@ from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Tab
 from reports.methods import methods_text
 from reports.model_sections import comparison_section, models_section
 from reports.style import feature_name, shown_names
+from reports.subgroup_sections import subgroups_section
 from reports.table_one import table_one_rows
 from reports.tables import format_percent, table_rows
 
@@ -33,6 +35,10 @@ def page_of(results: Results) -> Page:
         sections.append(factors_section(results.factors))
     sections.append(models_section(results))
     sections.append(comparison_section(results.performance))
+    if results.added_value is not None:
+        sections.append(added_value_section(results.added_value, results.performance))
+    if results.subgroups is not None and len(results.subgroups.table):
+        sections.append(subgroups_section(results.subgroups))
     sections.append(
         Section(id="methods", title="Methods", blocks=[Text(text=methods_text(results))])
     )

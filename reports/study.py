@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
-from models.design import select_columns
+from models.design import matching, select_columns
 from models.logistic import LogisticModel
 from models.pipeline import Model, RiskPipeline, risk_pipeline
 from models.resampling import FolderStore, Progress
@@ -20,7 +20,15 @@ from omics.cohort import Cohort, reserved_columns
 from omics.errors import StudyError
 from omics.mofa import FactorModel
 from omics.tables import read_table
-from reports.analysis import PACKAGES, About, Results, analyse, described_columns
+from reports.added_value import AddedValue
+from reports.analysis import (
+    PACKAGES,
+    About,
+    Results,
+    analyse,
+    declared_subgroups,
+    described_columns,
+)
 from reports.study_file import ModelSpec, Study
 
 
@@ -45,9 +53,11 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
             cohort = cohort.with_external(name, _join(study, other.tables, count))
         except StudyError as error:
             raise StudyError(f"[external.{name}] {error}") from error
-    for model in study.models:
+    for model in study.every_model:
         _check_predictors(model, study, cohort)
+    _check_unused_splines(study)
     described_columns(cohort, study.report.table_one)  # refuses what names no column
+    declared_subgroups(cohort, study.report.subgroups)  # likewise, and cuts that do not rise
     return cohort
 
 
@@ -79,15 +89,17 @@ def _join(study: Study, paths: dict[str, Path], count: _Counter) -> Cohort:
 
 def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
     """Refuse a predictor that names no column, before anything is fitted."""
+    added = study.added_value is not None and model.name in study.added_value.blocks
+    where = f"[added_value] {model.name}" if added else f"[[models]] {model.name}"
     try:
         plain = [name for name in model.predictors if not name.startswith("factors:")]
         chosen = select_columns(cohort.X.columns, plain) if plain else []
     except ValueError as error:
-        raise StudyError(f"[[models]] {model.name}: {error}") from error
+        raise StudyError(f"{where}: {error}") from error
     unknown = [column for column in model.splines if column not in chosen]
     if unknown:
         raise StudyError(
-            f"[[models]] {model.name}: splines name {unknown[0]!r}, which is none of the model's "
+            f"{where}: splines name {unknown[0]!r}, which is none of the model's "
             "predictors. Add it to predictors, or take the spline away."
         )
     absent = [
@@ -95,6 +107,18 @@ def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
     ]
     if absent:
         raise StudyError(f"[factors] views: table {absent[0]!r} holds no features.")
+
+
+def _check_unused_splines(study: Study) -> None:
+    """Refuse a spline of `[added_value]` that none of its models takes."""
+    spec = study.added_value
+    every = [name for names in spec.blocks.values() for name in names] if spec is not None else []
+    for column in spec.splines if spec is not None else ():
+        if not any(matching(name, [column]) for name in every):
+            raise StudyError(
+                f"[added_value] splines name {column!r}, which is none of the section's "
+                "predictors. Add it to them, or take the spline away."
+            )
 
 
 def factor_model(study: Study) -> FactorModel | None:
@@ -125,7 +149,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
             splines=spec.splines or None,
             missing=spec.missing or ("keep" if spec.kind == "xgboost" else "refuse"),
         )
-        for spec in study.models
+        for spec in study.every_model
     }
 
 
@@ -164,9 +188,20 @@ def about_of(study: Study) -> About:
         description=study.study.description,
         synthetic=study.study.synthetic,
         thresholds=study.report.thresholds,
-        nomograms=[spec.name for spec in study.models if spec.nomogram],
+        nomograms=[spec.name for spec in study.every_model if spec.nomogram],
         table_one=study.report.table_one,
+        added_value=_added_value(study),
+        subgroups=study.report.subgroups,
+        subgroup_models=study.report.subgroup_models,
     )
+
+
+def _added_value(study: Study) -> AddedValue | None:
+    spec = study.added_value
+    if spec is None:
+        return None
+    first = "Clinical" if spec.clinical else study.every_model[0].name
+    return AddedValue(reference=spec.reference or first, thresholds=spec.thresholds)
 
 
 def compute(

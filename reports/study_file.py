@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from models.design import matching
 from omics.cohort import CohortsSpec
 from omics.errors import StudyError
 from omics.messages import nearest
@@ -95,6 +96,88 @@ class ModelSpec(_Section):
         return any(name.startswith("factors:") for name in self.predictors)
 
 
+class AddedValueSpec(_Section):
+    """The section `[added_value]`: what each kind of table adds, model against model.
+
+    `clinical`, `radiomics` and `molecular` each add a regression on these predictors alone, named
+    `Clinical`, `Radiomics` and `Molecular`; two or more of them also `Combined`, on all of theirs.
+    Every model of the study, and tumour volume alone, is then compared with `reference`.
+    """
+
+    clinical: list[str] = []
+    radiomics: list[str] = []
+    molecular: list[str] = []
+    ridge: float | Literal["aic"] | dict[str, float | Literal["aic"]] | None = Field(
+        default=None, description="of the added models, or of each by its name; as for [[models]]"
+    )
+    missing: Literal["refuse", "median"] | None = Field(
+        default=None, description="of the added models; as for [[models]]"
+    )
+    splines: dict[str, int | list[float]] = Field(
+        default={}, description="of each added model that has the column"
+    )
+    nomograms: list[str] = Field(default=[], description="added models to draw a nomogram of")
+    reference: str | None = Field(
+        default=None, description="by default 'Clinical' where it is added, else the first model"
+    )
+    thresholds: list[float] | None = Field(
+        default=None, description="of net benefit; by default each tenth within [report] thresholds"
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_rise(self) -> Self:
+        levels = self.thresholds
+        if levels is not None and not (
+            levels and sorted(set(levels)) == levels and levels[0] > 0 and levels[-1] < 1
+        ):
+            raise ValueError(f"thresholds must rise between 0 and 1, but {levels} came")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_of_added_models(self) -> Self:
+        names = list(self.blocks)
+        by_name = self.ridge if isinstance(self.ridge, dict) else {}
+        for key, given in (("nomograms", self.nomograms), ("ridge", list(by_name))):
+            for name in given:
+                if name not in names:
+                    raise ValueError(
+                        f"{key} must name models that this section adds, but {name!r} is none of "
+                        f"{names}"
+                    )
+        ridges = by_name.values() if by_name else [self.ridge]
+        if any(isinstance(ridge, int | float) and ridge < 0 for ridge in ridges):
+            raise ValueError(f"ridge must not be negative, but {self.ridge} came")
+        return self
+
+    @property
+    def blocks(self) -> dict[str, list[str]]:
+        """Predictors of each model that the section adds, by its name."""
+        kinds = ("clinical", "radiomics", "molecular")
+        given = {kind.capitalize(): getattr(self, kind) for kind in kinds if getattr(self, kind)}
+        if len(given) > 1:
+            given["Combined"] = [name for predictors in given.values() for name in predictors]
+        return given
+
+    def models(self, kind: Literal["cox", "logistic"]) -> list[ModelSpec]:
+        """Write the added models out, as `[[models]]` would."""
+        return [
+            ModelSpec(
+                name=name,
+                kind=kind,
+                predictors=predictors,
+                ridge=self.ridge.get(name) if isinstance(self.ridge, dict) else self.ridge,
+                missing=self.missing,
+                nomogram=name in self.nomograms,
+                splines={
+                    column: knots
+                    for column, knots in self.splines.items()
+                    if any(matching(predictor, [column]) for predictor in predictors)
+                },
+            )
+            for name, predictors in self.blocks.items()
+        ]
+
+
 class FoldsSpec(_Section):
     """Folds and repeats of the cross-validation."""
 
@@ -132,6 +215,13 @@ class ReportSpec(_Section):
         default=None, description="columns of table one; by default clinical and pathology"
     )
 
+    subgroups: dict[ColumnAddress, Literal["levels"] | list[float]] = Field(
+        default={}, description="column -> 'levels', or the numbers at which it is cut"
+    )
+    subgroup_models: list[str] | None = Field(
+        default=None, description="models to show by centre and subgroup; by default all"
+    )
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         low, high = self.thresholds
@@ -160,18 +250,39 @@ class Study(_Section):
     external: dict[str, ExternalSpec] = {}
     centre: ColumnAddress | None = None
     factors: FactorsSpec | None = None
-    models: list[ModelSpec] = Field(min_length=1)
+    models: list[ModelSpec] = Field(default=[], min_length=1)
+    added_value: AddedValueSpec | None = None
     validation: ValidationSpec = ValidationSpec()
     report: ReportSpec = ReportSpec()
 
     @model_validator(mode="after")
-    def _sections_agree(self) -> Self:
-        names = [model.name for model in self.models]
+    def _models_have_names(self) -> Self:
+        if not self.every_model:
+            raise ValueError(
+                "no model is declared: write a section [[models]], or [added_value] with "
+                "clinical = [...]"
+            )
+        names = [model.name for model in self.every_model]
         twice = sorted({name for name in names if names.count(name) > 1})
+        if twice and self.added_value is not None and twice[0] in self.added_value.blocks:
+            raise ValueError(
+                f"[added_value] adds a model {twice[0]!r}, but [[models]] declares one of that "
+                "name too: rename it, or take its predictors out of [added_value]"
+            )
         if twice:
             raise ValueError(f"models must have different names, but {twice[0]!r} comes twice")
+        reference = self.added_value.reference if self.added_value is not None else None
+        if reference is not None and reference not in names:
+            raise ValueError(
+                f"[added_value] reference must name a model, but {reference!r} is none of "
+                f"{len(names)}. {nearest(reference, names)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
         kinds = {"cox"} if isinstance(self.outcome, SurvivalSpec) else {"logistic"}
-        for model in self.models:
+        for model in self.every_model:
             if model.kind not in kinds | {"xgboost"}:
                 raise ValueError(
                     f"model {model.name!r} is of kind {model.kind!r}, but the outcome is "
@@ -181,7 +292,7 @@ class Study(_Section):
                 raise ValueError(
                     f"model {model.name!r} takes factors, but the study has no section [factors]"
                 )
-        if self.factors is not None and not any(model.uses_factors for model in self.models):
+        if self.factors is not None and not any(model.uses_factors for model in self.every_model):
             raise ValueError(
                 "[factors] is declared, but no model takes factors: add 'factors:*' to the "
                 "predictors of a model, or take the section away"
@@ -195,6 +306,14 @@ class Study(_Section):
                 )
         return self
 
+    @property
+    def every_model(self) -> list[ModelSpec]:
+        """The models that `[added_value]` adds, then those of `[[models]]`."""
+        if self.added_value is None:
+            return self.models
+        kind: Literal["cox", "logistic"] = "cox" if self.outcome.kind == "survival" else "logistic"
+        return [*self.added_value.models(kind), *self.models]
+
     def _tables_named(self) -> list[str]:
         """List every table and every `table:column` that the study names."""
         named = [*self.outcome.columns]
@@ -206,10 +325,13 @@ class Study(_Section):
             named += self.factors.views
         named += [
             predictor
-            for model in self.models
+            for model in self.every_model
             for predictor in (*model.predictors, *model.splines)
             if not predictor.startswith("factors:")
         ]
+        named += self.report.subgroups
+        if self.added_value is not None:
+            named += self.added_value.splines
         return named + [table for other in self.external.values() for table in other.tables]
 
 

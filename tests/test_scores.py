@@ -8,7 +8,8 @@ from scipy import stats
 
 import models.performance
 from models import accuracy, calibration, calibration_curves, discrimination
-from models.performance import _evaluate, _Sample
+from models.evaluation import Sample
+from models.performance import _evaluate
 from models.scores import (
     Interval,
     Key,
@@ -302,13 +303,14 @@ def test_external_intervals_hold_the_truth_as_often_as_they_say(
     truth = checked_scores(new_patients(200_000, np.random.default_rng(0)))
     holds = dict.fromkeys(CHECKED, 0)
     for seed in range(1, SIMULATIONS + 1):
-        sample = _Sample(
+        sample = Sample(
             model="m",
             cohort="new",
             validation="external",
             predictions=new_patients(N_PATIENTS, np.random.default_rng(seed)),
             out_of_fold=None,
             group=None,
+            positions=np.arange(N_PATIENTS),
         )
         table, *_ = _evaluate(sample, Plan(draws=200, seed=seed + 10_000), np.array([0.2]))
         for row, value in zip(table.itertuples(), truth.values(), strict=True):

@@ -14,7 +14,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from models.calibration_curves import calibration_curve
+from models.comparison import compare
 from models.decision import decision_curve
+from models.subgroups import subgroups
 from omics.mofa import FactorModel
 from reports.analysis import Results
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text, render
@@ -382,6 +384,8 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.cohort,
         results.factors.model,
         results.performance,
+        compare(results.validation, results.cohort, reference="Clinical", thresholds=[0.3]),
+        subgroups(results.validation, results.cohort, splits={"clinical:Sex": "levels"}),
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),

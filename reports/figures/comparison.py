@@ -1,5 +1,6 @@
 """Which model does best, and how sure that is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,45 @@ def draw_comparison(
             f"performance must hold {metric!r} at horizon {horizon}, but has no such row "
             f"(metrics: {known})."
         )
-    models = list(dict.fromkeys(chosen["model"]))
+    at = "" if horizon is None else f" at {horizon:g} {plain(unit or '')}".rstrip()
+    return draw_models(
+        chosen,
+        models=list(dict.fromkeys(chosen["model"])),
+        title=f"{label(metric)}{at}",
+        digits=digits_of(metric),
+        neutral=NEUTRAL.get(metric),
+    )
+
+
+def draw_models(
+    chosen: pd.DataFrame,
+    *,
+    models: Sequence[str],
+    title: str,
+    digits: int,
+    neutral: float | None,
+) -> go.Figure:
+    """Draw one number of every model, by validation and cohort, with intervals.
+
+    Parameters
+    ----------
+    chosen : DataFrame
+        Columns `model`, `cohort`, `validation`, `estimate`, `lower`, `upper`; one row per model,
+        cohort and validation.
+    models : sequence of str
+        From top to bottom; one without a row leaves its place empty.
+    title : str
+        Of the axis, ready for plotly.
+    digits : int
+        After the point, where the number is written.
+    neutral : float or None
+        Where to draw a line.
+
+    Returns
+    -------
+    Figure
+    """
+    models = list(models)
     series = list(chosen.groupby(["validation", "cohort"], sort=False))
     row = max(34, 18 * len(series) + 10)
     figure = new_figure(height=row * len(models) + 110)
@@ -85,15 +124,14 @@ def draw_comparison(
     for position, ((validation, cohort), rows) in enumerate(series):
         offset = (position - (len(series) - 1) / 2) * 0.7 / len(series)
         y = [models.index(model) + offset for model in rows["model"]]
-        colour, symbol = _look(str(validation), external, str(cohort))
+        colour, symbol = look_of(str(validation), external, str(cohort))
         name = label(validation) + (f" ({cohort})" if validation == "external" else "")
-        figure.add_trace(_points(rows, y, name, colour, symbol, digits_of(metric)))
-    at = "" if horizon is None else f" at {horizon:g} {plain(unit or '')}".rstrip()
+        figure.add_trace(points(rows, y, name, colour, symbol, digits))
     figure.update_layout(
         showlegend=True,
         hovermode="closest",
         margin={"t": 30, "r": 20},
-        xaxis={"title": {"text": f"{label(metric)}{at}"}, "showgrid": True, "nticks": 7},
+        xaxis={"title": {"text": title}, "showgrid": True, "nticks": 7},
         yaxis={
             "tickvals": list(range(len(models))),
             "ticktext": [wrapped(shorten(model, 52), 26) for model in models],
@@ -102,14 +140,14 @@ def draw_comparison(
             "showline": False,
             "ticks": "",
         },
-        shapes=[_neutral(NEUTRAL[metric])] if metric in NEUTRAL else [],
+        shapes=[] if neutral is None else [neutral_line(neutral)],
     )
     names = [wrapped(shorten(model, 45), 15) for model in models]
     add_narrow(figure, {"yaxis.ticktext": names})
     return figure
 
 
-def _look(validation: str, external: list[str], cohort: str) -> tuple[str, str]:
+def look_of(validation: str, external: list[str], cohort: str) -> tuple[str, str]:
     """Return colour and symbol of a series; each further external cohort has its own colour."""
     colour, symbol = LOOKS.get(validation, (PURPLE, "cross"))
     if validation == "external":
@@ -117,9 +155,10 @@ def _look(validation: str, external: list[str], cohort: str) -> tuple[str, str]:
     return colour, symbol
 
 
-def _points(
+def points(
     rows: pd.DataFrame, y: list[float], name: str, colour: str, symbol: str, digits: int
 ) -> go.Scatter:
+    """Return the points of one series with their intervals, at the heights `y`."""
     numbers = rows[["estimate", "lower", "upper"]].astype(np.float64)
     hover = [
         f"{plain(model)}<br>{format_estimate(*values, digits=digits)}"
@@ -152,7 +191,8 @@ def _points(
     )
 
 
-def _neutral(value: float) -> dict[str, Any]:
+def neutral_line(value: float) -> dict[str, Any]:
+    """Return the line at the value that says nothing."""
     return {
         "type": "line",
         "layer": "below",
