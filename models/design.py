@@ -197,7 +197,7 @@ def select_columns(columns: Iterable[str], predictors: Sequence[str]) -> list[st
     known = dict.fromkeys(columns)
     named_by: dict[str, str] = {}
     for predictor in predictors:
-        found = _matches(predictor, known)
+        found = matching(predictor, known)
         if not found:
             raise ValueError(
                 f"predictors must name columns of the table, but {predictor!r} matches none of "
@@ -213,7 +213,14 @@ def select_columns(columns: Iterable[str], predictors: Sequence[str]) -> list[st
     return list(named_by)
 
 
-def _matches(predictor: str, known: Iterable[str]) -> list[str]:
+def matching(predictor: str, known: Iterable[str]) -> list[str]:
+    """Give the columns that a predictor names; `*` stands for any text.
+
+    Examples
+    --------
+    >>> matching("mri:*_Mean", ["mri:t1_Mean", "mri:t1_Max", "rna:t1_Mean"])
+    ['mri:t1_Mean']
+    """
     if "*" not in predictor:
         return [predictor] if predictor in known else []
     pattern = re.compile(".*".join(map(re.escape, predictor.split("*"))), re.DOTALL)

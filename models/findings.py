@@ -148,7 +148,7 @@ def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Ite
         return
     if model.n_iterations_ >= model.max_iterations:  # not at the maximum: a warning says so
         return
-    design = pipeline.design_matrix(development.X)
+    design = pipeline.unseen_design_matrix(development.X)
     test = proportional_hazards_test(
         model,
         design,

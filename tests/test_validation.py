@@ -128,8 +128,8 @@ def scaling_on_everyone(cohort: Cohort) -> tuple[Pipelines, Cohort]:
 def factors_of_everyone(cohort: Cohort) -> tuple[Pipelines, Cohort]:
     """Leak: factors learned once on all patients, without the outcome."""
     factors = factor_model().fit(cohort.X).transform(cohort.X)
-    X = cohort.X.join(factors.rename(columns=lambda name: name.replace("factors", "signature")))
-    return {"cox": risk_pipeline(["signature:*"], CoxModel())}, with_table(cohort, X)
+    X = cohort.X.join(factors.rename(columns=lambda name: name.replace("factors", "learned")))
+    return {"cox": risk_pipeline(["learned:*"], CoxModel())}, with_table(cohort, X)
 
 
 Build = Callable[[Cohort], tuple[Pipelines, Cohort]]
