@@ -42,7 +42,8 @@ MOST_ROUNDS = 100  # of approximation and descent, at one penalty
 EXACT = 1e-9  # by which the conditions may be missed, in units of a standardised column's gradient
 FINE = 1e-7  # of the descent's duality gap; Newton steps do the rest
 SWEEPS = 2000
-NEWTON_STEPS = 5
+NEWTON_STEPS = 10
+HAIR = 1e-12
 CONSTANT = 1e-10  # share of its size by which a column must vary
 
 
@@ -107,6 +108,8 @@ class PenalisedPath:
             if not wrong.any():
                 return
             candidates = np.union1d(candidates, np.flatnonzero(wrong))
+            entering = wrong & (self.beta == 0)  # by a hair: descent might leave out what is small
+            self.beta[entering] = HAIR * np.sign(self._gradient[entering])
             self._descend(candidates, eta, penalty)
             self._polish(penalty)
         warnings.warn(
@@ -124,7 +127,7 @@ class PenalisedPath:
         return np.asarray(self._z.T @ self.loss.slopes(eta).gradient / len(eta))
 
     def _misses(self, penalty: float) -> Floats:
-        """By how much each column misses its condition, and (last) the intercept its own."""
+        """By how much each column misses its condition."""
         pull = self._gradient - penalty * (1 - self.mix) * self.beta
         free = np.maximum(np.abs(pull) - penalty * self.mix, 0.0)
         held = np.abs(pull - penalty * self.mix * np.sign(self.beta))
@@ -161,28 +164,33 @@ class PenalisedPath:
             self.level += float(working_mean - x_mean @ found[:, 0])
 
     def _polish(self, penalty: float) -> None:
-        """Take Newton steps on the columns found, as long as none changes its sign."""
-        chosen = np.flatnonzero(self.beta)
-        free = int(self.loss.has_intercept)
-        if len(chosen) == 0 and not free:
-            return
-        n, p = len(self._z), len(chosen)
-        rows = np.concatenate([np.ones((n, free)), self._z[:, chosen]], axis=1)
-        signs = np.sign(self.beta[chosen])
-        held = np.concatenate([np.zeros(free), np.full(p, penalty * (1 - self.mix))])
+        """Take Newton steps on the columns found; one whose sign would change goes to 0 and out."""
+        n, free = len(self._z), int(self.loss.has_intercept)
         for _ in range(NEWTON_STEPS):
-            eta, beta = self._eta(), self.beta[chosen]
+            chosen = np.flatnonzero(self.beta)
+            if len(chosen) + free == 0:
+                return
+            beta, eta = self.beta[chosen], self._eta()
+            signs = np.sign(beta)
+            rows = np.concatenate([np.ones((n, free)), self._z[:, chosen]], axis=1)
             slope = rows.T @ self.loss.slopes(eta).gradient / n
             slope[free:] -= penalty * (self.mix * signs + (1 - self.mix) * beta)
             if np.abs(slope).max() <= EXACT / 10:
                 return
+            held = np.concatenate([np.zeros(free), np.full(len(chosen), penalty * (1 - self.mix))])
             try:
                 factor = cho_factor(self.loss.information(rows, eta) / n + np.diag(held))
             except LinAlgError:  # more columns than patients tell apart: descent goes on alone
                 return
             step = cho_solve(factor, slope)
-            new = beta + step[free:]
-            if not np.array_equal(np.sign(new), signs) or not np.isfinite(step).all():
+            if not np.isfinite(step).all():
                 return
+            new = beta + step[free:]
+            crossing = np.sign(new) != signs
+            reach = beta[crossing] / (beta[crossing] - new[crossing])
+            length = float(reach.min(initial=1.0))
+            new = beta + length * step[free:]
+            if crossing.any():
+                new[np.flatnonzero(crossing)[reach.argmin()]] = 0.0
             self.beta[chosen] = new
-            self.level += float(step[:free].sum())
+            self.level += length * float(step[:free].sum())

@@ -124,7 +124,8 @@ class Validation:
     selection : DataFrame
         How often each feature of a signature was selected: `model`, `signature`, `feature`,
         `selected` (resamples), `resamples` (of the cross-validation, those that could be fitted),
-        `share`; the most frequent first. Features never selected are left out.
+        `share` of them, and `empty`, those in which the signature selected nothing; the most
+        frequent first. Features never selected are left out.
     failures : DataFrame
         Columns `model`, `validation`, `failed`, `resamples`, `reason` (the first).
     warnings : tuple of str
@@ -405,19 +406,20 @@ def _optimism_scores(
     return train, test
 
 
-_SELECTION_COLUMNS = ["model", "signature", "feature", "selected", "resamples", "share"]
+_SELECTION_COLUMNS = ["model", "signature", "feature", "selected", "resamples", "share", "empty"]
 
 
 def _selection(pipelines: Pipelines, results: list[Arrays]) -> pd.DataFrame:
     """Count in how many resamples each feature of each signature was selected."""
-    rows: list[tuple[str, str, str, int, int, float]] = []
+    rows: list[tuple[str, str, str, int, int, float, int]] = []
     for position, (model, pipeline) in enumerate(pipelines.items()):
         for number, signature in enumerate(pipeline.signatures):
             key = f"{position}.selected.{number}"
             found = [arrays[key] for arrays in results if key in arrays]
+            n, empty = len(found), sum(len(features) == 0 for features in found)
             counts = Counter(str(feature) for features in found for feature in features)
             rows += [
-                (model, signature.name, feature, count, len(found), count / len(found))
+                (model, signature.name, feature, count, n, count / n, empty)
                 for feature, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
             ]
     return pd.DataFrame(rows, columns=_SELECTION_COLUMNS)

@@ -17,6 +17,7 @@ from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
 from models.resampling import Progress, Store, collected_warnings
+from models.signature_summary import SignatureSummary, signature_summaries
 from models.validation import Plan, Validation, validate
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
@@ -93,6 +94,7 @@ class Results:
         Coefficients of a regression, importances of boosted trees.
     nomograms : dict of model to Nomogram
     factors : FactorResults or None
+    signatures : dict of name to SignatureSummary
     table_one, missing : DataFrame
     findings : list of Finding
         The serious first.
@@ -110,6 +112,7 @@ class Results:
     coefficients: dict[str, pd.DataFrame]
     nomograms: dict[str, Nomogram]
     factors: FactorResults | None
+    signatures: dict[str, SignatureSummary]
     table_one: pd.DataFrame
     missing: pd.DataFrame
     findings: list[Finding]
@@ -155,6 +158,7 @@ def analyse(
     """
     columns = described_columns(cohort, about.table_one)
     wanted = _models_with_nomogram(pipelines, about.nomograms)
+    _check_signatures(pipelines)
     try:
         validation = validate(pipelines, cohort, plan=plan, store=store, progress=progress)
     except (FitError, ValueError) as error:
@@ -182,6 +186,7 @@ def analyse(
         },
         nomograms=nomograms,
         factors=factors,
+        signatures=signature_summaries(validation, cohort),
         table_one=table_one(cohort, columns),
         missing=missing_table(cohort),
         findings=ordered(found),
@@ -223,6 +228,20 @@ def _models_with_nomogram(
             f"{regressions}."
         )
     return regressions if named is None else list(named)
+
+
+def _check_signatures(pipelines: Mapping[str, RiskPipeline]) -> None:
+    """Refuse two different signatures of one name: a report could not tell them apart."""
+    known: dict[str, dict[str, object]] = {}
+    for name, pipeline in pipelines.items():
+        for signature in pipeline.signatures:
+            settings = signature.get_params()
+            if known.setdefault(signature.name, settings) != settings:
+                raise StudyError(
+                    f"signatures of one name must be the same in every model, but "
+                    f"{signature.name!r} of model {name!r} has other settings than before. "
+                    "Give it another name."
+                )
 
 
 def _nomograms(

@@ -12,6 +12,7 @@ from models.calibration_curves import Calibration
 from models.decision import DecisionCurve
 from models.nomogram import Nomogram
 from models.performance import Performance
+from models.signature import Signature
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
 from reports.analysis import Results
@@ -20,6 +21,7 @@ from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
+from reports.signature_sections import signature_blocks
 from reports.tables import format_number
 
 
@@ -49,7 +51,8 @@ def drawn(result: Any) -> Section | Page:
 
     Parameters
     ----------
-    result : Results, Cohort, FactorModel, Performance, Nomogram, Calibration or DecisionCurve
+    result : Results, Cohort, FactorModel, Performance, Signature, Nomogram, Calibration or
+        DecisionCurve
 
     Returns
     -------
@@ -64,6 +67,9 @@ def drawn(result: Any) -> Section | Page:
             return comparison_section(result)
         case FactorModel():
             return Section(id="factors", title="Factors", blocks=factor_model_blocks(result))
+        case Signature():
+            blocks = list(signature_blocks(result))
+            return Section(id="signature", title=result.name, blocks=blocks)
         case Nomogram():
             return Section(id="nomogram", title="Nomogram", blocks=nomogram_blocks(result))
         case Calibration():
@@ -79,7 +85,10 @@ def drawn(result: Any) -> Section | Page:
             raise TypeError(f"result must be one of {NAMES}, but is a {type(result).__name__}.")
 
 
-DRAWN = (Results, Cohort, FactorModel, Performance, Nomogram, Calibration, DecisionCurve)
+DRAWN = (
+    *(Results, Cohort, FactorModel, Signature, Performance),
+    *(Nomogram, Calibration, DecisionCurve),
+)
 NAMES = ", ".join(kind.__name__ for kind in DRAWN)
 
 
@@ -99,7 +108,9 @@ def register(shell: Any) -> None:
 
 
 def _result_html(result: Any) -> str | None:
-    """Draw a result; a factor model that is not fitted yet has nothing to show."""
+    """Draw a result; what is not fitted yet has nothing to show."""
     if isinstance(result, FactorModel) and not hasattr(result, "loadings_"):
+        return None
+    if isinstance(result, Signature) and not hasattr(result, "coef_"):
         return None
     return notebook_html(drawn(result))

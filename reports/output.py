@@ -203,6 +203,19 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "loadings", results.factors.model.loadings_
         yield "features_dropped", results.factors.model.dropped_
         yield "associations", results.factors.associations
+    if results.signatures:
+        yield "signature_selection", results.validation.selection
+    taken: list[str] = []
+    for name, summary in results.signatures.items():
+        for prefix, table in (
+            ("", summary.signature.coef_),
+            ("path_", summary.signature.path_),
+            ("deviance_", summary.signature.deviance_),
+            ("scores_", summary.waterfall),
+            ("by_outcome_", summary.by_outcome),
+        ):
+            taken.append(file_name(f"signature_{prefix}{name}", ["signature_selection", *taken]))
+            yield taken[-1], table
     names: dict[str, str] = {}
     for model, table in results.coefficients.items():
         names[model] = file_name(model, names.values())
@@ -223,7 +236,8 @@ def predictions_table(results: Results) -> pd.DataFrame:
     """Predictions of every patient by every model: holds ids.
 
     Development patients are predicted by the fit of the first repeat that had not seen them
-    (`fold`, from 1), external ones by the frozen pipeline. Factors are the frozen factor model's.
+    (`fold`, from 1), external ones by the frozen pipeline. Factors are the frozen factor model's;
+    scores of signatures are cross-fitted for development patients, frozen for external ones.
 
     Returns
     -------
@@ -257,6 +271,8 @@ def predictions_table(results: Results) -> pd.DataFrame:
             columns={name: f"{short}_information" for name, short in plain.items()}
         )
         table = table.join(scores.rename(columns=plain)).join(information)
+    for name, summary in results.signatures.items():
+        table[f"signature:{name}"] = summary.scores.reindex(table.index)
     first = ["patient", "cohort", "model", "fold", "linear_predictor"]
     table = table.rename_axis("patient").reset_index()
     return table[[*first, *[column for column in table.columns if column not in first]]]
