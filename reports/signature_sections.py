@@ -138,12 +138,12 @@ def _gaps(signature: Signature) -> str:
     parts = []
     for row in signature.missing_.to_dict("records"):
         if row["n_without"]:
-            parts.append(f"{row['n_without']} patients have nothing of {row['view']}: its means.")
+            parts.append(f"Patients without {row['view']}, given its means: {row['n_without']}.")
         if row["n_values"]:
-            parts.append(f"{row['n_values']} values of {row['view']} are missing: the medians.")
+            parts.append(f"Gaps in {row['view']}, given the median: {row['n_values']}.")
     if len(signature.dropped_):
         n = len(signature.dropped_)
-        parts.append(f"{n} columns without two different values were left out.")
+        parts.append(f"Left out, without two different values: {n} columns.")
     return " ".join(parts)
 
 

@@ -51,14 +51,14 @@ def draw_signature_deviance(table: pd.DataFrame, *, penalties: Mapping[str, floa
     high = float((table["mean"] + table["standard_error"]).max())
     margin = 0.05 * max(high - low, 1e-6)
     for position, (rule, penalty) in enumerate(penalties.items()):
-        figure.add_trace(penalty_mark(rule, penalty, low - margin, high + margin, position))
+        figure.add_trace(penalty_mark(rule, penalty, low - margin, high, position))
     figure.update_layout(
         hovermode="closest",
         margin={"t": 30},
         xaxis=penalty_axis(table["lambda"]),
         yaxis={
             "title": {"text": "Deviance of held-out patients"},
-            "range": [low - margin, high + margin],
+            "range": [low - margin, high + 2 * margin],
         },
         annotations=_counts(table, most=8),
     )
@@ -103,7 +103,7 @@ def _counts(table: pd.DataFrame, *, most: int) -> list[dict[str, Any]]:
             "x": float(np.log10(penalty)),
             "y": 1,
             "yref": "paper",
-            "yanchor": "bottom",
+            "yanchor": "top",
             "text": f"{n}",
             "showarrow": False,
             "font": {"size": 11, "color": MUTED},
