@@ -42,7 +42,8 @@ MOST_ROUNDS = 100  # of approximation and descent, at one penalty
 EXACT = 1e-9  # by which the conditions may be missed, in units of a standardised column's gradient
 FINE = 1e-7  # of the descent's duality gap; Newton steps do the rest
 SWEEPS = 2000
-NEWTON_STEPS = 10
+NEWTON_STEPS = 30
+DAMPING = 1e-9  # of Newton's steps, for columns that determine each other
 HAIR = 1e-12
 CONSTANT = 1e-10  # share of its size by which a column must vary
 
@@ -179,12 +180,10 @@ class PenalisedPath:
                 return
             held = np.concatenate([np.zeros(free), np.full(len(chosen), penalty * (1 - self.mix))])
             try:
-                factor = cho_factor(self.loss.information(rows, eta) / n + np.diag(held))
-            except LinAlgError:  # more columns than patients tell apart: descent goes on alone
+                factor = cho_factor(self.loss.information(rows, eta) / n + np.diag(held + DAMPING))
+            except LinAlgError:  # descent goes on alone
                 return
             step = cho_solve(factor, slope)
-            if not np.isfinite(step).all():
-                return
             new = beta + step[free:]
             crossing = np.sign(new) != signs
             reach = beta[crossing] / (beta[crossing] - new[crossing])
