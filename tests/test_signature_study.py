@@ -24,7 +24,13 @@ from reports.study import compute, load_cohort
 from reports.study_file import Study, parse_study, read_study
 from reports.tables import TableRows
 from tests.browser import needs_browser, visit
-from tests.made_up_tables import HOSTILE
+from tests.made_up_tables import (
+    PENALTIES,
+    score_by_outcome_table,
+    signature_deviance_table,
+    signature_path_table,
+    waterfall_table,
+)
 from tests.signature_study import N_PATIENTS, RADSCORE, signature_study
 from tests.small_study import SmallStudy
 
@@ -224,37 +230,13 @@ def test_a_signature_of_nothing_is_told_in_the_report(tmp_path: Path) -> None:
 
 # the figures ----------------------------------------------------------------------------------
 
-PENALTIES = {"One standard error (taken)": 0.2, "Least deviance": 0.1}
-
-
-def path_table() -> pd.DataFrame:
-    penalty = np.repeat([0.4, 0.2, 0.1], 2)
-    return pd.DataFrame(
-        {
-            "lambda": penalty,
-            "feature": ["mri:a", f"mri:{HOSTILE}"] * 3,
-            "standardised": [0.0, 0.0, 0.3, 0.0, 0.5, -0.1],
-        }
-    )
-
-
-def deviance_table() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "lambda": [0.4, 0.2, 0.1],
-            "mean": [1.3, 1.1, 1.0],
-            "standard_error": [0.1, 0.1, 0.15],
-            "n_selected": [0, 1, 2],
-        }
-    )
-
 
 def traces(figure: go.Figure, name: str) -> list[Any]:
     return [trace for trace in figure.data if trace.name == name]
 
 
 def test_path_colours_what_is_kept_and_marks_both_rules() -> None:
-    figure = draw_signature_path(path_table(), penalties=PENALTIES)
+    figure = draw_signature_path(signature_path_table(), penalties=PENALTIES)
     kept, other = figure.data[:2]
     assert kept.name == "a"
     assert kept.y == (0.0, 0.3, 0.5)
@@ -268,7 +250,7 @@ def test_path_colours_what_is_kept_and_marks_both_rules() -> None:
 
 
 def test_deviance_has_its_standard_error_and_counts() -> None:
-    figure = draw_signature_deviance(deviance_table(), penalties=PENALTIES)
+    figure = draw_signature_deviance(signature_deviance_table(), penalties=PENALTIES)
     points = figure.data[0]
     assert points.y == (1.3, 1.1, 1.0)
     assert points.error_y.array == (0.1, 0.1, 0.15)
@@ -277,19 +259,14 @@ def test_deviance_has_its_standard_error_and_counts() -> None:
 
 
 def test_waterfall_has_a_bar_per_patient() -> None:
-    table = pd.DataFrame({"rank": [1, 2, 3], "deviation": [-1.0, 0.0, 2.0],
-                          "event": [False, True, True]})  # fmt: skip
-    figure = draw_waterfall(table, title="Rad <b>", labels=("Censored", "Event"))
+    figure = draw_waterfall(waterfall_table(), title="Rad <b>", labels=("Censored", "Event"))
     assert traces(figure, "Censored")[0].x == (1,)
     assert traces(figure, "Event")[0].y == (0.0, 2.0)
     assert figure.layout.yaxis.title.text == "Rad &lt;b&gt;, from the median"
 
 
 def test_boxes_go_from_quartile_to_quartile() -> None:
-    row = {"minimum": 0.0, "q1": 1.0, "median": 2.0, "q3": 3.0, "maximum": 9.0, "n_patients": 7}
-    table = pd.DataFrame(
-        [{"horizon": h, "event": e, **row} for h in (12.0, 24.0) for e in (False, True)]
-    )
+    table = score_by_outcome_table()
     figure = draw_score_by_outcome(table, title="S", labels=("Free", "Event"), unit="months")
     free, event = figure.data
     assert (free.name, event.name) == ("Free", "Event")
