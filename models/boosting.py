@@ -32,6 +32,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.cox import breslow_baseline
+from models.inner_folds import deal_folds, patient_numbers
 from models.recalibration import cox_slope, logistic_intercept, logistic_slope
 from omics.checks import check_both_classes
 from omics.errors import FitError
@@ -154,11 +155,16 @@ class BoostedModel(BaseEstimator):  # type: ignore[misc]
             If an inner fold would be left without an event, or without a patient free of it.
         """
         self._check_settings()
+        if isinstance(X, pd.DataFrame) and X.shape[1] == 0:
+            raise FitError(
+                "boosted trees need a column, but every predictor is constant, without any value, "
+                "or a signature that selected nothing. Add predictors, or leave the model out."
+            )
         values, outcome = self._check_data(X, y)
         time, event = outcome["time"], outcome["event"]
         self.kind_ = "survival" if is_survival(np.asarray(y)) else "binary"
         self.n_patients_, self.n_events_ = len(event), int(event.sum())
-        self.inner_fold_ = self._divide(_patients(X, len(values)), event)
+        self.inner_fold_ = self._divide(patient_numbers(X, len(values)), event)
 
         # XGBoost's Cox label: censored times below zero
         label = np.where(event, time, -time) if self.kind_ == "survival" else event.astype(float)
@@ -315,22 +321,14 @@ class BoostedModel(BaseEstimator):  # type: ignore[misc]
         return values, outcome
 
     def _divide(self, patient: NDArray[np.intp], event: NDArray[np.bool_]) -> NDArray[np.intp]:
-        """Deal patients with and without the event round the folds; copies follow their patient."""
-        _, first, member = np.unique(patient, return_index=True, return_inverse=True)
-        rng = np.random.default_rng(self.seed)
-        fold = np.empty(len(first), dtype=np.intp)
-        dealt = 0
-        for observed, words in ((True, "with the event"), (False, "without the event")):
-            those = np.flatnonzero(event[first] == observed)
-            if len(those) < self.inner_folds and (observed or self.kind_ == "binary"):
-                raise FitError(
-                    f"inner_folds must not exceed the patients {words}, but {self.inner_folds} "
-                    f"folds were asked for and {len(those)} of {len(first)} patients are {words}. "
-                    "Ask for fewer inner folds, or fit a regression with few terms."
-                )
-            fold[rng.permutation(those)] = (dealt + np.arange(len(those))) % self.inner_folds
-            dealt += len(those)
-        return fold[member]
+        return deal_folds(
+            patient,
+            event,
+            folds=self.inner_folds,
+            seed=self.seed,
+            binary=self.kind_ == "binary",
+            name="inner_folds",
+        )
 
     def _grow(self, values: Floats, label: Floats, *, level: float) -> xgb.Booster:
         settings = {
@@ -367,10 +365,3 @@ class BoostedModel(BaseEstimator):  # type: ignore[misc]
 def _margin(booster: xgb.Booster, values: Floats) -> Floats:
     margin = booster.predict(xgb.DMatrix(values, nthread=1), output_margin=True)
     return np.asarray(margin, dtype=np.float64)
-
-
-def _patients(X: pd.DataFrame | ArrayLike, n_rows: int) -> NDArray[np.intp]:
-    """Return each row's patient number: rows with one index label are one patient."""
-    if not isinstance(X, pd.DataFrame):
-        return np.arange(n_rows)
-    return np.asarray(pd.factorize(X.index.astype(str), sort=True)[0], dtype=np.intp)

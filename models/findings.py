@@ -20,10 +20,11 @@ from models.cox import CoxModel
 from models.performance import Performance
 from models.pipeline import rarer_class
 from models.proportional_hazards import proportional_hazards_test
+from models.signature_summary import signature_findings
 from models.validation import Fitted, Validation
 from models.volume import VOLUME_CORRELATION
 from omics.cohort import DEVELOPMENT, Cohort
-from omics.errors import Finding
+from omics.errors import Finding, NothingSelectedWarning
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
 from omics.radiomics import is_volume, parse_feature_name
@@ -53,6 +54,7 @@ def model_findings(
         found += _performance_findings(name, performance, development)
         found += _information(name, fitted, cohort)
         found += _held_values(name, fitted, cohort)
+    found += signature_findings(validation)
     found += [
         Finding(
             code="failed_resamples",
@@ -68,6 +70,7 @@ def model_findings(
     found += [
         Finding(code="warning", severity="caution", where="fits", message=text)
         for text in validation.warnings
+        if not text.startswith(NothingSelectedWarning.__name__)  # counted above
     ]
     return tuple(found)
 
@@ -148,7 +151,7 @@ def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Ite
         return
     if model.n_iterations_ >= model.max_iterations:  # not at the maximum: a warning says so
         return
-    design = pipeline.design_matrix(development.X)
+    design = pipeline.unseen_design_matrix(development.X)
     test = proportional_hazards_test(
         model,
         design,

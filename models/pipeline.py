@@ -1,4 +1,4 @@
-"""What is learned from patients, as one object: factors, design matrix, model.
+"""What is learned from patients, as one object: factors, signatures, design matrix, model.
 
 A `RiskPipeline` is a scikit-learn pipeline whose last step is a model that answers
 `linear_predictor(X)` and `risk(X, horizon=...)`. Validation refits it whole in every resample, and
@@ -15,8 +15,10 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
-from models.design import Design
+from models.design import Design, matching
 from models.logistic import LogisticModel
+from models.signature import PREFIX, Signature
+from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
 
@@ -55,17 +57,27 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     @property
     def factor_model(self) -> FactorModel | None:
         """The step that learns factors, if the pipeline has one."""
-        union = self.named_steps.get("factors")
-        return None if union is None else dict(union.transformer_list)["factors"]
+        return dict(self._learned_columns).get("factors")
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """The steps that learn signatures, in their order."""
+        return tuple(step for _, step in self._learned_columns if isinstance(step, Signature))
+
+    @property
+    def _learned_columns(self) -> list[tuple[str, Any]]:
+        """The steps that add columns to the wide table, by name."""
+        union = self.named_steps.get("columns")
+        return [] if union is None else union.transformer_list[1:]
 
     @property
     def prespecified(self) -> bool:
         """True if nothing is selected and nothing learned but coefficients.
 
         Holds for Cox and logistic models, plain or ridge, on columns named in advance; not where
-        factors are learned and not for boosted trees.
+        factors or signatures are learned and not for boosted trees.
         """
-        return self.factor_model is None and not isinstance(self.model, BoostedModel)
+        return not self._learned_columns and not isinstance(self.model, BoostedModel)
 
     def bootstrap_is_valid(self, y: NDArray[Any]) -> bool:
         """Tell, of a fitted pipeline, whether the optimism bootstrap may be trusted.
@@ -96,6 +108,35 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         """Give the linear predictor of each patient, shape (n_patients,); higher is worse."""
         return self.model.linear_predictor(self.design_matrix(X))
 
+    def unseen_design_matrix(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Give the design matrix the model was fitted on: signatures by their cross-fitted scores.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+            The table of `fit`, its patients in the same order.
+        """
+        if not self.signatures:
+            return self.design_matrix(X)
+        unseen = {one.column: one.cross_fitted_.to_numpy()[:, 0] for one in self.signatures}
+        return self.design.transform(self.named_steps["columns"].transform(X).assign(**unseen))
+
+    def unseen_linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Give each training patient a linear predictor that trees and signatures did not memorise.
+
+        Boosted trees answer with the margins of their inner folds, other models with that of
+        `unseen_design_matrix`; shape (n_patients,).
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+            The table of `fit`, its patients in the same order.
+        """
+        model = self.model
+        if isinstance(model, BoostedModel):  # its margins already come from cross-fitted scores
+            return model.intercept_ + model.slope_ * model.unseen_margin_
+        return model.linear_predictor(self.unseen_design_matrix(X))
+
     def risk(self, X: pd.DataFrame, *, horizon: float | None = None) -> NDArray[np.float64]:
         """Give P(event by `horizon`), or P(event) of a binary outcome; shape (n_patients,).
 
@@ -114,18 +155,22 @@ def risk_pipeline(
     model: Model,
     *,
     factors: FactorModel | None = None,
+    signatures: Sequence[Signature] = (),
     splines: Mapping[str, Any] | None = None,
     missing: Literal["refuse", "median", "keep"] = "refuse",
 ) -> RiskPipeline:
-    """Assemble factors, design matrix and model into one estimator.
+    """Assemble factors, signatures, design matrix and model into one estimator.
 
     Parameters
     ----------
     predictors : sequence of str
-        Columns (`clinical:Age`) or whole views (`clinical:*`, `factors:*`).
+        Columns (`clinical:Age`, `signature:Radscore`) or whole views (`clinical:*`, `factors:*`).
     model : CoxModel, LogisticModel or BoostedModel
     factors : FactorModel, optional
         Needed where a predictor starts with `factors:`.
+    signatures : sequence of Signature
+        Needed where a predictor starts with `signature:`. The model is fitted to their cross-fitted
+        scores and predicts from the frozen ones.
     splines : mapping of column to number of knots or list of knots, optional
     missing : {"refuse", "median", "keep"}
         What to do where a predictor is missing; `keep` is for BoostedModel alone.
@@ -137,7 +182,7 @@ def risk_pipeline(
     Raises
     ------
     ValueError
-        If factors are asked for without a factor model, or a factor model goes unused.
+        If factors or a signature are asked for but not given, or given but not used.
     """
     asks = any(name.startswith("factors:") for name in predictors)
     if asks and factors is None:
@@ -151,17 +196,48 @@ def risk_pipeline(
             "factors must be used by a predictor, but none starts with 'factors:'. "
             "Add 'factors:*' to predictors, or leave the factor model out."
         )
+    _check_signatures(predictors, signatures)
     if missing == "keep" and not isinstance(model, BoostedModel):
         raise ValueError(
             "missing must be 'refuse' or 'median' for a regression, but 'keep' came. "
             "Only boosted trees take missing values as they are."
         )
+    learned: list[tuple[str, Any]] = [] if factors is None else [("factors", factors)]
+    learned += [(f"signature {number}", one) for number, one in enumerate(signatures, start=1)]
     steps: list[tuple[str, Any]] = []
-    if factors is not None:
-        union = FeatureUnion(
-            [("table", "passthrough"), ("factors", factors)], verbose_feature_names_out=False
-        )
-        steps.append(("factors", union.set_output(transform="pandas")))
+    if learned:
+        union = FeatureUnion([("table", "passthrough"), *learned], verbose_feature_names_out=False)
+        steps.append(("columns", union.set_output(transform="pandas")))
     steps.append(("design", Design(list(predictors), splines=splines, missing=missing)))
     steps.append(("model", model))
     return RiskPipeline(steps)
+
+
+def _check_signatures(predictors: Sequence[str], signatures: Sequence[Signature]) -> None:
+    """Refuse signatures that are asked for but not given, given but not used, or of one name."""
+    columns = [one.column for one in signatures]
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise ValueError(
+            f"signatures must have different names, but {twice[0]!r} comes twice. Rename one."
+        )
+    named = [name for name in predictors if name.startswith(PREFIX)]
+    for name in named:
+        if not matching(name, columns):
+            raise ValueError(
+                f"predictors must name signatures that are given, but {name!r} is none of "
+                f"{len(columns)}. {nearest(name, columns)} Pass signatures=[Signature(...)], or "
+                "declare [[signatures]] in the study."
+            )
+    for one in signatures:
+        if not any(matching(name, [one.column]) for name in named):
+            raise ValueError(
+                f"signatures must be used by a predictor, but none names {one.column!r}. Add it to "
+                "predictors, or leave the signature out."
+            )
+        inner = [name for name in one.predictors if name.startswith((PREFIX, "factors:"))]
+        if inner:
+            raise ValueError(
+                f"predictors of a signature must be columns of the tables, but {one.name!r} names "
+                f"{inner[0]!r}. Signatures are not built on factors or on other signatures."
+            )

@@ -12,6 +12,7 @@ Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Statistics in Medi
 1996;15:361-387. doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +23,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from models.boosting import BoostedModel
 from models.pipeline import RiskPipeline
 from models.resampling import (
     Arrays,
@@ -130,6 +130,11 @@ class Validation:
     external : mapping of cohort to mapping of model to Predictions
     optimism : mapping of model to a pair (train, test) of lists of Scores
         Of the prespecified models; empty where the bootstrap was left out.
+    selection : DataFrame
+        How often each feature of a signature was selected: `model`, `signature`, `feature`,
+        `selected` (resamples), `resamples` (of the cross-validation, those that could be fitted),
+        `share` of them, and `empty`, those in which the signature selected nothing; the most
+        frequent first. Features never selected are left out.
     failures : DataFrame
         Columns `model`, `validation`, `failed`, `resamples`, `reason` (the first).
     warnings : tuple of str
@@ -147,6 +152,7 @@ class Validation:
     apparent: Mapping[str, Predictions]
     external: Mapping[str, Mapping[str, Predictions]]
     optimism: Mapping[str, tuple[list[Any], list[Any]]]
+    selection: pd.DataFrame
     failures: pd.DataFrame
     warnings: tuple[str, ...]
     plan: Plan
@@ -249,6 +255,7 @@ def validate(
         apparent=apparent,
         external=external,
         optimism=optimism,
+        selection=_selection(pipelines, held_out),
         failures=pd.DataFrame(failures, columns=_FAILURE_COLUMNS),
         warnings=tuple(complaints),
         plan=plan,
@@ -279,11 +286,11 @@ def _fit_on_all(
 def _cut_points(
     pipeline: RiskPipeline, X: pd.DataFrame, quantiles: tuple[float, ...]
 ) -> NDArray[np.float64]:
-    """Quantiles of the training patients' linear predictor: where risk groups are cut."""
-    model = pipeline.model
-    if isinstance(model, BoostedModel):  # it memorises its own patients: take the unseen margins
-        return np.quantile(model.intercept_ + model.slope_ * model.unseen_margin_, quantiles)
-    return np.quantile(pipeline.linear_predictor(X), quantiles)
+    """Quantiles of the training patients' linear predictor: where risk groups are cut.
+
+    Trees and signatures memorise their own patients, so theirs are predicted unseen.
+    """
+    return np.quantile(pipeline.unseen_linear_predictor(X), quantiles)
 
 
 def _risks(
@@ -342,6 +349,9 @@ def _cross_validation_task(
             arrays[f"{position}.linear_predictor"] = linear_predictor
             arrays[f"{position}.risk"] = risk
             arrays[f"{position}.group"] = np.searchsorted(cuts, linear_predictor)
+            for number, signature in enumerate(pipeline.signatures):
+                selected = signature.coef_["feature"].to_numpy(dtype=np.str_)
+                arrays[f"{position}.selected.{number}"] = selected
     arrays["failed"] = np.array(failed, dtype=np.str_)
     arrays["warnings"] = np.array(complaints, dtype=np.str_)
     return arrays
@@ -403,6 +413,25 @@ def _optimism_scores(
     train = [dict(zip(keys, arrays[f"{position}.train"], strict=True)) for arrays in fitted]
     test = [dict(zip(keys, arrays[f"{position}.test"], strict=True)) for arrays in fitted]
     return train, test
+
+
+_SELECTION_COLUMNS = ["model", "signature", "feature", "selected", "resamples", "share", "empty"]
+
+
+def _selection(pipelines: Pipelines, results: list[Arrays]) -> pd.DataFrame:
+    """Count in how many resamples each feature of each signature was selected."""
+    rows: list[tuple[str, str, str, int, int, float, int]] = []
+    for position, (model, pipeline) in enumerate(pipelines.items()):
+        for number, signature in enumerate(pipeline.signatures):
+            key = f"{position}.selected.{number}"
+            found = [arrays[key] for arrays in results if key in arrays]
+            n, empty = len(found), sum(len(features) == 0 for features in found)
+            counts = Counter(str(feature) for features in found for feature in features)
+            rows += [
+                (model, signature.name, feature, count, n, count / n, empty)
+                for feature, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+            ]
+    return pd.DataFrame(rows, columns=_SELECTION_COLUMNS)
 
 
 _FAILURE_COLUMNS = ["model", "validation", "failed", "resamples", "reason"]

@@ -28,6 +28,10 @@ class ExtrapolationWarning(NomomicsWarning):
     """A prediction lies outside what the development patients covered."""
 
 
+class NothingSelectedWarning(NomomicsWarning):
+    """A penalised signature kept no feature: it gives every patient the same score."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing a reader of the report must know.

@@ -18,6 +18,7 @@ from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
 from models.resampling import Progress, Store, collected_warnings
+from models.signature_summary import SignatureSummary, signature_summaries
 from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
@@ -107,6 +108,7 @@ class Results:
         Coefficients of a regression, importances of boosted trees.
     nomograms : dict of model to Nomogram
     factors : FactorResults or None
+    signatures : dict of name to SignatureSummary
     table_one, missing : DataFrame
     added_value : AddedValueResults or None
     subgroups : Subgroups or None
@@ -127,6 +129,7 @@ class Results:
     coefficients: dict[str, pd.DataFrame]
     nomograms: dict[str, Nomogram]
     factors: FactorResults | None
+    signatures: dict[str, SignatureSummary]
     table_one: pd.DataFrame
     missing: pd.DataFrame
     findings: list[Finding]
@@ -177,6 +180,7 @@ def analyse(
     volume = None if about.added_value is None else volume_feature(cohort)
     pipelines = with_volume(pipelines, cohort, volume)
     _check_about(about, pipelines, cohort)
+    _check_signatures(pipelines)
     try:
         validation = validate(pipelines, cohort, plan=plan, store=store, progress=progress)
     except (FitError, ValueError) as error:
@@ -217,6 +221,7 @@ def analyse(
         },
         nomograms=nomograms,
         factors=factors,
+        signatures=signature_summaries(validation, cohort),
         table_one=table_one(cohort, columns),
         missing=missing_table(cohort),
         findings=ordered(found),
@@ -293,6 +298,20 @@ def _models_with_nomogram(
             f"{regressions}."
         )
     return regressions if named is None else list(named)
+
+
+def _check_signatures(pipelines: Mapping[str, RiskPipeline]) -> None:
+    """Refuse two different signatures of one name: a report could not tell them apart."""
+    known: dict[str, dict[str, object]] = {}
+    for name, pipeline in pipelines.items():
+        for signature in pipeline.signatures:
+            settings = signature.get_params()
+            if known.setdefault(signature.name, settings) != settings:
+                raise StudyError(
+                    f"signatures of one name must be the same in every model, but "
+                    f"{signature.name!r} of model {name!r} has other settings than before. "
+                    "Give it another name."
+                )
 
 
 def _nomograms(

@@ -5,6 +5,7 @@ same in both. Considered and rejected: bare HTML in the cell, because its style 
 the notebook, and the two would share one plotly.
 """
 
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
@@ -13,6 +14,7 @@ from models.comparison import Comparison
 from models.decision import DecisionCurve
 from models.nomogram import Nomogram
 from models.performance import Performance
+from models.signature import Signature
 from models.subgroups import Subgroups
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
@@ -20,9 +22,10 @@ from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
-from reports.html import Figure, Page, Section, render
+from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
+from reports.signature_sections import signature_blocks
 from reports.subgroup_sections import subgroups_section
 from reports.tables import format_number
 
@@ -53,45 +56,51 @@ def drawn(result: Any) -> Section | Page:
 
     Parameters
     ----------
-    result : Results, Cohort, FactorModel, Performance, Comparison, Subgroups, Nomogram, Calibration
-        or DecisionCurve
+    result : Results, Cohort, FactorModel, Signature, Performance, Comparison, Subgroups, Nomogram,
+        Calibration or DecisionCurve
 
     Returns
     -------
     Section or Page
     """
-    match result:
-        case Results():
-            return page_of(result)
-        case Cohort():
-            return flow_section(result)
-        case Performance():
-            return comparison_section(result)
-        case Comparison():
-            return Section(id="added-value", title="Added value", blocks=comparison_blocks(result))
-        case Subgroups():
-            return subgroups_section(result)
-        case FactorModel():
-            return Section(id="factors", title="Factors", blocks=factor_model_blocks(result))
-        case Nomogram():
-            return Section(id="nomogram", title="Nomogram", blocks=nomogram_blocks(result))
-        case Calibration():
-            figure = draw_calibration(result.table, label="observed", horizon=result.horizon)
-            title = f"Calibration, ICI {format_number(result.ici)}."
-            block = Figure(figure=figure, title=title)
-            return Section(id="calibration", title="Calibration", blocks=[block])
-        case DecisionCurve():
-            figure = draw_decision_curve({"Model": result.table}, horizon=result.horizon)
-            block = Figure(figure=figure, title="Decision curve.")
-            return Section(id="decision", title="Decision curve", blocks=[block])
-        case _:
-            raise TypeError(f"result must be one of {NAMES}, but is a {type(result).__name__}.")
+    for kind, draw in DRAWN.items():
+        if isinstance(result, kind):
+            return draw(result)
+    raise TypeError(f"result must be one of {NAMES}, but is a {type(result).__name__}.")
 
 
-DRAWN = (
-    *(Results, Cohort, FactorModel, Performance, Comparison, Subgroups, Nomogram),
-    *(Calibration, DecisionCurve),
-)
+def _calibration_section(result: Calibration) -> Section:
+    figure = draw_calibration(result.table, label="observed", horizon=result.horizon)
+    block = Figure(figure=figure, title=f"Calibration, ICI {format_number(result.ici)}.")
+    return Section(id="calibration", title="Calibration", blocks=[block])
+
+
+def _decision_section(result: DecisionCurve) -> Section:
+    figure = draw_decision_curve({"Model": result.table}, horizon=result.horizon)
+    block = Figure(figure=figure, title="Decision curve.")
+    return Section(id="decision", title="Decision curve", blocks=[block])
+
+
+def _of_blocks(
+    title: str, blocks: Callable[[Any], Iterable[Block]]
+) -> Callable[[Any], Section | Page]:
+    return lambda result: Section(
+        id=title.casefold().replace(" ", "-"), title=title, blocks=list(blocks(result))
+    )
+
+
+DRAWN: dict[type, Callable[[Any], Section | Page]] = {
+    Results: page_of,
+    Cohort: flow_section,
+    Performance: comparison_section,
+    Comparison: _of_blocks("Added value", comparison_blocks),
+    Subgroups: subgroups_section,
+    FactorModel: _of_blocks("Factors", factor_model_blocks),
+    Signature: _of_blocks("Signature", signature_blocks),
+    Nomogram: _of_blocks("Nomogram", nomogram_blocks),
+    Calibration: _calibration_section,
+    DecisionCurve: _decision_section,
+}
 NAMES = ", ".join(kind.__name__ for kind in DRAWN)
 
 
@@ -111,7 +120,9 @@ def register(shell: Any) -> None:
 
 
 def _result_html(result: Any) -> str | None:
-    """Draw a result; a factor model that is not fitted yet has nothing to show."""
+    """Draw a result; what is not fitted yet has nothing to show."""
     if isinstance(result, FactorModel) and not hasattr(result, "loadings_"):
+        return None
+    if isinstance(result, Signature) and not hasattr(result, "coef_"):
         return None
     return notebook_html(drawn(result))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from reports.analysis import Results
@@ -27,6 +28,7 @@ def methods_text(results: Results) -> str:
         Paragraphs with an empty line between them.
     """
     parts = [_patients(results), _factors(results)]
+    parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
     parts += [_validation(results), _metrics(results)]
     parts += [_added_value(results), _subgroups(results), _software(results)]
@@ -94,6 +96,30 @@ def _factors(results: Results) -> str:
     )
 
 
+def _signature(signature: Signature) -> str:
+    kind = (
+        "Cox regression (Breslow's ties)"
+        if signature.kind_ == "survival"
+        else "logistic regression"
+    )
+    penalty = "LASSO" if signature.mix == 1 else f"elastic-net (mix {signature.mix:g})"
+    rule = (
+        "the largest penalty within one standard error of the least deviance"
+        if signature.rule == "1se"
+        else "the penalty of least deviance"
+    )
+    kept = len(signature.coef_)
+    return (
+        f"{signature.name}. A {penalty} {kind} on {_predictor_words(signature.predictors)}, "
+        f"standardised, scikit-learn's coordinate descent, took {rule} in {signature.folds}-fold "
+        f"cross-validation by patient (seed {signature.seed}): λ = {signature.lambda_:.3g}, {kept} "
+        f"feature{'' if kept == 1 else 's'}. Missing values took the median of the training "
+        "patients; a view of which a patient had no value, their mean. The models were fitted to "
+        f"cross-fitted scores: {CROSS_FITTING_FOLDS} folds, the penalty chosen anew without the "
+        "patients scored. New patients were scored by the signature of all development patients."
+    )
+
+
 def _model(name: str, fitted: Fitted) -> str:
     model, design = fitted.pipeline.model, fitted.pipeline.design
     predictors = _predictor_words(design.predictors)
@@ -134,6 +160,8 @@ def _predictor_words(predictors: Sequence[str]) -> str:
 
     Examples
     --------
+    >>> _predictor_words(["signature:*", "signature:Radscore"])
+    'all signatures, Radscore'
     >>> _predictor_words(["clinical:Age", "factors:*", "radiomics:*", "radiomics:original_*"])
     'Age, all factors, all columns of radiomics, all columns of radiomics named original_*'
     """
@@ -143,6 +171,8 @@ def _predictor_words(predictors: Sequence[str]) -> str:
         view, _, pattern = predictor.partition(":")
         if predictor == "factors:*":
             words.append("all factors")
+        elif predictor == "signature:*":
+            words.append("all signatures")
         elif pattern == "*":
             words.append(f"all columns of {view}")
         elif "*" in predictor:

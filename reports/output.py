@@ -14,6 +14,7 @@ import pandas as pd
 
 from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
+from reports.added_value import AddedValueResults
 from reports.analysis import Results
 from reports.tables import write_csv
 
@@ -196,11 +197,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
-        yield "added_value", results.added_value.comparison.table
-        yield "added_value_likelihood", results.added_value.comparison.likelihood_ratio
-        yield "added_value_lost", results.added_value.lost
-        if results.added_value.volume is not None:
-            yield "added_value_volume", results.added_value.correlations
+        yield from _added_value_tables(results.added_value)
     if results.subgroups is not None:
         yield "subgroups", results.subgroups.table
     if len(figures.survival_curves):
@@ -211,12 +208,37 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "loadings", results.factors.model.loadings_
         yield "features_dropped", results.factors.model.dropped_
         yield "associations", results.factors.associations
+    yield from _signature_tables(results)
     names: dict[str, str] = {}
     for model, table in results.coefficients.items():
         names[model] = file_name(model, names.values())
         yield f"coefficients_{names[model]}", table
         if model in results.nomograms:
             yield f"nomogram_{names[model]}", results.nomograms[model].table
+
+
+def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "added_value", found.comparison.table
+    yield "added_value_likelihood", found.comparison.likelihood_ratio
+    yield "added_value_lost", found.lost
+    if found.volume is not None:
+        yield "added_value_volume", found.correlations
+
+
+def _signature_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.signatures:
+        yield "signature_selection", results.validation.selection
+    taken: list[str] = []
+    for name, summary in results.signatures.items():
+        for prefix, table in (
+            ("", summary.signature.coef_),
+            ("path_", summary.signature.path_),
+            ("deviance_", summary.signature.deviance_),
+            ("scores_", summary.waterfall),
+            ("by_outcome_", summary.by_outcome),
+        ):
+            taken.append(file_name(f"signature_{prefix}{name}", ["signature_selection", *taken]))
+            yield taken[-1], table
 
 
 def findings_table(results: Results) -> pd.DataFrame:
@@ -231,7 +253,8 @@ def predictions_table(results: Results) -> pd.DataFrame:
     """Predictions of every patient by every model: holds ids.
 
     Development patients are predicted by the fit of the first repeat that had not seen them
-    (`fold`, from 1), external ones by the frozen pipeline. Factors are the frozen factor model's.
+    (`fold`, from 1), external ones by the frozen pipeline. Factors are the frozen factor model's;
+    scores of signatures are cross-fitted for development patients, frozen for external ones.
 
     Returns
     -------
@@ -265,6 +288,8 @@ def predictions_table(results: Results) -> pd.DataFrame:
             columns={name: f"{short}_information" for name, short in plain.items()}
         )
         table = table.join(scores.rename(columns=plain)).join(information)
+    for name, summary in results.signatures.items():
+        table[f"signature:{name}"] = summary.scores.reindex(table.index)
     first = ["patient", "cohort", "model", "fold", "linear_predictor"]
     table = table.rename_axis("patient").reset_index()
     return table[[*first, *[column for column in table.columns if column not in first]]]

@@ -13,6 +13,7 @@ from reports.figures.variance_explained import draw_variance_explained
 from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
 from reports.methods import methods_text
 from reports.model_sections import comparison_section, models_section
+from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
 from reports.table_one import table_one_rows
@@ -33,6 +34,8 @@ def page_of(results: Results) -> Page:
     ]
     if results.factors is not None:
         sections.append(factors_section(results.factors))
+    if results.signatures:
+        sections.append(signatures_section(results))
     sections.append(models_section(results))
     sections.append(comparison_section(results.performance))
     if results.added_value is not None:
@@ -145,6 +148,12 @@ def missing_section(results: Results) -> Section:
         + (
             "; missing views and values simply carry no information on the factors"
             if fitted.pipeline.factor_model is not None
+            else ""
+        )
+        + (
+            "; a signature takes the median of the training patients, and their mean where a "
+            "patient has nothing of a view"
+            if fitted.pipeline.signatures
             else ""
         )
         for name, fitted in results.validation.fitted.items()

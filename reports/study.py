@@ -15,6 +15,7 @@ from models.design import matching, select_columns
 from models.logistic import LogisticModel
 from models.pipeline import Model, RiskPipeline, risk_pipeline
 from models.resampling import FolderStore, Progress
+from models.signature import Signature
 from models.validation import Plan
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import StudyError
@@ -53,6 +54,11 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
             cohort = cohort.with_external(name, _join(study, other.tables, count))
         except StudyError as error:
             raise StudyError(f"[external.{name}] {error}") from error
+    for signature in study.signatures:
+        try:
+            select_columns(cohort.X.columns, signature.predictors)
+        except ValueError as error:
+            raise StudyError(f"[[signatures]] {signature.name}: {error}") from error
     for model in study.every_model:
         _check_predictors(model, study, cohort)
     _check_unused_splines(study)
@@ -92,10 +98,13 @@ def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
     added = study.added_value is not None and model.name in study.added_value.blocks
     where = f"[added_value] {model.name}" if added else f"[[models]] {model.name}"
     try:
-        plain = [name for name in model.predictors if not name.startswith("factors:")]
+        plain = model.plain_predictors
         chosen = select_columns(cohort.X.columns, plain) if plain else []
     except ValueError as error:
         raise StudyError(f"{where}: {error}") from error
+    chosen += [
+        f"signature:{one.name}" for one in study.signatures if model.uses_signature(one.name)
+    ]
     unknown = [column for column in model.splines if column not in chosen]
     if unknown:
         raise StudyError(
@@ -141,11 +150,23 @@ def factor_model(study: Study) -> FactorModel | None:
 def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
     """Build every model of a study as one pipeline each, not fitted."""
     factors = factor_model(study)
+    signatures = [
+        Signature(
+            spec.predictors,
+            name=spec.name,
+            mix=spec.mix,
+            rule=spec.rule,
+            folds=spec.folds,
+            seed=study.study.seed,
+        )
+        for spec in study.signatures
+    ]
     return {
         spec.name: risk_pipeline(
             spec.predictors,
             _model(spec, study.study.seed),
             factors=factors if spec.uses_factors else None,
+            signatures=[one for one in signatures if spec.uses_signature(one.name)],
             splines=spec.splines or None,
             missing=spec.missing or ("keep" if spec.kind == "xgboost" else "refuse"),
         )

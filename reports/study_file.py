@@ -14,6 +14,8 @@ from omics.outcome import ColumnAddress, OutcomeSpec, SurvivalSpec
 from omics.table_spec import TableSpec
 from reports.study_words import mistakes
 
+LEARNED = ("factors:", "signature:")  # predictors that no table holds
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +49,28 @@ class FactorsSpec(_Section):
     scale: Literal["feature", "view", "none"] = "feature"
     convergence: Literal["fast", "medium", "slow"] = "fast"
     max_iterations: int = Field(default=1000, ge=1)
+
+
+class SignatureSpec(_Section):
+    """One `[[signatures]]`: a LASSO or elastic-net score of the columns named."""
+
+    name: str = Field(min_length=1)
+    predictors: list[str] = Field(min_length=1)
+    mix: float = Field(default=1.0, gt=0, le=1, description="1 is the LASSO, less the elastic net")
+    rule: Literal["1se", "min"] = "1se"
+    folds: int = Field(default=10, ge=2, description="of the inner cross-validation")
+
+    @model_validator(mode="after")
+    def _is_built_on_columns(self) -> Self:
+        if set(self.name) & set(":*"):
+            raise ValueError(f"name must not hold ':' or '*', but {self.name!r} came")
+        for predictor in self.predictors:
+            if predictor.startswith(("factors:", "signature:")):
+                raise ValueError(
+                    f"predictors of a signature must be columns of the tables, but {predictor!r} "
+                    "came"
+                )
+        return self
 
 
 class ModelSpec(_Section):
@@ -94,6 +118,15 @@ class ModelSpec(_Section):
     def uses_factors(self) -> bool:
         """True if a predictor is a factor."""
         return any(name.startswith("factors:") for name in self.predictors)
+
+    @property
+    def plain_predictors(self) -> list[str]:
+        """The predictors that are columns of the tables, neither factors nor signatures."""
+        return [name for name in self.predictors if not name.startswith(LEARNED)]
+
+    def uses_signature(self, name: str) -> bool:
+        """Tell whether a predictor names the signature."""
+        return any(matching(predictor, [f"signature:{name}"]) for predictor in self.predictors)
 
 
 class AddedValueSpec(_Section):
@@ -250,6 +283,7 @@ class Study(_Section):
     external: dict[str, ExternalSpec] = {}
     centre: ColumnAddress | None = None
     factors: FactorsSpec | None = None
+    signatures: list[SignatureSpec] = []
     models: list[ModelSpec] = Field(default=[], min_length=1)
     added_value: AddedValueSpec | None = None
     validation: ValidationSpec = ValidationSpec()
@@ -297,6 +331,7 @@ class Study(_Section):
                 "[factors] is declared, but no model takes factors: add 'factors:*' to the "
                 "predictors of a model, or take the section away"
             )
+        self._check_signatures()
         for name in self._tables_named():
             table = name.partition(":")[0]
             if table not in self.tables:
@@ -314,6 +349,32 @@ class Study(_Section):
         kind: Literal["cox", "logistic"] = "cox" if self.outcome.kind == "survival" else "logistic"
         return [*self.added_value.models(kind), *self.models]
 
+    def _check_signatures(self) -> None:
+        """Refuse signatures that are declared twice, not used, or used and not declared."""
+        names = [one.name for one in self.signatures]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"signatures must have different names, but {twice[0]!r} comes twice")
+        columns = [f"signature:{name}" for name in names]
+        for model in self.every_model:
+            for predictor in model.predictors:
+                if predictor.startswith("signature:") and not matching(predictor, columns):
+                    raise ValueError(
+                        f"model {model.name!r} takes {predictor!r}, which no [[signatures]] "
+                        f"declares. {nearest(predictor, columns)}"
+                    )
+        for name in names:
+            if not any(model.uses_signature(name) for model in self.every_model):
+                raise ValueError(
+                    f"[[signatures]] {name!r} is declared, but no model takes it: add "
+                    f"'signature:{name}' to the predictors of a model, or take the section away"
+                )
+        for name in ("factors", "signature"):
+            if name in self.tables:
+                raise ValueError(
+                    f"[tables.{name}] must have another name: {name}: stands for what is learned"
+                )
+
     def _tables_named(self) -> list[str]:
         """List every table and every `table:column` that the study names."""
         named = [*self.outcome.columns]
@@ -327,11 +388,12 @@ class Study(_Section):
             predictor
             for model in self.every_model
             for predictor in (*model.predictors, *model.splines)
-            if not predictor.startswith("factors:")
+            if not predictor.startswith(LEARNED)
         ]
         named += self.report.subgroups
         if self.added_value is not None:
-            named += self.added_value.splines
+            named += [name for name in self.added_value.splines if not name.startswith(LEARNED)]
+        named += [predictor for one in self.signatures for predictor in one.predictors]
         return named + [table for other in self.external.values() for table in other.tables]
 
 

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ValidationError
 from omics.messages import nearest
 
 NAMED_SECTIONS = ("tables", "external")  # [tables.clinical]: the name belongs to the section
+LISTED_SECTIONS = ("models", "signatures")  # [[models]]: one after the other
 _PLAIN = (
     ("Input should be ", "must be "),
     ("a valid tuple", "a list [ ]"),
     ("a valid list", "a list [ ]"),
     ("a valid dictionary or instance of TableSpec", "a section, such as [tables.clinical]"),
     ("a valid dictionary or instance of ModelSpec", "a section [[models]]"),
+    ("a valid dictionary or instance of SignatureSpec", "a section [[signatures]]"),
     ("a valid dictionary or object to extract fields from", "a section of keys and values"),
     ("a valid dictionary", "of the form { key = value }"),
     ("a valid integer, unable to parse string as an integer", "a whole number"),
@@ -84,10 +86,10 @@ def _section(place: Place, content: Mapping[str, Any]) -> str:
     if not place:
         return ""
     first, *rest = place
-    if first == "models" and rest:
-        model = content["models"][rest[0]]
-        name = model.get("name") if isinstance(model, dict) else None
-        title, rest = f"[[models]] {name or rest[0] + 1}", rest[1:]
+    if first in LISTED_SECTIONS and rest:
+        part = content[first][rest[0]]
+        name = part.get("name") if isinstance(part, dict) else None
+        title, rest = f"[[{first}]] {name or rest[0] + 1}", rest[1:]
     elif first in NAMED_SECTIONS and rest:
         title, rest = f"[{first}.{rest[0]}]", rest[1:]
     elif isinstance(content[first], dict | list):
@@ -108,8 +110,9 @@ def _in_words(problem: Any, key: str, known: Iterable[str]) -> tuple[str, str]:
         return "kind must be 'survival' or 'binary'", ""
     if kind == "too_short":
         return "must be a list or section with at least one entry", ""
-    if problem["loc"] == ("models",):
-        return "must be a list of sections: write [[models]], with two brackets", ""
+    if len(problem["loc"]) == 1 and problem["loc"][0] in LISTED_SECTIONS:
+        name = problem["loc"][0]
+        return f"must be a list of sections: write [[{name}]], with two brackets", ""
     for theirs, ours in _PLAIN:
         text = text.replace(theirs, ours)
     given = problem.get("input")

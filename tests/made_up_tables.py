@@ -16,7 +16,11 @@ from reports.figures.kaplan_meier import draw_kaplan_meier
 from reports.figures.loadings import draw_loadings
 from reports.figures.nomogram import draw_nomogram
 from reports.figures.roc import draw_roc
+from reports.figures.score_by_outcome import draw_score_by_outcome
+from reports.figures.signature_deviance import draw_signature_deviance
+from reports.figures.signature_path import draw_signature_path
 from reports.figures.variance_explained import draw_variance_explained
+from reports.figures.waterfall import draw_waterfall
 
 HOSTILE = '<script>alert("x")</script><a href="http://evil.example/">=1+1</a>'
 FEATURES = (
@@ -211,6 +215,43 @@ def roc_table() -> pd.DataFrame:
     return pd.DataFrame({"specificity": specificity, "sensitivity": (1 - specificity) ** 0.4})
 
 
+PENALTIES = {"One standard error (taken)": 0.2, "Least deviance": 0.1}
+
+
+def signature_path_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "lambda": np.repeat([0.4, 0.2, 0.1], 2),
+            "feature": ["mri:a", f"mri:{HOSTILE}"] * 3,
+            "standardised": [0.0, 0.0, 0.3, 0.0, 0.5, -0.1],
+        }
+    )
+
+
+def signature_deviance_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "lambda": [0.4, 0.2, 0.1],
+            "mean": [1.3, 1.1, 1.0],
+            "standard_error": [0.1, 0.1, 0.15],
+            "n_selected": [0, 1, 2],
+        }
+    )
+
+
+def waterfall_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"rank": [1, 2, 3], "deviation": [-1.0, 0.0, 2.0], "event": [False, True, True]}
+    )
+
+
+def score_by_outcome_table() -> pd.DataFrame:
+    row = {"minimum": 0.0, "q1": 1.0, "median": 2.0, "q3": 3.0, "maximum": 9.0, "n_patients": 7}
+    return pd.DataFrame(
+        [{"horizon": h, "event": e, **row} for h in (12.0, 24.0) for e in (False, True)]
+    )
+
+
 def findings() -> tuple[Finding, ...]:
     return (
         Finding(
@@ -260,4 +301,17 @@ def all_figures() -> dict[str, go.Figure]:
         "Hazard ratios": draw_forest(coefficients_table()),
         "Comparison": draw_comparison(performance_table(), metric="c_index"),
         "Receiver operating characteristic": draw_roc({"Clinical": roc_table()}),
+        "Signature path": draw_signature_path(signature_path_table(), penalties=PENALTIES),
+        "Signature deviance": draw_signature_deviance(
+            signature_deviance_table(), penalties=PENALTIES
+        ),
+        "Waterfall": draw_waterfall(
+            waterfall_table(), title="Radscore", labels=("Censored", "Event observed")
+        ),
+        "Score by outcome": draw_score_by_outcome(
+            score_by_outcome_table(),
+            title="Radscore",
+            labels=("Event-free", "Event"),
+            unit="months",
+        ),
     }

@@ -19,6 +19,7 @@ from models.performance import performance
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.resampling import Resample, bootstrap, repeated_k_fold
 from models.scores import Key, optimism_interval
+from models.signature import Signature
 from models.validation import Plan, Validation, validate
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.errors import ConvergenceWarning, FitError
@@ -105,6 +106,12 @@ def honest(cohort: Cohort) -> tuple[Pipelines, Cohort]:
             ["factors:*", "mri:*"], CoxModel(ridge="aic"), factors=factor_model(), missing="median"
         ),
         "trees": risk_pipeline(["mri:*"], BoostedModel(**QUICK), missing="keep"),
+        "signature": risk_pipeline(
+            ["signature:*", "clinical:Age"],
+            CoxModel(),
+            signatures=[Signature(["mri:*", "rna:*"], rule="min", folds=3, n_lambda=10)],
+            missing="median",
+        ),
     }, cohort
 
 
@@ -128,8 +135,8 @@ def scaling_on_everyone(cohort: Cohort) -> tuple[Pipelines, Cohort]:
 def factors_of_everyone(cohort: Cohort) -> tuple[Pipelines, Cohort]:
     """Leak: factors learned once on all patients, without the outcome."""
     factors = factor_model().fit(cohort.X).transform(cohort.X)
-    X = cohort.X.join(factors.rename(columns=lambda name: name.replace("factors", "signature")))
-    return {"cox": risk_pipeline(["signature:*"], CoxModel())}, with_table(cohort, X)
+    X = cohort.X.join(factors.rename(columns=lambda name: name.replace("factors", "learned")))
+    return {"cox": risk_pipeline(["learned:*"], CoxModel())}, with_table(cohort, X)
 
 
 Build = Callable[[Cohort], tuple[Pipelines, Cohort]]
