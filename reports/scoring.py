@@ -117,8 +117,8 @@ def shortened(differences: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> many = pd.DataFrame({"severity": "caution", "difference": "outside the range",
     ...     "column": [f"a:{i}" for i in range(30)], "count": 1, "detail": ""})
-    >>> shortened(many).iloc[-1].tolist()
-    ['caution', 'outside the range', '24 more columns', 24, 'as above']
+    >>> shortened(many)["column"].tolist()[-2:]
+    ['a:5', '24 more columns']
     """
     parts = []
     for (severity, kind), rows in differences.groupby(["severity", "difference"], sort=False):
