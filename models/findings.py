@@ -259,7 +259,7 @@ def _information(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]
     factor_model = fitted.pipeline.factor_model
     if factor_model is None:
         return
-    active = _active_factors(factor_model)
+    active = active_factors(factor_model)
     for label, part in {DEVELOPMENT: cohort.development, **cohort.external}.items():
         information = factor_model.information(part.X)[active]
         low = int((information.mean(axis=1) < LEAST_INFORMATION).sum()) if active else 0
@@ -292,7 +292,8 @@ def _held_values(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]
             )
 
 
-def _active_factors(model: FactorModel) -> list[str]:
+def active_factors(model: FactorModel) -> list[str]:
+    """Name the factors that explain something; those switched off are left aside."""
     table = model.variance_explained_
     best = table[table["factor"] != "all"].groupby("factor")["r2"].max()
     return [f"factors:{factor}" for factor in best.index[best >= LEAST_SHARED_VARIANCE / 2]]

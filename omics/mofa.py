@@ -271,8 +271,7 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def save(self, folder: str | Path) -> None:
         """Write `factors.json` and `factors.npz` into `folder`: plain data, no patients."""
-        check_is_fitted(self)
-        write_model(Path(folder), self._document(), self.projection_.arrays())
+        write_model(Path(folder), *self.plain())
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -283,7 +282,16 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         ValueError
             If the files are of another version, incomplete, or do not belong together.
         """
-        document, arrays = read_model(Path(folder))
+        return cls.from_plain(*read_model(Path(folder)))
+
+    def plain(self) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+        """Return all that places a patient: a document and arrays, without any patient."""
+        check_is_fitted(self)
+        return self._document(), self.projection_.arrays()
+
+    @classmethod
+    def from_plain(cls, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Build the model that `plain` described."""
         model = cls()
         model.set_params(**document["parameters"])
         model.projection_ = Projection(**arrays)

@@ -1,4 +1,4 @@
-"""The command `nomomics`: demo, run, check."""
+"""The command `nomomics`: demo, run, check, score."""
 
 import importlib.util
 import sys
@@ -73,6 +73,28 @@ def check(study: StudyFile) -> None:
         with _progress(_console()) as bars:
             cohort = load_cohort(read_study(study), progress=bars)
         print_check(cohort, [*cohort.findings, *findings(cohort)], _console())
+
+
+@app.command()
+def score(
+    passport: Annotated[Path, typer.Argument(help="folder of a run, or its passport.zip")],
+    patients: Annotated[Path, typer.Argument(help="table of new patients, one row each")],
+    out: Annotated[Path, typer.Option("--out", help="the .csv file to write")],
+    id: Annotated[
+        str | None, typer.Option("--id", help="column of patient ids; by default the first")
+    ] = None,
+    separator: Annotated[
+        str | None, typer.Option("--separator", help="between cells; by default , in .csv")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="sheet of an .xlsx file")] = None,
+) -> None:
+    """Score new patients by the frozen models of a run."""
+    with _mistakes_told():
+        from reports.scoring import NewTable, score_table
+
+        table = NewTable(path=patients, id=id, separator=separator, sheet=sheet)
+        scores = score_table(passport, table, out, console=_console())
+        _console().print(f"Scores: {out} ({scores})")
 
 
 def _run(study_path: Path, out: Path, jobs: int) -> None:

@@ -1,7 +1,8 @@
-"""What `nomomics check` prints: the flow of patients, and the findings."""
+"""What `nomomics check` and `score` print: the flow of patients, findings, differences."""
 
 from collections.abc import Iterable
 
+import pandas as pd
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -30,6 +31,22 @@ def print_check(cohort: Cohort, findings: Iterable[Finding], console: Console) -
             markup=False,
             highlight=False,
         )
+
+
+def print_differences(differences: pd.DataFrame, console: Console) -> None:
+    """Print how new patients differ from what the models know; names are never read as markup."""
+    if differences.empty:
+        console.print("The table agrees with what the models know.")
+        return
+    shown = Table(title="Differences from what the models know")
+    for column in differences.columns:
+        shown.add_column(Text(str(column)), overflow="fold")
+    for row in differences.astype(str).itertuples(index=False):
+        shown.add_row(*(Text(cell) for cell in row), style=_STYLES.get(row[0], ""))
+    _print_table(shown, console)
+
+
+_STYLES = {"refused": "red", "caution": "yellow"}
 
 
 def _print_table(table: Table, console: Console) -> None:

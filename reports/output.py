@@ -9,18 +9,22 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from models.passport import NAME as PASSPORT
+from models.passport import Passport, make_passport, write_passport
 from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
 from reports.added_value import AddedValueResults
+from omics.table_spec import TableSpec
 from reports.analysis import Results
 from reports.tables import write_csv
 
 INCOMPLETE = ".incomplete"
 WORK = ".work"
-WRITTEN = ("tables", "private", "study.json", "report.html")
+WRITTEN = ("tables", "private", PASSPORT, "study.json", "report.html")
 
 
 def check_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None:
@@ -108,7 +112,7 @@ def replace_demo_data(cohort: SyntheticStudy, folder: Path) -> Path:
 
 
 def write_output(results: Results, folder: Path, *, render: Callable[[Results], str]) -> list[Path]:
-    """Write report, tables and private files into `folder`.
+    """Write report, tables, passport and private files into `folder`.
 
     An older report stays until the new one is there in full; then it goes first and the new one
     comes last, so that a report never stands beside the tables of another run.
@@ -155,6 +159,7 @@ def _write_files(results: Results, staging: Path) -> None:
         write_csv(table, staging / "tables" / f"{name}.csv")
     write_csv(predictions_table(results), staging / "private" / "predictions.csv")
     write_csv(results.cohort.flow.lost, staging / "private" / "lost.csv")
+    write_passport(passport_of(results), staging / PASSPORT)
     document = json.dumps(study_document(results), indent=2, ensure_ascii=False)
     (staging / "study.json").write_text(document + "\n", encoding="utf-8")
 
@@ -293,6 +298,22 @@ def predictions_table(results: Results) -> pd.DataFrame:
     first = ["patient", "cohort", "model", "fold", "linear_predictor"]
     table = table.rename_axis("patient").reset_index()
     return table[[*first, *[column for column in table.columns if column not in first]]]
+
+
+def passport_of(results: Results) -> Passport:
+    """Collect what new patients need to be scored by the models of a run."""
+    declared: Any = results.study.get("tables", {})
+    return make_passport(
+        results.cohort,
+        results.validation,
+        title=results.about.title,
+        description=results.about.description,
+        synthetic=results.about.synthetic,
+        nomograms=results.nomograms,
+        figures=results.performance.table,
+        tables={name: TableSpec.model_validate(spec) for name, spec in declared.items()},
+        versions=results.versions,
+    )
 
 
 def study_document(results: Results) -> dict[str, object]:

@@ -46,7 +46,11 @@ def findings(study: SmallStudy) -> pd.DataFrame:
 
 def test_every_promised_file_is_there_and_nothing_else(finished: SmallStudy) -> None:
     there = set(files(finished.out))
-    assert {path for path in there if "/" not in path} == {"report.html", "study.json"}
+    assert {path for path in there if "/" not in path} == {
+        "report.html",
+        "study.json",
+        "passport.zip",
+    }
     assert {path for path in there if path.startswith("private/")} == {
         "private/predictions.csv",
         "private/lost.csv",

@@ -1,0 +1,188 @@
+r"""How sure is the risk of one new patient: intervals of Cox and logistic regressions.
+
+Of a Cox model with Breslow's baseline, the cumulative hazard of a patient with columns x has
+
+.. math::
+
+    \mathrm{var}\,\log \hat\Lambda(t \mid x) = \frac{1}{\hat H_0(t)^2} \Big( \sum_{t_k \le t}
+    \frac{d_k}{S_0(t_k)^2} + D^\top V D \Big), \qquad
+    D = \sum_{t_k \le t} (x - \bar x_k) \frac{d_k}{S_0(t_k)},
+
+with :math:`S_0(t_k) = \sum_{j \in R_k} e^{\eta_j}`, :math:`\bar x_k` the mean of the columns over
+the risk set, weighted by :math:`e^{\eta}`, and V the covariance of the coefficients: the standard
+error of R's `survfit.coxph` (``ctype = 1, stype = 2``), and its ``conf.type = "log-log"``. Of a
+logistic model the linear predictor has variance :math:`(1, x) V (1, x)^\top`.
+
+Under a ridge V is the penalised covariance, which does not count the bias of shrinkage. Factors,
+signatures and filled-in values are taken as known. Boosted trees have no such formula: no interval.
+
+References
+----------
+Tsiatis AA. A large sample study of Cox's regression model. Annals of Statistics 1981;9:93-108.
+doi:10.1214/aos/1176345329
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+from scipy.stats import norm
+
+from models.boosting import BoostedModel
+from models.checks import check_level
+from models.cox import CoxModel, read_survival
+from models.logistic import LogisticModel
+from models.regression import check_rows, read_same_design
+
+Floats = NDArray[np.float64]
+
+COX = "log-log, of coefficients and baseline"
+LOGISTIC = "Wald on the log odds"
+NO_INTERVAL = "none: boosted trees have no analytical interval"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HazardSpread:
+    """What a Cox model's interval needs of its development patients: sums, no patient.
+
+    Attributes
+    ----------
+    horizons : ndarray of shape (n_horizons,)
+        Rising, in the unit of the fit.
+    hazard : ndarray of shape (n_horizons,)
+        Cumulative Breslow hazard by each, at linear predictor 0.
+    variance : ndarray of shape (n_horizons,)
+        Sum of ``d_k / S_0(t_k)^2`` up to each.
+    pull : ndarray of shape (n_horizons, p)
+        Sum of the risk sets' mean columns times their hazard, up to each.
+    """
+
+    horizons: Floats
+    hazard: Floats
+    variance: Floats
+    pull: Floats
+
+    def __repr__(self) -> str:
+        times = ", ".join(f"{horizon:g}" for horizon in self.horizons)
+        return f"HazardSpread({self.pull.shape[1]} columns, by {times})"
+
+
+def hazard_spread(
+    model: CoxModel, X: pd.DataFrame, y: NDArray[Any], *, horizons: tuple[float, ...]
+) -> HazardSpread:
+    """Sum up what the interval of a risk by each horizon needs.
+
+    Parameters
+    ----------
+    model : CoxModel
+        Fitted.
+    X : DataFrame of shape (n_patients, p)
+        The design matrix of its fit.
+    y : structured array of shape (n_patients,)
+        The outcome of its fit.
+    horizons : tuple of float
+        Times above zero, in the unit of `y`.
+
+    Returns
+    -------
+    HazardSpread
+    """
+    columns = read_same_design(X, tuple(model.feature_names_in_))
+    time, event = read_survival(y)
+    check_rows(columns, len(time))
+    times, deaths = np.unique(time[event], return_counts=True)
+    order = np.argsort(time, kind="stable")
+    start = np.searchsorted(time[order], times, side="left")
+    weight = np.exp(model.linear_predictor(X)[order])
+    total = np.cumsum(weight[::-1])[::-1][start]
+    weighted = np.cumsum((weight[:, np.newaxis] * columns[order])[::-1], axis=0)[::-1][start]
+    step = deaths / total
+    passed = np.searchsorted(times, horizons, side="right")
+    return HazardSpread(
+        horizons=np.asarray(horizons, dtype=np.float64),
+        hazard=_by(passed, step),
+        variance=_by(passed, step / total),
+        pull=_by(passed, (step / total)[:, np.newaxis] * weighted),
+    )
+
+
+def _by(passed: NDArray[np.intp], steps: Floats) -> Floats:
+    """Sum the first `passed` of the steps."""
+    sums = np.concatenate([np.zeros((1, *steps.shape[1:])), np.cumsum(steps, axis=0)])
+    return np.asarray(sums[passed], dtype=np.float64)
+
+
+def risk_interval(
+    model: CoxModel | LogisticModel | BoostedModel,
+    X: pd.DataFrame,
+    *,
+    horizon: float | None,
+    level: float,
+    spread: HazardSpread | None = None,
+) -> tuple[Floats, Floats]:
+    """Give lower and upper end of each patient's risk.
+
+    Parameters
+    ----------
+    model : CoxModel, LogisticModel or BoostedModel
+        Fitted.
+    X : DataFrame of shape (n_patients, p)
+        Design matrix of any patients.
+    horizon : float or None
+        One of `spread.horizons`; None for a binary outcome.
+    level : float
+        Such as .95.
+    spread : HazardSpread, optional
+        Needed for a CoxModel.
+
+    Returns
+    -------
+    lower, upper : ndarray of shape (n_patients,)
+        In [0, 1]. NaN where there is no interval: of boosted trees, by a horizon before the first
+        event, beyond the last follow-up, or where a column is missing.
+
+    Raises
+    ------
+    ValueError
+        If a Cox model comes without a spread, or the spread does not hold the horizon.
+
+    Examples
+    --------
+    Of four patients with x = 1 three fell ill: the interval of that share on the log-odds scale.
+
+    >>> X = pd.DataFrame({"exposed": [1.0] * 4 + [0.0] * 4})
+    >>> model = LogisticModel().fit(X, np.array([1, 1, 1, 0, 1, 0, 0, 0], dtype=bool))
+    >>> lower, upper = risk_interval(model, X.iloc[:1], horizon=None, level=0.95)
+    >>> lower.round(3).tolist(), upper.round(3).tolist()
+    ([0.238], [0.966])
+    """
+    z = float(norm.ppf((1 + check_level(level)) / 2))
+    if isinstance(model, BoostedModel):
+        return np.full(len(X), np.nan), np.full(len(X), np.nan)
+    columns = read_same_design(X, tuple(model.feature_names_in_))
+    if isinstance(model, LogisticModel):
+        rows = np.column_stack([np.ones(len(columns)), columns])
+        half = z * np.sqrt(np.einsum("ij,jk,ik->i", rows, model.covariance_, rows))
+        eta = model.linear_predictor(X)
+        return np.asarray(expit(eta - half)), np.asarray(expit(eta + half))
+    if spread is None or horizon not in spread.horizons:
+        raise ValueError(
+            f"spread must hold the horizon of a Cox model's risk, but {horizon} is none of "
+            f"{[] if spread is None else spread.horizons.tolist()}. Use models.intervals."
+            "hazard_spread on the development patients."
+        )
+    risk = model.risk(X, horizon=horizon)
+    place = spread.horizons.tolist().index(horizon)
+    hazard = spread.hazard[place]
+    if hazard == 0:
+        return np.full(len(X), np.nan), np.full(len(X), np.nan)
+    pull = columns * hazard - spread.pull[place]
+    through = np.einsum("ij,jk,ik->i", pull, model.covariance_, pull)
+    half = z * np.sqrt(spread.variance[place] + through) / hazard
+    with np.errstate(over="ignore", divide="ignore"):  # an infinite hazard is a risk of 1
+        log_hazard = np.log(-np.log1p(-risk))
+        lower, upper = (-np.expm1(-np.exp(log_hazard + sign * half)) for sign in (-1, 1))
+    return np.asarray(lower), np.asarray(upper)

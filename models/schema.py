@@ -1,0 +1,269 @@
+"""What a frozen pipeline wants to see of a new patient, and how a new table differs from it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from omics.new_patients import NewPatients
+
+FACTORS = (10.0, 100.0, 1000.0)  # between units of one quantity: mm and cm, per cent and fraction
+NEAR = 0.1  # of log10: how near the ratio of medians must come to such a factor
+DIFFERENCES = ["severity", "difference", "column", "count", "detail"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column that a model needs, as the development patients had it.
+
+    Attributes
+    ----------
+    name : str
+        `table:feature`.
+    kind : {"number", "category"}
+    transform : str
+        Applied to the value as written; empty if none. The figures below are after it.
+    unit : str
+        As declared; empty if the study declared none.
+    levels : tuple of str
+        Of a category, the reference first.
+    lowest, low, median, high, highest : float
+        Smallest value, 5th centile, median, 95th centile and largest value; NaN for a category.
+    may_be_missing : bool
+        True if every model has a rule for a patient without it.
+    only_factors : bool
+        True if models see it through factors alone.
+    """
+
+    name: str
+    kind: Literal["number", "category"]
+    transform: str = ""
+    unit: str = ""
+    levels: tuple[str, ...] = ()
+    lowest: float = float("nan")
+    low: float = float("nan")
+    median: float = float("nan")
+    high: float = float("nan")
+    highest: float = float("nan")
+    may_be_missing: bool = False
+    only_factors: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One way in which a table of new patients differs from what the models know.
+
+    Attributes
+    ----------
+    severity : {"refused", "caution", "note"}
+    difference : str
+        Such as `missing column`.
+    column : str
+    count : int
+        Patients, or columns, it concerns.
+    detail : str
+        A full phrase; holds no patient id.
+    """
+
+    severity: Literal["refused", "caution", "note"]
+    difference: str
+    column: str
+    count: int
+    detail: str
+
+
+def learn_column(
+    values: pd.Series, *, transform: str, unit: str, may_be_missing: bool, only_factors: bool
+) -> Column:
+    """Describe a column by the development patients' values.
+
+    Examples
+    --------
+    >>> ages = pd.Series([40.0, 50.0, 60.0], name="clinical:Age")
+    >>> learn_column(ages, transform="", unit="", may_be_missing=False, only_factors=False).median
+    50.0
+    """
+    name = str(values.name)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return Column(
+            name=name,
+            kind="category",
+            levels=tuple(map(str, values.cat.categories)),
+            may_be_missing=may_be_missing,
+        )
+    known = values.dropna().to_numpy(dtype=np.float64)
+    quantiles = np.quantile(known, [0, 0.05, 0.5, 0.95, 1]) if len(known) else np.full(5, np.nan)
+    lowest, low, median, high, highest = map(float, quantiles)
+    return Column(
+        name=name,
+        kind="number",
+        transform=transform,
+        unit=unit,
+        lowest=lowest,
+        low=low,
+        median=median,
+        high=high,
+        highest=highest,
+        may_be_missing=may_be_missing,
+        only_factors=only_factors,
+    )
+
+
+def differences(columns: Sequence[Column], patients: NewPatients) -> pd.DataFrame:
+    """List every difference between new patients and what the models know.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    patients : NewPatients
+
+    Returns
+    -------
+    DataFrame, one row per difference
+        Columns `severity` (`refused`, `caution`, `note`), `difference`, `column`, `count`,
+        `detail`; what is refused first.
+    """
+    found = [*_of_names(patients), *_of_values(columns, patients)]
+    rank = ("refused", "caution", "note")
+    found.sort(key=lambda item: rank.index(item.severity))
+    return pd.DataFrame(
+        [[getattr(item, name) for name in DIFFERENCES] for item in found], columns=DIFFERENCES
+    )
+
+
+def _of_names(patients: NewPatients) -> Iterator[Difference]:
+    for column in patients.missing:
+        yield Difference(
+            severity="refused",
+            difference="missing column",
+            column=column,
+            count=1,
+            detail=_renamed(column, patients.extra),
+        )
+    for table in patients.absent:
+        yield Difference(
+            severity="caution",
+            difference="missing table",
+            column=f"{table}:*",
+            count=1,
+            detail="no column of it is there: the factors are placed by the other tables alone",
+        )
+    if patients.extra:
+        yield Difference(
+            severity="note",
+            difference="extra columns",
+            column="",
+            count=len(patients.extra),
+            detail=f"not looked at: {_listed(patients.extra)}",
+        )
+
+
+def _renamed(column: str, extra: Sequence[str]) -> str:
+    """Name the columns of the file that may be the missing one under another name."""
+    feature = column.partition(":")[2]
+    by_fold = {name.rpartition(":")[2].casefold(): name for name in reversed(extra)}
+    close = get_close_matches(feature.casefold(), list(by_fold), n=2, cutoff=0.6)
+    if close:
+        return f"renamed? the file has {_listed(by_fold[name] for name in close)}"
+    return "the file has nothing of that name, nor of one near it"
+
+
+def _listed(names: Iterable[str]) -> str:
+    items = [repr(name) for name in names]
+    more = f" and {len(items) - 5} more" if len(items) > 5 else ""
+    return ", ".join(items[:5]) + more
+
+
+def _of_values(columns: Sequence[Column], patients: NewPatients) -> Iterator[Difference]:
+    for column in columns:
+        wrong = patients.wrong.get(column.name)
+        if wrong is not None:
+            unseen = column.kind == "category"
+            yield Difference(
+                severity="refused",
+                difference="unseen category" if unseen else "unreadable value",
+                column=column.name,
+                count=1,
+                detail=wrong,
+            )
+        elif column.name not in patients.missing:
+            yield from _of_column(column, patients)
+
+
+def _of_column(column: Column, patients: NewPatients) -> Iterator[Difference]:
+    values = patients.X[column.name]
+    absent = column.name.partition(":")[0] in patients.absent
+    gaps = values.isna()
+    if gaps.any() and not absent:
+        codes = patients.unknown.get(column.name, 0)
+        yield Difference(
+            severity="note" if column.may_be_missing else "refused",
+            difference="missing value",
+            column=column.name,
+            count=int(gaps.sum()),
+            detail=f"in {_rows(values.index[gaps])}"
+            + (f", of which {codes} by a code for unknown" if codes else "")
+            + ("" if column.may_be_missing else "; a model takes no patient without it"),
+        )
+    if column.kind == "number":
+        yield from _of_numbers(column, values.dropna())
+
+
+def _rows(places: Iterable[str]) -> str:
+    rows = list(places)
+    return ", ".join(rows[:10]) + (f" and {len(rows) - 10} more" if len(rows) > 10 else "")
+
+
+def _of_numbers(column: Column, known: pd.Series) -> Iterator[Difference]:
+    """Compare numbers with the development patients' range and median."""
+    outside = outside_range(column, known)
+    outside_all = bool(len(known)) and bool(outside.all())
+    factor = _unit_factor(column, known)
+    limits = f"development patients had {column.lowest:g} to {column.highest:g}"
+    if factor is not None or outside_all:
+        ratio = (
+            f"about {factor:g} times the development median {column.median:g}"
+            if factor is not None
+            else f"and every value lies outside the range: {limits}"
+        )
+        yield Difference(
+            severity="caution",
+            difference="other unit?",
+            column=column.name,
+            count=len(known),
+            detail=f"the median is {known.median():g}, {ratio}; nothing was converted",
+        )
+    if outside.any() and not outside_all:
+        yield Difference(
+            severity="caution",
+            difference="outside the range",
+            column=column.name,
+            count=int(outside.sum()),
+            detail=f"{limits}; first {known[outside].iloc[0]:g} in {known.index[outside][0]}",
+        )
+
+
+def outside_range(column: Column, values: pd.Series) -> "pd.Series[bool]":
+    """Tell which values no development patient came near: below the lowest or above the highest."""
+    return (values < column.lowest) | (values > column.highest)
+
+
+def _unit_factor(column: Column, known: pd.Series) -> float | None:
+    """Find the factor between two units by which the medians differ, if there is one.
+
+    Only a median beyond the development patients' 5th or 95th centile counts, and of transformed
+    values none: after a logarithm a factor is a shift.
+    """
+    if not len(known) or column.transform:
+        return None
+    median = float(known.median())
+    if column.low <= median <= column.high or not median * column.median > 0:
+        return None
+    ratio = np.log10(median / column.median)
+    for factor in (*FACTORS, *(1 / factor for factor in FACTORS)):
+        if abs(ratio - np.log10(factor)) <= NEAR:
+            return factor
+    return None
