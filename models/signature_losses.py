@@ -76,6 +76,10 @@ class Loss(Protocol):
         """Give the deviance at `eta`, shape (n,); lower is better."""
         ...
 
+    def value(self, eta: Floats) -> float:
+        """Give minus the log likelihood at `eta`, up to a constant."""
+        ...
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LogisticLoss:
@@ -118,6 +122,10 @@ class LogisticLoss:
         """
         risk = np.clip(expit(eta), LEAST_RISK, 1 - LEAST_RISK)
         return float(-2 * np.log(np.where(self.event, risk, 1 - risk)).sum())
+
+    def value(self, eta: Floats) -> float:
+        """Give minus the log likelihood, no risk held away from 0 and 1."""
+        return float(np.logaddexp(0, eta).sum() - eta[self.event].sum())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -201,10 +209,12 @@ class CoxLoss:
         >>> round(loss.deviance(np.zeros(2)), 6)  # 2 log 2
         1.386294
         """
-        _, size = self._hazards(eta)
-        top = eta.max()
-        fitted = (eta[self.event] - top).sum() - self.tied @ np.log(size)
-        return float(2 * (-(self.tied @ np.log(self.tied)) - fitted))
+        return float(2 * (self.value(eta) - self.tied @ np.log(self.tied)))
+
+    def value(self, eta: Floats) -> float:
+        """Give minus the log partial likelihood; wild linear predictors do not overflow."""
+        log_size = np.logaddexp.accumulate(eta[self.order])[self.last]
+        return float(self.tied @ log_size - eta[self.event].sum())
 
 
 def loss_of(y: NDArray[np.generic]) -> LogisticLoss | CoxLoss:

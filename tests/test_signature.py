@@ -21,6 +21,7 @@ from models.inner_folds import deal_folds
 from models.logistic import LogisticModel
 from models.performance import performance
 from models.pipeline import RiskPipeline, risk_pipeline
+from models.resampling import repeated_k_fold
 from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.signature_summary import score_by_outcome, signature_summaries, waterfall
 from models.signature_tuning import Tuning, tune
@@ -28,7 +29,7 @@ from models.validation import Plan, validate
 from omics.cohort import Cohort
 from omics.errors import FitError, NothingSelectedWarning
 from omics.outcome import survival_outcome
-from tests.made_cohorts import Counter, made_cohort, with_table
+from tests.made_cohorts import Counter, learned_states, made_cohort, with_table
 
 COHORT = made_cohort(120, effect=2.0, missing=0.02)
 BINARY = made_cohort(120, effect=2.0, kind="binary")
@@ -427,6 +428,20 @@ def test_validation_refits_cuts_unseen_and_counts_selection(
     pd.testing.assert_series_equal(summary.scores, SCORES.iloc[:, 0], rtol=1e-9)
     codes = {f.code for f in model_findings(found, performance(found, thresholds=[0.5]), COHORT)}
     assert "nothing_selected" not in codes
+
+
+def test_no_fold_sees_its_held_out_patients(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(folds=2, repeats=1, bootstrap=0)
+    part, other = repeated_k_fold(COHORT.y["event"], folds=2, repeats=1, seed=plan.seed)
+    X, y = COHORT.X.copy(), COHORT.y.copy()
+    numbers = X.columns.str.match("mri|rna")
+    X.iloc[part.held_out, numbers] = 3 - 2 * X.iloc[part.held_out, numbers]
+    y["time"][part.held_out] = y["time"][part.held_out][::-1]
+    pipelines = {"both": combined()}
+    before, _, _ = learned_states(monkeypatch, pipelines, COHORT, plan)
+    after, _, _ = learned_states(monkeypatch, pipelines, with_table(COHORT, X, y), plan)
+    assert after[part.name] == before[part.name]
+    assert after[other.name] != before[other.name]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from models.performance import performance
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.resampling import Resample, bootstrap, repeated_k_fold
 from models.scores import Key, optimism_interval
-from models.signature import Signature
 from models.validation import Plan, Validation, validate
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.errors import ConvergenceWarning, FitError
@@ -106,12 +105,6 @@ def honest(cohort: Cohort) -> tuple[Pipelines, Cohort]:
             ["factors:*", "mri:*"], CoxModel(ridge="aic"), factors=factor_model(), missing="median"
         ),
         "trees": risk_pipeline(["mri:*"], BoostedModel(**QUICK), missing="keep"),
-        "signature": risk_pipeline(
-            ["signature:*", "clinical:Age"],
-            CoxModel(),
-            signatures=[Signature(["mri:*", "rna:*"], rule="min", folds=3, n_lambda=10)],
-            missing="median",
-        ),
     }, cohort
 
 
