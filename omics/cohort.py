@@ -31,6 +31,7 @@ from omics.outcome_columns import (
     canonical_values,
     find_column,
     outcome_arrays,
+    outcome_findings,
     read_outcome,
 )
 from omics.tables import View
@@ -231,7 +232,7 @@ class Cohort:
         known = read_outcome(outcome, views)
         groups = None if cohorts is None else read_groups(cohorts, views)
         centres = None if centre is None else find_column(views, centre, role="centre")
-        findings = _compare_all(views, anchor)
+        findings = [*_compare_all(views, anchor), *outcome_findings(outcome, known, views)]
 
         reason = _reasons(views, known, groups, outcome=outcome, cohorts=cohorts)
         patients = pd.Index(sorted(reason.index[reason == ""]), name="patient", dtype=object)

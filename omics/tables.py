@@ -70,6 +70,8 @@ class View:
         What says how radiomics features were made (`diagnostics_*`, `Image`, `Mask`).
     notes : ViewNotes
     findings : tuple of Finding
+    decimal : {".", ","}
+        Decimal sign of what `reserved` holds beside plain numbers, such as `<0,5%`.
     """
 
     name: str
@@ -79,6 +81,7 @@ class View:
     provenance: pd.DataFrame
     notes: ViewNotes
     findings: tuple[Finding, ...]
+    decimal: str = "."
 
     def __repr__(self) -> str:
         n_patients, n_features = self.table.shape
@@ -162,6 +165,7 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         provenance=frames[2],
         notes=notes,
         findings=(*features.findings, *_row_findings(notes, name=name)),
+        decimal=spec.decimal,
     )
 
 

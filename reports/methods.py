@@ -45,7 +45,7 @@ def _patients(results: Results) -> str:
             f"{', '.join(f'{h:g}' for h in outcome.horizons)} {outcome.unit}."
         )
     else:
-        what = f"The outcome was {outcome.label} = {outcome.event_label}."
+        what = f"The outcome was {outcome.statement}."
     external = "".join(
         f" External validation: {name}, {part.n_patients} patients, {part.n_events} events."
         for name, part in cohort.external.items()

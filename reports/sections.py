@@ -69,7 +69,7 @@ def outcome_sentence(cohort: Cohort) -> str:
     """Say what is predicted, in one sentence."""
     outcome = cohort.outcome
     if outcome.kind == "binary":
-        return f"Outcome: {outcome.label} = {outcome.event_label}."
+        return f"Outcome: {outcome.statement}."
     horizons = ", ".join(f"{horizon:g}" for horizon in outcome.horizons)
     return f"Outcome: {outcome.label} ({outcome.unit}); risks by {horizons} {outcome.unit}."
 
