@@ -6,7 +6,7 @@ The four kinds of validation keep their names: `apparent` (the fitted patients, 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ from models.scores import (
 )
 from models.survival_curves import kaplan_meier, log_rank, numbers_at_risk
 from models.ticks import pretty
-from models.validation import OutOfFold, Plan, Validation
+from models.validation import OutOfFold, Plan, Validation, risk_groups
 from omics.cohort import DEVELOPMENT
 from omics.errors import FitError
 from omics.outcome import Outcome, is_survival
@@ -49,6 +49,7 @@ COLUMNS = [
     "n_events",
     "method",
 ]
+HEADLINE = ("c_index", "auc", "brier", "ipa", "calibration_slope")
 _LABELS = ["model", "cohort", "validation", "horizon"]
 CALIBRATION = [*_LABELS, "predicted", "observed", "lower", "upper"]
 DECISION = [*_LABELS, "threshold", "net_benefit", "lower", "upper", "treat_all", "treat_none"]
@@ -89,6 +90,9 @@ class Performance:
     log_rank : DataFrame
         `model`, `cohort`, `validation`, `chi2`, `df`, `p_value`. Empty for a binary outcome.
     outcome : Outcome
+    complete_case : DataFrame
+        As `table`, the headline metrics of the same models on complete cases, beside those that
+        fill gaps; empty where none does.
     """
 
     table: pd.DataFrame
@@ -98,6 +102,7 @@ class Performance:
     at_risk: pd.DataFrame
     log_rank: pd.DataFrame
     outcome: Outcome
+    complete_case: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
     def __repr__(self) -> str:
         return f"Performance({self.table['model'].nunique()} models, {len(self.table)} figures)"
@@ -136,6 +141,14 @@ class _Sample:
     predictions: Predictions
     out_of_fold: OutOfFold | None  # of cross-validation
     group: NDArray[np.intp] | None
+
+    @property
+    def predicted_y(self) -> NDArray[Any]:
+        """Outcome of the patients whom any repeat predicted."""
+        if self.out_of_fold is None:
+            return self.predictions.known().y
+        predicted = ~np.isnan(self.out_of_fold.linear_predictor)
+        return self.predictions.y[predicted.any(axis=0)]
 
     @property
     def labels(self) -> dict[str, str]:
@@ -184,7 +197,18 @@ def performance(
         at_risk=at_risk,
         log_rank=tests,
         outcome=validation.outcome,
+        complete_case=_complete_case(validation),
     )
+
+
+def _complete_case(validation: Validation) -> pd.DataFrame:
+    """Headline figures of the models on complete cases."""
+    beside = validation.complete_case
+    if beside is None or not beside.fitted:
+        return pd.DataFrame(columns=COLUMNS)
+    table = performance(beside, thresholds=[0.5]).table
+    honest = table["validation"].isin(["cross_validated", "external"])
+    return table[honest & table["metric"].isin(HEADLINE)].reset_index(drop=True)
 
 
 def _samples(validation: Validation) -> Iterable[_Sample]:
@@ -201,7 +225,9 @@ def _samples(validation: Validation) -> Iterable[_Sample]:
             predictions=apparent, out_of_fold=None, group=None,
         )  # fmt: skip
         for label, models in validation.external.items():
-            group = np.searchsorted(fitted.cut_points, models[name].linear_predictor)
+            if not len(models[name].known().y):
+                continue  # nobody there has every predictor: a finding says so
+            group = risk_groups(models[name].linear_predictor, fitted.cut_points)
             yield _Sample(
                 model=name, cohort=label, validation="external",
                 predictions=models[name], out_of_fold=None, group=group,
@@ -243,7 +269,7 @@ def _evaluate(
     by_method = {_method(sample, plan): intervals}
     if sample.out_of_fold is not None:
         by_method = _fold_intervals(sample.predictions, sample.out_of_fold, plan) | by_method
-    table = _rows(by_method, sample.labels, sample.predictions.y, plan.level)
+    table = _rows(by_method, sample.labels, sample.predicted_y, plan.level)
     horizons = sample.predictions.horizons or (np.nan,)
     calibration, decision = [], []
     for j, horizon in enumerate(horizons):
@@ -296,7 +322,7 @@ def _views(sample: _Sample) -> list[tuple[Predictions, NDArray[np.intp] | None]]
     """Give the sample itself, or each repeat's out-of-fold predictions with each patient's fold."""
     held_out = sample.out_of_fold
     if held_out is None:
-        return [(sample.predictions, None)]
+        return [(sample.predictions.known(), None)]
     found = []
     for repeat, fold in enumerate(held_out.fold):
         known = np.flatnonzero(~np.isnan(held_out.linear_predictor[repeat]))
@@ -380,7 +406,7 @@ def _rows(
 def _optimism_rows(name: str, validation: Validation) -> pd.DataFrame:
     train, test = validation.optimism[name]
     plan = validation.plan
-    apparent = all_scores(validation.apparent[name])
+    predictions = validation.apparent[name].known()
     found = {
         key: optimism_interval(
             np.array([scores[key] for scores in train]),
@@ -388,10 +414,10 @@ def _optimism_rows(name: str, validation: Validation) -> pd.DataFrame:
             value,
             level=plan.level,
         )
-        for key, value in apparent.items()
+        for key, value in all_scores(predictions).items()
     }
     labels = {"model": name, "cohort": DEVELOPMENT, "validation": "optimism_corrected"}
-    return _rows({_OPTIMISM.format(bootstrap=len(train)): found}, labels, validation.y, plan.level)
+    return _rows({_OPTIMISM.format(bootstrap=len(train)): found}, labels, predictions.y, plan.level)
 
 
 def _grids(p: Predictions) -> list[NDArray[np.float64]]:

@@ -6,7 +6,7 @@ a new patient passes through the frozen one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
-from models.design import Design
+from models.design import Design, Missing
 from models.logistic import LogisticModel
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
@@ -39,8 +39,29 @@ def rarer_class(y: NDArray[Any]) -> int:
 class RiskPipeline(Pipeline):  # type: ignore[misc]
     """A scikit-learn pipeline that ends in a risk model.
 
-    Build it with `risk_pipeline`. Higher `linear_predictor` and `risk` are worse.
+    Build it with `risk_pipeline`. Higher `linear_predictor` and `risk` are worse. Under the policy
+    `complete_case` the model learns from the patients whose predictors are all known (factors from
+    all), and the others get NaN.
     """
+
+    steps: list[tuple[str, Any]]
+
+    def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None, **params: Any) -> Self:
+        """Learn every step in turn; see scikit-learn's `Pipeline.fit`."""
+        if self.design.missing != "complete_case":
+            return super().fit(X, y, **params)  # type: ignore[no-any-return]
+        before = Pipeline(self.steps[:-1], memory=self.memory)
+        matrix = before.fit_transform(X, y)
+        self.steps = [*before.steps, self.steps[-1]]
+        known = self.complete(X)
+        self.model.fit(matrix.loc[known], np.asarray(y)[known])
+        return self
+
+    def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
+        """Tell who can be predicted, shape (n_patients,): everyone but for `complete_case`."""
+        if self.design.missing != "complete_case":
+            return np.ones(len(X), dtype=np.bool_)
+        return self.design.complete(self.before_design(X))
 
     @property
     def model(self) -> Model:
@@ -85,16 +106,20 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
             return False
         return rarer_class(y) >= LEAST_EVENTS_PER_COLUMN * len(self.model.feature_names_in_)
 
-    def design_matrix(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Take the wide table through every step but the model."""
+    def before_design(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Take the wide table through the steps before the design matrix: what these add joins."""
         table = X
-        for _, step in self.steps[:-1]:
+        for _, step in self.steps[:-2]:
             table = step.transform(table)
         return table
 
+    def design_matrix(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Take the wide table through every step but the model."""
+        return self.design.transform(self.before_design(X))
+
     def linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Give the linear predictor of each patient, shape (n_patients,); higher is worse."""
-        return self.model.linear_predictor(self.design_matrix(X))
+        return self.predict_all(X, horizons=())[0]
 
     def risk(self, X: pd.DataFrame, *, horizon: float | None = None) -> NDArray[np.float64]:
         """Give P(event by `horizon`), or P(event) of a binary outcome; shape (n_patients,).
@@ -106,7 +131,29 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         horizon : float, optional
             Time of a survival risk, in the outcome's unit; left out for a binary outcome.
         """
-        return self.model.risk(self.design_matrix(X), horizon=horizon)
+        return self.predict_all(X, horizons=[horizon])[1][:, 0]
+
+    def predict_all(
+        self, X: pd.DataFrame, *, horizons: Sequence[float | None]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give linear predictor (n_patients,) and risks (n_patients, n_horizons), all at once.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+        horizons : sequence of float or None
+            As for `risk`.
+        """
+        table = self.before_design(X)
+        matrix, known = self.design.transform(table), self.design.complete(table)
+        linear_predictor = np.full(len(X), np.nan)
+        risk = np.full((len(X), len(horizons)), np.nan)
+        if known.any():
+            matrix = matrix.loc[known]
+            linear_predictor[known] = self.model.linear_predictor(matrix)
+            for j, horizon in enumerate(horizons):
+                risk[known, j] = self.model.risk(matrix, horizon=horizon)
+        return linear_predictor, risk
 
 
 def risk_pipeline(
@@ -115,7 +162,7 @@ def risk_pipeline(
     *,
     factors: FactorModel | None = None,
     splines: Mapping[str, Any] | None = None,
-    missing: Literal["refuse", "median", "keep"] = "refuse",
+    missing: Missing = "refuse",
 ) -> RiskPipeline:
     """Assemble factors, design matrix and model into one estimator.
 
@@ -127,8 +174,9 @@ def risk_pipeline(
     factors : FactorModel, optional
         Needed where a predictor starts with `factors:`.
     splines : mapping of column to number of knots or list of knots, optional
-    missing : {"refuse", "median", "keep"}
-        What to do where a predictor is missing; `keep` is for BoostedModel alone.
+    missing : {"refuse", "complete_case", "median", "chained", "indicator", "keep"}
+        What to do where a predictor is missing, as in `models.design.Design`; `keep` is for
+        BoostedModel alone.
 
     Returns
     -------
@@ -153,7 +201,8 @@ def risk_pipeline(
         )
     if missing == "keep" and not isinstance(model, BoostedModel):
         raise ValueError(
-            "missing must be 'refuse' or 'median' for a regression, but 'keep' came. "
+            "missing must not be 'keep' for a regression, but it is. State 'complete_case', "
+            "'median', 'chained' or 'indicator', or 'refuse' where nothing is missing. "
             "Only boosted trees take missing values as they are."
         )
     steps: list[tuple[str, Any]] = []

@@ -19,6 +19,7 @@ from omics.errors import Finding, StudyError
 from omics.identifiers import compare_ids
 from omics.leaks import refuse_hidden_outcome
 from omics.messages import quoted
+from omics.moment import Moment
 from omics.outcome import (
     BinarySpec,
     Outcome,
@@ -56,6 +57,8 @@ class Cohort:
         NaN where unknown.
     kinds : dict
         Kind of each view with features, by name.
+    known : dict
+        When each column of `X` is known, where the study states that.
     provenance : dict
         What each view set aside as no feature (versions, settings, file names), by name.
     flow : Flow
@@ -69,6 +72,7 @@ class Cohort:
     group: pd.Series
     centre: pd.Series | None = None
     kinds: dict[str, str] = field(default_factory=dict)
+    known: dict[str, Moment] = field(default_factory=dict)
     provenance: dict[str, pd.DataFrame] = field(default_factory=dict)
     flow: Flow = field(default_factory=Flow)
     findings: tuple[Finding, ...] = ()
@@ -252,6 +256,11 @@ class Cohort:
             group=group,
             centre=None if centres is None else canonical_values(centres).reindex(patients),
             kinds={view.name: view.kind for view in views if view.table.shape[1]},
+            known={
+                f"{view.name}:{feature}": moment
+                for view in views
+                for feature, moment in view.known.items()
+            },
             provenance=_provenance(views, patients),
             flow=count_flow(views, reason),
             findings=(*reading_findings(views), *findings),

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from omics.moment import Moment
+
 Scalar: TypeAlias = bool | int | float | str
 Kind: TypeAlias = Literal[
     "radiomics",
@@ -88,8 +90,8 @@ class IdRules(BaseModel):
 class TableSpec(BaseModel):
     """One table of a study: where it lies, how it is read, what is taken from it.
 
-    `columns`, `drop`, `recode`, `categories`, `transform`, `unit` and `reduce` take a column's name
-    as it stands in the file or as `rename` makes it.
+    `columns`, `drop`, `recode`, `categories`, `transform`, `unit`, `reduce` and `known` take a
+    column's name as it stands in the file or as `rename` makes it.
 
     Examples
     --------
@@ -150,6 +152,10 @@ class TableSpec(BaseModel):
     unit: dict[str, Unit] = Field(
         default={}, description="what a bare number means in a column such as Ki-67"
     )
+    known: Moment | dict[str, Moment] | None = Field(
+        default=None,
+        description='when the columns are known, all alike or by column, "*" for the others',
+    )
 
     @field_validator("id_rules", mode="before")
     @classmethod
@@ -184,6 +190,11 @@ class TableSpec(BaseModel):
             raise ValueError('reduce must name a column: { largest = "column" }')
         self._check_double_entries()
         return self
+
+    @property
+    def known_by_column(self) -> dict[str, Moment]:
+        """When columns are known, by column; "*" stands for the others."""
+        return {"*": self.known} if isinstance(self.known, str) else dict(self.known or {})
 
     def _check_double_entries(self) -> None:
         both = sorted(set(self.columns or ()) & set(self.drop))

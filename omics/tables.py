@@ -5,13 +5,14 @@ first offender, row and cure. Nothing is dropped in silence: `View.notes` counts
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from omics.errors import Finding, StudyError
 from omics.features import read_features
+from omics.moment import Moment
 from omics.patients import first_rows, largest_rows, mean_rows, read_ids, refuse_duplicates
 from omics.reading import read_raw
 from omics.table_findings import row_findings
@@ -72,6 +73,8 @@ class View:
     findings : tuple of Finding
     decimal : {".", ","}
         Decimal sign of what `reserved` holds beside plain numbers, such as `<0,5%`.
+    known : dict of feature to moment
+        When it is known, where the study states that.
     """
 
     name: str
@@ -82,6 +85,7 @@ class View:
     notes: ViewNotes
     findings: tuple[Finding, ...]
     decimal: str = "."
+    known: dict[str, Moment] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         n_patients, n_features = self.table.shape
@@ -166,6 +170,7 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         notes=notes,
         findings=(*features.findings, *_row_findings(notes, name=name)),
         decimal=spec.decimal,
+        known=plan.known,
     )
 
 

@@ -13,6 +13,8 @@ from models.boosting import BoostedModel
 from models.description import associations, table_one
 from models.design import select_columns
 from models.findings import factor_findings, model_findings, ordered
+from models.gaps import predictor_gaps
+from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
@@ -21,6 +23,7 @@ from models.validation import Plan, Validation, validate
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.mofa import FactorModel
+from omics.moment import Moment
 from omics.quality import findings as quality_findings
 from omics.quality import missing_table
 
@@ -46,6 +49,8 @@ class About:
         Models to draw a nomogram of; by default every regression.
     table_one : sequence of str, optional
         Columns of table one; by default the clinical and pathology ones.
+    moment : {"baseline", "surgery", "pathology", "follow_up"}, optional
+        When predictions are made; a model that reads what is known later is refused.
     """
 
     title: str
@@ -54,6 +59,7 @@ class About:
     thresholds: tuple[float, float] = (0.05, 0.6)
     nomograms: Sequence[str] | None = None
     table_one: Sequence[str] | None = None
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,6 +100,8 @@ class Results:
     nomograms : dict of model to Nomogram
     factors : FactorResults or None
     table_one, missing : DataFrame
+    predictor_gaps : DataFrame
+        Predictors that are missing, by model and cohort; see `models.gaps`.
     findings : list of Finding
         The serious first.
     versions : dict of package to version
@@ -112,6 +120,7 @@ class Results:
     factors: FactorResults | None
     table_one: pd.DataFrame
     missing: pd.DataFrame
+    predictor_gaps: pd.DataFrame
     findings: list[Finding]
     versions: dict[str, str]
     study: dict[str, object] = field(default_factory=dict)
@@ -151,10 +160,13 @@ def analyse(
     Raises
     ------
     StudyError
-        If a model cannot be fitted, or a column or model named in `about` does not exist.
+        If a model cannot be fitted or reads what is known too late, or a column or model named in
+        `about` does not exist.
     """
     columns = described_columns(cohort, about.table_one)
     wanted = _models_with_nomogram(pipelines, about.nomograms)
+    if about.moment is not None:
+        check_moment(pipelines, cohort, about.moment)
     try:
         validation = validate(pipelines, cohort, plan=plan, store=store, progress=progress)
     except (FitError, ValueError) as error:
@@ -166,6 +178,8 @@ def analyse(
         factors = _factor_results(cohort, validation)
     found = [*cohort.findings, *quality_findings(cohort), *without]
     found += model_findings(validation, figures, cohort)
+    if about.moment is not None:
+        found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
         found += factor_findings(factors.model, cohort.development.X, cohort.kinds)
     found += [
@@ -184,6 +198,7 @@ def analyse(
         factors=factors,
         table_one=table_one(cohort, columns),
         missing=missing_table(cohort),
+        predictor_gaps=predictor_gaps(pipelines, cohort),
         findings=ordered(found),
         versions={package: version(package) for package in PACKAGES},
     )
@@ -232,7 +247,7 @@ def _nomograms(
     made, findings = {}, []
     for name in names:
         pipeline = validation.fitted[name].pipeline
-        reach = validation.apparent[name].linear_predictor
+        reach = validation.apparent[name].known().linear_predictor
         if isinstance(pipeline.model, BoostedModel):
             continue
         try:

@@ -10,8 +10,11 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from models.validation import risk_groups
 from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
 from reports.analysis import Results
@@ -190,8 +193,11 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "flow", results.cohort.flow.table
     yield "table_one", results.table_one
     yield "missing", results.missing
+    yield "missing_predictors", results.predictor_gaps
     yield "findings", findings_table(results)
     yield "performance", figures.table
+    if len(figures.complete_case):
+        yield "complete_case", figures.complete_case
     yield "calibration", figures.calibration
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
@@ -229,7 +235,8 @@ def predictions_table(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         `patient`, `cohort`, `model`, `fold`, `linear_predictor`, `risk` or one `risk_<horizon>` per
-        horizon, `group` (risk group from 1, the lowest risk), the factors and their information.
+        horizon, `group` (risk group from 1, the lowest risk; empty without a prediction), the
+        factors and their information.
     """
     validation, cohort = results.validation, results.cohort
     horizons = cohort.outcome.horizons
@@ -240,14 +247,14 @@ def predictions_table(results: Results) -> pd.DataFrame:
         part = pd.DataFrame(held_out.risk[0], columns=risks, index=development.X.index)
         part.insert(0, "linear_predictor", held_out.linear_predictor[0])
         part.insert(0, "fold", pd.Series(held_out.fold[0] + 1, part.index, "Int64"))
-        part["group"] = held_out.group[0] + 1
+        part["group"] = _group_numbers(held_out.group[0])
         parts.append(part.assign(model=model, cohort="development"))
         for label, models in validation.external.items():
             p = models[model]
             part = pd.DataFrame(p.risk, columns=risks, index=cohort.external[label].X.index)
             part.insert(0, "linear_predictor", p.linear_predictor)
             part.insert(0, "fold", pd.Series(pd.NA, part.index, "Int64"))
-            part["group"] = fitted.cut_points.searchsorted(p.linear_predictor) + 1
+            part["group"] = _group_numbers(risk_groups(p.linear_predictor, fitted.cut_points))
             parts.append(part.assign(model=model, cohort=label))
     table = pd.concat(parts)
     if results.factors is not None:
@@ -260,6 +267,11 @@ def predictions_table(results: Results) -> pd.DataFrame:
     first = ["patient", "cohort", "model", "fold", "linear_predictor"]
     table = table.rename_axis("patient").reset_index()
     return table[[*first, *[column for column in table.columns if column not in first]]]
+
+
+def _group_numbers(group: NDArray[np.intp]) -> pd.arrays.IntegerArray:
+    """Count risk groups from 1; missing without a prediction."""
+    return pd.arrays.IntegerArray(group.astype(np.int64) + 1, mask=group < 0)
 
 
 def study_document(results: Results) -> dict[str, object]:

@@ -13,6 +13,7 @@ from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import select_columns
 from models.logistic import LogisticModel
+from models.moment import check_moment
 from models.pipeline import Model, RiskPipeline, risk_pipeline
 from models.resampling import FolderStore, Progress
 from models.validation import Plan
@@ -46,6 +47,8 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
             raise StudyError(f"[external.{name}] {error}") from error
     for model in study.models:
         _check_predictors(model, study, cohort)
+    if study.prediction is not None:
+        check_moment(build_pipelines(study), cohort, study.prediction.moment)
     described_columns(cohort, study.report.table_one)  # refuses what names no column
     return cohort
 
@@ -122,7 +125,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
             _model(spec, study.study.seed),
             factors=factors if spec.uses_factors else None,
             splines=spec.splines or None,
-            missing=spec.missing or ("keep" if spec.kind == "xgboost" else "refuse"),
+            missing=study.policy_of(spec),
         )
         for spec in study.models
     }
@@ -165,6 +168,7 @@ def about_of(study: Study) -> About:
         thresholds=study.report.thresholds,
         nomograms=[spec.name for spec in study.models if spec.nomogram],
         table_one=study.report.table_one,
+        moment=None if study.prediction is None else study.prediction.moment,
     )
 
 
