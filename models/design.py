@@ -9,7 +9,7 @@ the patients of `fit` and frozen.
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,21 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from models.imputation import Chain, fit_chain
 from models.splines import check_knots
-from models.terms import Term, is_category, learn_category, learn_number, level_positions
+from models.terms import (
+    Term,
+    is_category,
+    learn_category,
+    learn_number,
+    level_positions,
+    with_indicators,
+)
+from omics.errors import FitError
 
-_POLICIES = ("refuse", "median", "keep")
+Missing = Literal["refuse", "complete_case", "median", "chained", "indicator", "keep"]
+POLICIES = get_args(Missing)
+IMPUTING = ("median", "chained", "indicator")
 _TYPES = {"object": "text", "string": "text", "category": "a category here and a number in fit"}
 
 
@@ -36,16 +47,25 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         category is the reference level. Interactions are not offered.
     splines : mapping of str to int or sequence of float, optional
         Column -> number of knots (3 to 7, placed by `models.splines.default_knots`) or the knots.
-    missing : {"refuse", "median", "keep"}
-        What to do where a predictor is missing: raise, fill with the median (most frequent level)
-        of the patients of `fit`, or leave NaN for a model that takes it.
+    missing : {"refuse", "complete_case", "median", "chained", "indicator", "keep"}
+        What to do where a predictor is missing: raise; learn from the patients who have them all,
+        and leave NaN for the others (`RiskPipeline` then gives no prediction); fill with the median
+        (most frequent level) of the patients of `fit`; fill by chained equations
+        (`models.imputation`) among the predictors, a category with its likeliest level; fill with
+        the median and mark the gaps (`models.terms.with_indicators`); or leave NaN for a model that
+        takes it.
 
     Attributes
     ----------
     terms_ : tuple of Term
         One per predictor that is used.
     dropped_ : DataFrame, one row per predictor that is not used
-        Columns `column` and `reason`: no value at all, or the same value in every patient.
+        Columns `column` and `reason`: no value at all, or the same value in every patient; a mark
+        of gaps that another one stands for.
+    needed_ : tuple of str
+        Predictors without which `complete_case` gives no prediction; empty otherwise.
+    chain_ : Chain or None
+        The equations of `chained`; None otherwise, and where no predictor is used.
 
     Examples
     --------
@@ -61,6 +81,8 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     terms_: tuple[Term, ...]
     dropped_: pd.DataFrame
+    needed_: tuple[str, ...]
+    chain_: Chain | None
     n_features_in_: int
 
     def __init__(
@@ -68,7 +90,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         predictors: Sequence[str],
         *,
         splines: Mapping[str, int | Sequence[float]] | None = None,
-        missing: Literal["refuse", "median", "keep"] = "refuse",
+        missing: Missing = "refuse",
     ) -> None:
         self.predictors = predictors
         self.splines = splines
@@ -95,14 +117,21 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             a column that is no predictor, a column is text or infinite, or a value is missing and
             `missing` is "refuse".
         FitError
-            If a declared level has no patient, or a spline too few distinct values.
+            If a declared level has no patient, a spline too few distinct values, or no patient has
+            every predictor under "complete_case".
         """
         table = self._table(X, reset=True)
-        if self.missing not in _POLICIES:
-            raise ValueError(f"missing must be one of {_POLICIES}, but {self.missing!r} came.")
+        if self.missing not in POLICIES:
+            raise ValueError(f"missing must be one of {POLICIES}, but {self.missing!r} came.")
         names = select_columns(table.columns, self.predictors)
         splines = _check_splines(self.splines or {}, names, table)
+        self.needed_ = _varying(table, names) if self.missing == "complete_case" else ()
+        table = _complete_cases(table, self.needed_)
         terms, dropped = _learn(table, names, splines)
+        if self.missing == "indicator":
+            terms, shared = with_indicators(terms, table)
+            dropped += shared
+        self.chain_ = _learn_chain(table, terms) if self.missing == "chained" and terms else None
         self.terms_ = tuple(terms)
         self.dropped_ = pd.DataFrame(dropped, columns=["column", "reason"], dtype=object)
         if self.missing == "refuse":
@@ -120,7 +149,8 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         DataFrame of shape (n_patients, n_design_columns)
-            float64, indexed as `X`; a level that only `fit` saw is a column of zeros.
+            float64, indexed as `X`; a level that only `fit` saw is a column of zeros. Under
+            `complete_case` a patient without a needed predictor is a row of NaN.
 
         Raises
         ------
@@ -133,9 +163,15 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         _check_present(table.columns, self.terms_)
         if self.missing == "refuse":
             _refuse_missing(table, self.terms_)
-        blocks = _blocks(table, self.terms_, fill=self.missing == "median")
-        matrix = np.hstack([np.empty((len(table), 0)), *blocks])
+        values = _fill(_values(table, self.terms_), self.terms_, self.missing, self.chain_)
+        matrix = np.hstack([np.empty((len(table), 0)), *_blocks(values, self.terms_)])
+        matrix[~self.complete(table)] = np.nan
         return pd.DataFrame(matrix, index=table.index, columns=list(self.get_feature_names_out()))
+
+    def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
+        """Tell who can be predicted: everyone, but under `complete_case`; shape (n_patients,)."""
+        check_is_fitted(self, "terms_")
+        return np.asarray(X[list(self.needed_)].notna().all(axis=1), dtype=np.bool_)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Give the columns of the design matrix; `input_features` is scikit-learn's, not used."""
@@ -274,8 +310,27 @@ def _learn(
     return terms, [(n, reason) for n in names if isinstance(reason := learnt[n], str)]
 
 
+def _varying(table: pd.DataFrame, names: list[str]) -> tuple[str, ...]:
+    """Name the predictors with more than one known value: only these can be missed."""
+    return tuple(name for name in names if table[name].nunique() > 1)
+
+
+def _complete_cases(table: pd.DataFrame, needed: tuple[str, ...]) -> pd.DataFrame:
+    known = table[list(needed)].notna().all(axis=1)
+    if known.all():
+        return table
+    if not known.any():
+        gaps = table[list(needed)].isna().sum()
+        raise FitError(
+            f"X must have patients with every predictor for complete cases, but none of "
+            f"{len(table)} has all {len(needed)} (most missing: {gaps.idxmax()!r}, in "
+            f"{gaps.max()}). Use missing='median', 'chained' or 'indicator', or fewer predictors."
+        )
+    return table.loc[known.to_numpy()]
+
+
 def _check_present(columns: pd.Index, terms: tuple[Term, ...]) -> None:
-    absent = [term.name for term in terms if term.name not in columns]
+    absent = [term.column for term in terms if term.column not in columns]
     if absent:
         raise ValueError(
             f"X must hold the {len(terms)} predictors of fit, but {len(absent)} are absent "
@@ -284,33 +339,74 @@ def _check_present(columns: pd.Index, terms: tuple[Term, ...]) -> None:
 
 
 def _refuse_missing(table: pd.DataFrame, terms: tuple[Term, ...]) -> None:
-    missing = table[[term.name for term in terms]].isna().sum()
+    missing = table[[term.column for term in terms]].isna().sum()
     missing = missing[missing > 0]
     if len(missing):
         raise ValueError(
             f"X must have no missing predictor, but {missing.index[0]!r} is missing in "
             f"{missing.iloc[0]} of {len(table)} patients ({len(missing)} of {len(terms)} "
-            "predictors have gaps). Use missing='median', impute first, or leave these patients "
-            "out."
+            "predictors have gaps). Use missing='median', 'chained', 'indicator' or "
+            "'complete_case'."
         )
 
 
-def _blocks(
-    table: pd.DataFrame, terms: tuple[Term, ...], *, fill: bool
-) -> list[NDArray[np.float64]]:
-    """Compute the columns term by term; neighbouring linear terms in one go."""
-    values = np.empty((len(table), len(terms)))  # numbers, or positions of levels
-    numeric = [j for j, term in enumerate(terms) if term.kind != "category"]
+def _values(table: pd.DataFrame, terms: Sequence[Term]) -> NDArray[np.float64]:
+    """Read each term's number, or the position of its level; NaN where missing."""
+    values = np.empty((len(table), len(terms)))
+    numeric = [j for j, term in enumerate(terms) if term.kind in ("linear", "spline")]
     values[:, numeric] = _numbers(table, [terms[j].name for j in numeric])
     for j, term in enumerate(terms):
         if term.kind == "category":
             values[:, j] = level_positions(table[term.name], term)
-    if fill:
-        filling = np.array([term.fill_number for term in terms])
-        values = np.where(np.isnan(values), filling, values)
+        elif term.kind == "indicator":
+            values[:, j] = table[term.marks].isna()
+    return values
+
+
+def _fill(
+    values: NDArray[np.float64], terms: tuple[Term, ...], missing: Missing, chain: Chain | None
+) -> NDArray[np.float64]:
+    """Fill the gaps as the policy says."""
+    gaps = np.isnan(values)
+    if missing not in IMPUTING or not gaps.any():
+        return values
+    if chain is None:
+        return np.where(gaps, np.array([term.fill_number for term in terms]), values)
+    wide, _ = _level_columns(values, terms)
+    filled, start = chain.fill(wide), 0
+    columns = []
+    for term in terms:
+        width = max(len(term.levels) - 1, 1)
+        block, start = filled[:, start : start + width], start + width
+        if term.kind == "category":  # the likeliest level: what the others leave is the reference's
+            share = np.column_stack([1 - block.sum(axis=1), block])
+            columns.append(share.argmax(axis=1).astype(np.float64))
+        else:
+            columns.append(block[:, 0])
+    return np.where(gaps, np.column_stack(columns), values)
+
+
+def _learn_chain(table: pd.DataFrame, terms: Sequence[Term]) -> Chain:
+    wide, groups = _level_columns(_values(table, terms), terms)
+    return fit_chain(wide, groups=groups)
+
+
+def _level_columns(
+    values: NDArray[np.float64], terms: Sequence[Term]
+) -> tuple[NDArray[np.float64], list[int]]:
+    """Give numbers as they are and categories as zeros and ones, and each column's term."""
+    blocks = [
+        term.expand(values[:, j]) if term.kind == "category" else values[:, [j]]
+        for j, term in enumerate(terms)
+    ]
+    return np.hstack(blocks), [j for j, block in enumerate(blocks) for _ in block.T]
+
+
+def _blocks(values: NDArray[np.float64], terms: tuple[Term, ...]) -> list[NDArray[np.float64]]:
+    """Compute the columns term by term; neighbouring linear terms in one go."""
     blocks, start = [], 0
     for j, term in enumerate(terms):
-        if term.kind != "linear":
+        if term.kind in ("spline", "category"):
             blocks += [values[:, start:j], term.expand(values[:, j])]
             start = j + 1
     return [*blocks, values[:, start:]]

@@ -25,7 +25,7 @@ from models.scores import (
     percentile_intervals,
     ranking_scores,
 )
-from models.validation import OutOfFold, Plan, Validation
+from models.validation import OutOfFold, Plan, Validation, risk_groups
 from omics.cohort import DEVELOPMENT
 from omics.errors import FitError
 from omics.outcome import is_survival
@@ -102,7 +102,9 @@ def samples(validation: Validation) -> Iterator[Sample]:
         )  # fmt: skip
         yield _sample(name, DEVELOPMENT, "apparent", apparent, None)
         for label, models in validation.external.items():
-            group = np.searchsorted(fitted.cut_points, models[name].linear_predictor)
+            if np.isnan(models[name].linear_predictor).all():
+                continue  # nobody there has every predictor: a finding says so
+            group = risk_groups(models[name].linear_predictor, fitted.cut_points)
             yield _sample(name, label, "external", models[name], group)
 
 

@@ -54,6 +54,7 @@ def model_findings(
         found += _performance_findings(name, performance, development)
         found += _information(name, fitted, cohort)
         found += _held_values(name, fitted, cohort)
+        found += _not_predicted(name, fitted, cohort)
     found += signature_findings(validation)
     found += [
         Finding(
@@ -67,6 +68,7 @@ def model_findings(
         for row in validation.failures.to_dict("records")
         if row["failed"]
     ]
+    found += _no_complete_case(validation)
     found += [
         Finding(code="warning", severity="caution", where="fits", message=text)
         for text in validation.warnings
@@ -79,7 +81,8 @@ def _few_events(name: str, fitted: Fitted, development: Cohort) -> Iterator[Find
     model = fitted.pipeline.model
     if isinstance(model, BoostedModel):
         return
-    y, events = development.y, rarer_class(development.y)
+    y = development.y[fitted.pipeline.complete(development.X)]
+    events = rarer_class(y)
     parameters = float(model.effective_parameters_)
     if parameters and events / parameters < EVENTS_PER_PARAMETER:
         kind = "effective parameters" if model.ridge_ else "parameters"
@@ -151,11 +154,11 @@ def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Ite
         return
     if model.n_iterations_ >= model.max_iterations:  # not at the maximum: a warning says so
         return
-    design = pipeline.unseen_design_matrix(development.X)
+    known = pipeline.complete(development.X)
     test = proportional_hazards_test(
         model,
-        design,
-        development.y,
+        pipeline.unseen_design_matrix(development.X).loc[known],
+        development.y[known],
         terms={term.name: term.columns for term in pipeline.design.terms_},
     )
     whole = test.table.loc[test.table["term"] == "GLOBAL", "p_value"].item()
@@ -178,12 +181,10 @@ def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Ite
 def _extrapolation(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]:
     pipeline = fitted.pipeline
     for label, other in cohort.external.items():
-        table = other.X
-        for step in pipeline.steps[:-2]:
-            table = step[1].transform(table)
+        table = pipeline.before_design(other.X)
         outside = {}
         for term in pipeline.design.terms_:
-            if term.kind == "category":
+            if term.kind not in ("linear", "spline"):
                 continue
             values = table[term.name].to_numpy(dtype=np.float64)
             count = int(((values < term.minimum) | (values > term.maximum)).sum())
@@ -289,6 +290,41 @@ def _held_values(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]
                 message=f"In {label}, {held['n_values'].sum()} values of {len(held)} features "
                 f"(most in {most}) lie far outside the range of the development patients and were "
                 "held at its widened ends before factors were computed. Check units and scanners.",
+            )
+
+
+def _no_complete_case(validation: Validation) -> Iterator[Finding]:
+    beside = validation.complete_case
+    if beside is None:
+        return
+    for row in beside.failures.to_dict("records"):
+        if row["failed"]:
+            yield Finding(
+                code="no_complete_case",
+                severity="note",
+                where=str(row["model"]),
+                message="The complete-case result beside this model "
+                + (
+                    f"lacks {row['failed']} of {row['resamples']} resamples"
+                    if row["model"] in beside.fitted
+                    else "cannot be given"
+                )
+                + f". The reason: {row['reason']}",
+            )
+
+
+def _not_predicted(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]:
+    for label, part in {DEVELOPMENT: cohort.development, **cohort.external}.items():
+        lost = part.take(~fitted.pipeline.complete(part.X))
+        if lost.n_patients:
+            yield Finding(
+                code="not_predicted",
+                severity="serious" if 2 * lost.n_patients > part.n_patients else "caution",
+                where=name,
+                message=f"In {label}, {lost.n_patients} of {part.n_patients} patients "
+                f"({lost.n_events} of {part.n_events} events) lack a predictor and have no "
+                "prediction, as complete cases are declared: every figure is of the others, who "
+                "may differ.",
             )
 
 

@@ -90,8 +90,7 @@ def _used(pipeline: RiskPipeline, X: pd.DataFrame) -> _Used:
 
 def _learned(pipeline: RiskPipeline) -> list[Any]:
     """Give the steps that add columns of their own: factors, and scores of named predictors."""
-    unions = [step for _, step in pipeline.steps[:-2]]
-    return [step for one in unions for name, step in one.transformer_list if name != "table"]
+    return [step for _, step in pipeline.learned_steps]
 
 
 def _view_of(column: str) -> str:

@@ -180,10 +180,10 @@ def make_passport(
     direct: set[str] = set()
     strict: set[str] = set()
     for name, fitted in validation.fitted.items():
-        mine, through = needed_columns(fitted.pipeline, list(X.columns))
-        direct |= mine
-        strict |= set() if takes_missing(fitted.pipeline.design) else mine
-        columns = tuple(column for column in X.columns if column in mine | through)
+        mine = needed_columns(fitted.pipeline, list(X.columns))
+        direct |= mine.predictors | mine.features
+        strict |= set() if takes_missing(fitted.pipeline.design) else mine.predictors
+        columns = tuple(column for column in X.columns if column in mine.every)
         models[name] = FrozenModel(
             pipeline=_frozen(fitted.pipeline, left_out=set(X.columns) - set(columns), name=name),
             columns=columns,

@@ -6,7 +6,7 @@ The four kinds of validation keep their names: `apparent` (the fitted patients, 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -54,6 +54,7 @@ COLUMNS = [
     "n_events",
     "method",
 ]
+HEADLINE = ("c_index", "auc", "brier", "ipa", "calibration_slope")
 _LABELS = ["model", "cohort", "validation", "horizon"]
 CALIBRATION = [*_LABELS, "predicted", "observed", "lower", "upper"]
 DECISION = [*_LABELS, "threshold", "net_benefit", "lower", "upper", "treat_all", "treat_none"]
@@ -82,6 +83,9 @@ class Performance:
     log_rank : DataFrame
         `model`, `cohort`, `validation`, `chi2`, `df`, `p_value`. Empty for a binary outcome.
     outcome : Outcome
+    complete_case : DataFrame
+        As `table`, the headline metrics of the same models on complete cases, beside those that
+        fill gaps; empty where none does.
     """
 
     table: pd.DataFrame
@@ -91,6 +95,7 @@ class Performance:
     at_risk: pd.DataFrame
     log_rank: pd.DataFrame
     outcome: Outcome
+    complete_case: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
     def __repr__(self) -> str:
         return f"Performance({self.table['model'].nunique()} models, {len(self.table)} figures)"
@@ -161,7 +166,18 @@ def performance(
         at_risk=at_risk,
         log_rank=tests,
         outcome=validation.outcome,
+        complete_case=_complete_case(validation),
     )
+
+
+def _complete_case(validation: Validation) -> pd.DataFrame:
+    """Headline figures of the models on complete cases."""
+    beside = validation.complete_case
+    if beside is None or not beside.fitted:
+        return pd.DataFrame(columns=COLUMNS)
+    table = performance(beside, thresholds=[0.5]).table
+    honest = table["validation"].isin(["cross_validated", "external"])
+    return table[honest & table["metric"].isin(HEADLINE)].reset_index(drop=True)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -229,7 +245,7 @@ def _look(
 def _optimism_rows(name: str, validation: Validation) -> pd.DataFrame:
     train, test = validation.optimism[name]
     plan = validation.plan
-    apparent = all_scores(validation.apparent[name])
+    predictions = validation.apparent[name].known()
     found = {
         key: optimism_interval(
             np.array([scores[key] for scores in train]),
@@ -237,11 +253,11 @@ def _optimism_rows(name: str, validation: Validation) -> pd.DataFrame:
             value,
             level=plan.level,
         )
-        for key, value in apparent.items()
+        for key, value in all_scores(predictions).items()
     }
     labels = {"model": name, "cohort": DEVELOPMENT, "validation": "optimism_corrected"}
     return figure_rows(
-        {_OPTIMISM.format(bootstrap=len(train)): found}, labels, validation.y, plan.level
+        {_OPTIMISM.format(bootstrap=len(train)): found}, labels, predictions.y, plan.level
     )
 
 

@@ -6,16 +6,18 @@ a new patient passes through the frozen one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
-from models.design import Design, matching
+from models.design import Design, Missing, matching
 from models.logistic import LogisticModel
 from models.signature import PREFIX, Signature
 from omics.messages import nearest
@@ -38,11 +40,73 @@ def rarer_class(y: NDArray[Any]) -> int:
     return int(y["event"].sum() if is_survival(y) else min(y.sum(), (~y).sum()))
 
 
+class WithLearned(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Add the columns that a step learns to the wide table, which stays as it is.
+
+    Considered and rejected: scikit-learn's `FeatureUnion`, which names the columns that pass
+    through by their place in `fit`: a new table in another order was read wrongly, without a word.
+
+    Parameters
+    ----------
+    step : FactorModel or Signature
+
+    Attributes
+    ----------
+    step_ : FactorModel or Signature, fitted
+    """
+
+    step_: Any
+
+    def __init__(self, step: Any) -> None:
+        self.step = step
+
+    @property
+    def learned(self) -> Any:
+        """The fitted step; before `fit`, the step as it was given."""
+        return getattr(self, "step_", self.step)
+
+    def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None) -> Self:
+        """Learn the step."""
+        self.step_ = clone(self.step).fit(X, y)
+        return self
+
+    def fit_transform(self, X: pd.DataFrame, y: NDArray[Any] | None = None) -> pd.DataFrame:
+        """Learn the step, and add what it gives the patients it learned from."""
+        self.step_ = clone(self.step)
+        return pd.concat([X, self.step_.fit_transform(X, y)], axis=1)
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Add what the learned step gives any patients."""
+        check_is_fitted(self, "step_")
+        return pd.concat([X, self.step_.transform(X)], axis=1)
+
+
 class RiskPipeline(Pipeline):  # type: ignore[misc]
     """A scikit-learn pipeline that ends in a risk model.
 
-    Build it with `risk_pipeline`. Higher `linear_predictor` and `risk` are worse.
+    Build it with `risk_pipeline`. Higher `linear_predictor` and `risk` are worse. Under the policy
+    `complete_case` the model learns from the patients whose predictors are all known (factors from
+    all), and the others get NaN.
     """
+
+    steps: list[tuple[str, Any]]
+
+    def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None, **params: Any) -> Self:
+        """Learn every step in turn; see scikit-learn's `Pipeline.fit`."""
+        if self.design.missing != "complete_case":
+            return super().fit(X, y, **params)  # type: ignore[no-any-return]
+        before = Pipeline(self.steps[:-1], memory=self.memory)
+        matrix = before.fit_transform(X, y)
+        self.steps = [*before.steps, self.steps[-1]]
+        known = self.complete(X)
+        self.model.fit(matrix.loc[known], np.asarray(y)[known])
+        return self
+
+    def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
+        """Tell who can be predicted, shape (n_patients,): everyone but for `complete_case`."""
+        if self.design.missing != "complete_case":
+            return np.ones(len(X), dtype=np.bool_)
+        return self.design.complete(self.before_design(X))
 
     @property
     def model(self) -> Model:
@@ -57,18 +121,17 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     @property
     def factor_model(self) -> FactorModel | None:
         """The step that learns factors, if the pipeline has one."""
-        return dict(self._learned_columns).get("factors")
+        return dict(self.learned_steps).get("factors")
 
     @property
     def signatures(self) -> tuple[Signature, ...]:
         """The steps that learn signatures, in their order."""
-        return tuple(step for _, step in self._learned_columns if isinstance(step, Signature))
+        return tuple(step for _, step in self.learned_steps if isinstance(step, Signature))
 
     @property
-    def _learned_columns(self) -> list[tuple[str, Any]]:
-        """The steps that add columns to the wide table, by name."""
-        union = self.named_steps.get("columns")
-        return [] if union is None else union.transformer_list[1:]
+    def learned_steps(self) -> list[tuple[str, Any]]:
+        """What adds columns of its own to the wide table, by name."""
+        return [(name, step.learned) for name, step in self.steps if isinstance(step, WithLearned)]
 
     @property
     def prespecified(self) -> bool:
@@ -77,7 +140,7 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         Holds for Cox and logistic models, plain or ridge, on columns named in advance; not where
         factors or signatures are learned and not for boosted trees.
         """
-        return not self._learned_columns and not isinstance(self.model, BoostedModel)
+        return not self.learned_steps and not isinstance(self.model, BoostedModel)
 
     def bootstrap_is_valid(self, y: NDArray[Any]) -> bool:
         """Tell, of a fitted pipeline, whether the optimism bootstrap may be trusted.
@@ -97,16 +160,20 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
             return False
         return rarer_class(y) >= LEAST_EVENTS_PER_COLUMN * len(self.model.feature_names_in_)
 
-    def design_matrix(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Take the wide table through every step but the model."""
+    def before_design(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Take the wide table through the steps before the design matrix: what these add joins."""
         table = X
-        for _, step in self.steps[:-1]:
+        for _, step in self.steps[:-2]:
             table = step.transform(table)
         return table
 
+    def design_matrix(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Take the wide table through every step but the model."""
+        return self.design.transform(self.before_design(X))
+
     def linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Give the linear predictor of each patient, shape (n_patients,); higher is worse."""
-        return self.model.linear_predictor(self.design_matrix(X))
+        return self.predict_all(X, horizons=())[0]
 
     def unseen_design_matrix(self, X: pd.DataFrame) -> pd.DataFrame:
         """Give the design matrix the model was fitted on: signatures by their cross-fitted scores.
@@ -116,16 +183,17 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         X : DataFrame of shape (n_patients, n_columns)
             The table of `fit`, its patients in the same order.
         """
-        if not self.signatures:
-            return self.design_matrix(X)
+        return self.design.transform(self._unseen_table(X))
+
+    def _unseen_table(self, X: pd.DataFrame) -> pd.DataFrame:
         unseen = {one.column: one.cross_fitted_.to_numpy()[:, 0] for one in self.signatures}
-        return self.design.transform(self.named_steps["columns"].transform(X).assign(**unseen))
+        return self.before_design(X).assign(**unseen)
 
     def unseen_linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Give each training patient a linear predictor that trees and signatures did not memorise.
 
         Boosted trees answer with the margins of their inner folds, other models with that of
-        `unseen_design_matrix`; shape (n_patients,).
+        `unseen_design_matrix`; shape (n_patients,), or, of trees on complete cases, their number.
 
         Parameters
         ----------
@@ -135,7 +203,7 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         model = self.model
         if isinstance(model, BoostedModel):  # its margins already come from cross-fitted scores
             return model.intercept_ + model.slope_ * model.unseen_margin_
-        return model.linear_predictor(self.unseen_design_matrix(X))
+        return self._predict(self._unseen_table(X), horizons=())[0]
 
     def risk(self, X: pd.DataFrame, *, horizon: float | None = None) -> NDArray[np.float64]:
         """Give P(event by `horizon`), or P(event) of a binary outcome; shape (n_patients,).
@@ -147,7 +215,33 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         horizon : float, optional
             Time of a survival risk, in the outcome's unit; left out for a binary outcome.
         """
-        return self.model.risk(self.design_matrix(X), horizon=horizon)
+        return self.predict_all(X, horizons=[horizon])[1][:, 0]
+
+    def predict_all(
+        self, X: pd.DataFrame, *, horizons: Sequence[float | None]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give linear predictor (n_patients,) and risks (n_patients, n_horizons), all at once.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+        horizons : sequence of float or None
+            As for `risk`.
+        """
+        return self._predict(self.before_design(X), horizons=horizons)
+
+    def _predict(
+        self, table: pd.DataFrame, *, horizons: Sequence[float | None]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        matrix, known = self.design.transform(table), self.design.complete(table)
+        linear_predictor = np.full(len(table), np.nan)
+        risk = np.full((len(table), len(horizons)), np.nan)
+        if known.any():
+            matrix = matrix.loc[known]
+            linear_predictor[known] = self.model.linear_predictor(matrix)
+            for j, horizon in enumerate(horizons):
+                risk[known, j] = self.model.risk(matrix, horizon=horizon)
+        return linear_predictor, risk
 
 
 def risk_pipeline(
@@ -157,7 +251,7 @@ def risk_pipeline(
     factors: FactorModel | None = None,
     signatures: Sequence[Signature] = (),
     splines: Mapping[str, Any] | None = None,
-    missing: Literal["refuse", "median", "keep"] = "refuse",
+    missing: Missing = "refuse",
 ) -> RiskPipeline:
     """Assemble factors, signatures, design matrix and model into one estimator.
 
@@ -172,8 +266,9 @@ def risk_pipeline(
         Needed where a predictor starts with `signature:`. The model is fitted to their cross-fitted
         scores and predicts from the frozen ones.
     splines : mapping of column to number of knots or list of knots, optional
-    missing : {"refuse", "median", "keep"}
-        What to do where a predictor is missing; `keep` is for BoostedModel alone.
+    missing : {"refuse", "complete_case", "median", "chained", "indicator", "keep"}
+        What to do where a predictor is missing, as in `models.design.Design`; `keep` is for
+        BoostedModel alone.
 
     Returns
     -------
@@ -199,15 +294,13 @@ def risk_pipeline(
     _check_signatures(predictors, signatures)
     if missing == "keep" and not isinstance(model, BoostedModel):
         raise ValueError(
-            "missing must be 'refuse' or 'median' for a regression, but 'keep' came. "
+            "missing must not be 'keep' for a regression, but it is. State 'complete_case', "
+            "'median', 'chained' or 'indicator', or 'refuse' where nothing is missing. "
             "Only boosted trees take missing values as they are."
         )
     learned: list[tuple[str, Any]] = [] if factors is None else [("factors", factors)]
     learned += [(f"signature {number}", one) for number, one in enumerate(signatures, start=1)]
-    steps: list[tuple[str, Any]] = []
-    if learned:
-        union = FeatureUnion([("table", "passthrough"), *learned], verbose_feature_names_out=False)
-        steps.append(("columns", union.set_output(transform="pandas")))
+    steps: list[tuple[str, Any]] = [(name, WithLearned(step)) for name, step in learned]
     steps.append(("design", Design(list(predictors), splines=splines, missing=missing)))
     steps.append(("model", model))
     return RiskPipeline(steps)

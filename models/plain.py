@@ -14,16 +14,16 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import FeatureUnion
-from sklearn.preprocessing import FunctionTransformer
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design
+from models.imputation import Chain, Equation
 from models.intervals import HazardSpread
 from models.logistic import LogisticModel
 from models.nomogram import Nomogram
-from models.pipeline import RiskPipeline
+from models.pipeline import RiskPipeline, WithLearned
+from models.signature import Signature
 from models.terms import Term
 from omics.mofa import FactorModel
 
@@ -32,15 +32,17 @@ Arrays = dict[str, NDArray[Any]]
 ESTIMATORS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(RiskPipeline, FeatureUnion, FunctionTransformer),
+        *(RiskPipeline, WithLearned, Signature),
         *(Design, CoxModel, LogisticModel, BoostedModel),
     )
 }
-RECORDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Term, Nomogram, HazardSpread)}
+RECORDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Term, Chain, Equation, Nomogram, HazardSpread)
+}
 # what a fit keeps of its own patients, or what says nothing to a new one
 NOT_KEPT = {
     "BoostedModel": {"inner_fold_", "unseen_margin_"},
-    "FeatureUnion": {"_transformers_feature_names_out"},
+    "Signature": {"cross_fitted_"},
 }
 INLINE = 100  # numbers up to which an array stands in the JSON, for the eye
 
@@ -243,6 +245,6 @@ def _read_estimator(value: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 def _as_pairs(parameters: dict[str, Any]) -> dict[str, Any]:
     """Make the steps of a pipeline pairs again."""
     return {
-        name: [tuple(pair) for pair in item] if name in ("steps", "transformer_list") else item
+        name: [tuple(pair) for pair in item] if name == "steps" else item
         for name, item in parameters.items()
     }

@@ -63,7 +63,7 @@ class Predictions:
     y : ndarray of shape (n_patients,)
         Structured (`time`, `event`) or boolean.
     linear_predictor : ndarray of shape (n_patients,)
-        Higher is worse.
+        Higher is worse; NaN where a predictor that the model needs is missing.
     risk : ndarray of shape (n_patients, n_horizons)
         Probability of the event by each horizon; one column for a binary outcome.
     horizons : tuple of float
@@ -74,6 +74,11 @@ class Predictions:
     linear_predictor: NDArray[np.float64]
     risk: NDArray[np.float64]
     horizons: tuple[float, ...]
+
+    def known(self) -> "Predictions":
+        """Leave out the patients without a prediction, whose linear predictor is NaN."""
+        predicted = ~np.isnan(self.linear_predictor)
+        return self if predicted.all() else self.take(np.flatnonzero(predicted))
 
     def take(self, positions: NDArray[np.intp]) -> "Predictions":
         """Give the same for the patients at `positions` (repeats allowed)."""

@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
-from models.design import Design
+from models.design import IMPUTING, Design
 from models.findings import LEAST_INFORMATION, active_factors
 from models.intervals import COX, LOGISTIC, NO_INTERVAL, HazardSpread, risk_interval
 from models.nomogram import Nomogram
 from models.pipeline import RiskPipeline
 from models.schema import Column, outside_range
+from models.validation import risk_groups
 from omics.messages import quoted
 from omics.new_patients import NewPatients
 from omics.outcome import Outcome
-
-TAKE_MISSING = ("median", "chained", "indicator", "keep")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,24 +80,46 @@ class Scores:
         )
 
 
-def needed_columns(pipeline: RiskPipeline, known: Sequence[str]) -> tuple[set[str], set[str]]:
-    """Name the columns of the wide table that a fitted pipeline needs.
+@dataclass(frozen=True, kw_only=True)
+class Needed:
+    """Columns of the wide table that a fitted pipeline needs.
 
-    Returns
-    -------
-    direct : set of str
-        Predictors of its design.
-    through_factors : set of str
-        Columns its factors need.
+    Attributes
+    ----------
+    predictors : frozenset of str
+        Of its design.
+    features : frozenset of str
+        Of its signatures: a value may be missing, the column may not.
+    through_factors : frozenset of str
+        Whole tables of them may be missing.
     """
-    direct = {term.name for term in pipeline.design.terms_} & set(known)
-    factors = pipeline.factor_model
-    return direct, set() if factors is None else set(factors.features_)
+
+    predictors: frozenset[str]
+    features: frozenset[str]
+    through_factors: frozenset[str]
+
+    @property
+    def every(self) -> frozenset[str]:
+        """All of them."""
+        return self.predictors | self.features | self.through_factors
+
+
+def needed_columns(pipeline: RiskPipeline, known: Sequence[str]) -> Needed:
+    """Name the columns of the wide table that a fitted pipeline needs."""
+    design, factors = pipeline.design, pipeline.factor_model
+    predictors = {term.name for term in design.terms_} | {*design.needed_}
+    return Needed(
+        predictors=frozenset(predictors & set(known)),
+        features=frozenset(
+            str(name) for one in pipeline.signatures for name in one.coef_["feature"]
+        ),
+        through_factors=frozenset(() if factors is None else factors.features_),
+    )
 
 
 def takes_missing(design: Design) -> bool:
-    """Tell whether a patient without a predictor can be scored."""
-    return design.missing in TAKE_MISSING
+    """Tell whether the others can be scored where a patient lacks a predictor."""
+    return design.missing != "refuse"
 
 
 def score_patients(
@@ -141,7 +162,7 @@ def score_patients(
 
 _FIRST = (
     *("patient", "model", "linear_predictor", "points"),
-    *("interval", "group", "filled", "outside", "low_information"),
+    *("interval", "group", "filled", "not_predicted", "outside", "low_information"),
 )
 
 
@@ -156,23 +177,41 @@ def _score_by(
 ) -> pd.DataFrame:
     """Score every patient by one model."""
     X = patients.X[list(frozen.columns)]
-    matrix = frozen.pipeline.design_matrix(X)
-    model = frozen.pipeline.model
-    linear_predictor = model.linear_predictor(matrix)
+    pipeline, model = frozen.pipeline, frozen.pipeline.model
+    numbers = _numbers_of(frozen, X, outcome=outcome, level=level)
     table = pd.DataFrame({"patient": patients.ids, "model": name}, dtype=object)
-    table["linear_predictor"] = linear_predictor
-    table["points"] = np.nan if frozen.nomogram is None else frozen.nomogram.points(matrix)
+    table = table.join(numbers)
+    table["interval"] = _kind_of_interval(model)
+    group = risk_groups(table["linear_predictor"].to_numpy(), frozen.cut_points)
+    table["group"] = pd.array(np.where(group < 0, np.nan, group + 1), dtype="Int64")
+    table["filled"] = _filled(pipeline, X)
+    needed = list(pipeline.design.needed_)
+    table["not_predicted"] = _names(X[needed].isna().to_numpy(), needed)
+    table["outside"] = _outside(X, columns)
+    return _with_learned(table, pipeline, X)
+
+
+def _numbers_of(
+    frozen: FrozenModel, X: pd.DataFrame, *, outcome: Outcome, level: float
+) -> pd.DataFrame:
+    """Give linear predictor, points and risks; NaN for who lacks a predictor it cannot do without.
+
+    Its rows are numbered from 0.
+    """
+    known, model = frozen.pipeline.complete(X), frozen.pipeline.model
+    matrix = frozen.pipeline.design_matrix(X).loc[known]
+    found = pd.DataFrame(index=np.flatnonzero(known))
+    found["linear_predictor"] = model.linear_predictor(matrix) if len(matrix) else np.nan
+    found["points"] = np.nan if frozen.nomogram is None else frozen.nomogram.points(matrix)
     for horizon in outcome.horizons or (None,):
         column = "risk" if horizon is None else f"risk_{horizon:g}"
-        table[column] = model.risk(matrix, horizon=horizon)
+        if not len(matrix):
+            found[[column, f"{column}_lower", f"{column}_upper"]] = np.nan
+            continue
+        found[column] = model.risk(matrix, horizon=horizon)
         ends = risk_interval(model, matrix, horizon=horizon, level=level, spread=frozen.spread)
-        table[f"{column}_lower"], table[f"{column}_upper"] = ends
-    table["interval"] = _kind_of_interval(model)
-    table["group"] = frozen.cut_points.searchsorted(linear_predictor) + 1
-    direct, _ = needed_columns(frozen.pipeline, frozen.columns)
-    table["filled"] = _filled(frozen.pipeline.design, X[[c for c in X.columns if c in direct]])
-    table["outside"] = _outside(X, columns)
-    return _with_factors(table, frozen.pipeline, X)
+        found[f"{column}_lower"], found[f"{column}_upper"] = ends
+    return found.reindex(range(len(X)))
 
 
 def _kind_of_interval(model: object) -> str:
@@ -181,11 +220,12 @@ def _kind_of_interval(model: object) -> str:
     return COX if isinstance(model, CoxModel) else LOGISTIC
 
 
-def _filled(design: Design, X: pd.DataFrame) -> list[str]:
-    """Name each patient's predictors that were missing and got a value."""
-    if design.missing == "keep":
-        return [""] * len(X)
-    return _names(X.isna().to_numpy(), list(X.columns))
+def _filled(pipeline: RiskPipeline, X: pd.DataFrame) -> list[str]:
+    """Name each patient's columns that were missing and got a value."""
+    needed = needed_columns(pipeline, list(X.columns))
+    filled = needed.features | (needed.predictors if pipeline.design.missing in IMPUTING else set())
+    columns = [name for name in X.columns if name in filled]
+    return _names(X[columns].isna().to_numpy(), columns)
 
 
 def _outside(X: pd.DataFrame, columns: Mapping[str, Column]) -> list[str]:
@@ -204,8 +244,10 @@ def _names(chosen: NDArray[np.bool_], names: Sequence[str]) -> list[str]:
     return texts
 
 
-def _with_factors(table: pd.DataFrame, pipeline: RiskPipeline, X: pd.DataFrame) -> pd.DataFrame:
-    """Add the factors, and where they rest on little."""
+def _with_learned(table: pd.DataFrame, pipeline: RiskPipeline, X: pd.DataFrame) -> pd.DataFrame:
+    """Add signatures, factors, and where these rest on little."""
+    for one in pipeline.signatures:
+        table[one.column] = one.transform(X)[one.column].to_numpy()
     factors = pipeline.factor_model
     if factors is None:
         return table.assign(low_information=False)

@@ -5,7 +5,7 @@ level but the first. Columns are named as R's rms names them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.splines import default_knots, restricted_cubic_spline
 from omics.errors import FitError
 
+MISSING = "missing"
 MOST_DISTINCT_VALUES = 10  # up to so many, a nomogram shows the values themselves (rms)
 
 
@@ -25,8 +26,8 @@ class Term:
     Attributes
     ----------
     name : str
-        Column of the wide table.
-    kind : {"linear", "spline", "category"}
+        Column of the wide table; of an indicator, `<column> (missing)`.
+    kind : {"linear", "spline", "category", "indicator"}
     columns : tuple of str
         Its columns in the design matrix.
     levels : tuple of str
@@ -38,11 +39,13 @@ class Term:
     values : tuple of float or None
         The distinct values, increasing, if there are at most 10; otherwise None.
     fill : float or str
-        Median, or most frequent level, of the patients of `fit`.
+        Median, or most frequent level, of the patients of `fit`; what a gap takes.
+    marks : str
+        Of an indicator, the column whose gaps it marks by 1; otherwise empty.
     """
 
     name: str
-    kind: Literal["linear", "spline", "category"]
+    kind: Literal["linear", "spline", "category", "indicator"]
     columns: tuple[str, ...]
     levels: tuple[str, ...] = ()
     knots: tuple[float, ...] = ()
@@ -50,6 +53,12 @@ class Term:
     maximum: float = float("nan")
     values: tuple[float, ...] | None = None
     fill: float | str
+    marks: str = ""
+
+    @property
+    def column(self) -> str:
+        """The column of the wide table that it reads."""
+        return self.marks or self.name
 
     @property
     def fill_number(self) -> float:
@@ -73,7 +82,7 @@ class Term:
         numbers = np.asarray(values, dtype=np.float64)
         if self.kind == "spline":
             return restricted_cubic_spline(numbers, self.knots)
-        if self.kind == "linear":
+        if self.kind in ("linear", "indicator"):
             return numbers[:, np.newaxis]
         columns = np.equal.outer(numbers, np.arange(1, len(self.levels))).astype(np.float64)
         columns[np.isnan(numbers)] = np.nan
@@ -188,6 +197,65 @@ def learn_category(name: str, column: pd.Series) -> Term | str:
         levels=levels,
         fill=levels[int(counts.argmax())],
     )
+
+
+def with_indicators(
+    terms: Sequence[Term], table: pd.DataFrame
+) -> tuple[list[Term], list[tuple[str, str]]]:
+    """Mark the gaps that `fit` met: a column of zeros and ones, or a level `missing`.
+
+    A number with gaps is followed by `<column> (missing)`; a category gets the level `missing`, as
+    clinical papers show it. Columns missing in the same patients share the first one's mark, since
+    copies of one column cannot be told apart.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+    table : DataFrame
+        Of the patients of `fit`.
+
+    Returns
+    -------
+    terms : list of Term
+    shared : list of (str, str)
+        Marks that are left out, and why.
+    """
+    marked: list[Term] = []
+    shared: list[tuple[str, str]] = []
+    met: dict[bytes, str] = {}
+    for term in terms:
+        gaps = table[term.name].isna().to_numpy()
+        if not gaps.any():
+            marked.append(term)
+            continue
+        name = f"{term.name}={MISSING}" if term.kind == "category" else f"{term.name} ({MISSING})"
+        first = met.setdefault(gaps.tobytes(), name)
+        if first != name:
+            shared.append((name, f"missing in the same patients as {first}"))
+            marked.append(term)
+        elif term.kind == "category":
+            marked.append(_with_level(term))
+        else:
+            marked += [term, _indicator(term, name)]
+    return marked, shared
+
+
+def _with_level(term: Term) -> Term:
+    if MISSING in term.levels:
+        return replace(term, fill=MISSING)
+    return replace(
+        term,
+        levels=(*term.levels, MISSING),
+        columns=(*term.columns, f"{term.name}={MISSING}"),
+        fill=MISSING,
+    )
+
+
+def _indicator(term: Term, name: str) -> Term:
+    return Term(
+        name=name, kind="indicator", columns=(name,), minimum=0.0, maximum=1.0, values=(0.0, 1.0),
+        fill=0.0, marks=term.name,
+    )  # fmt: skip
 
 
 def level_positions(column: pd.Series, term: Term) -> NDArray[np.float64]:

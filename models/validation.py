@@ -13,8 +13,8 @@ Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Statistics in Medi
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from models.gaps import COMPLETE_CASES, complete_case_pipelines
 from models.pipeline import RiskPipeline
 from models.resampling import (
     Arrays,
@@ -96,9 +97,10 @@ class OutOfFold:
     Attributes
     ----------
     linear_predictor : ndarray of shape (n_repeats, n_patients)
+        NaN where the fit failed, or a predictor that the model needs is missing.
     risk : ndarray of shape (n_repeats, n_patients, n_horizons)
     group, fold : ndarray of int, shape (n_repeats, n_patients)
-        Risk group by the training patients' cut points (-1 where the fit failed), and fold from 0.
+        Risk group by the training patients' cut points (-1 without a prediction), and fold from 0.
     """
 
     linear_predictor: NDArray[np.float64]
@@ -145,6 +147,9 @@ class Validation:
     outcome : Outcome
     y : ndarray of shape (n_patients,)
         Of the development patients.
+    complete_case : Validation or None
+        The same models on complete cases, of those that fill gaps and met some (without bootstrap);
+        a model that could not be fitted stands in its `failures` alone.
     """
 
     fitted: Mapping[str, Fitted]
@@ -160,6 +165,7 @@ class Validation:
     n_events: int
     outcome: Outcome
     y: NDArray[Any] = field(repr=False)
+    complete_case: "Validation | None" = None
 
     def __repr__(self) -> str:
         return (
@@ -210,31 +216,31 @@ def validate(
     memory = StepMemory()
     if progress is not None:
         progress("models", 0, 1)
+    fit = partial(_fit_on_all, X=X, y=y, plan=plan, memory=memory)
     with collected_warnings(complaints):
-        fitted = {
-            name: _fit_on_all(name, pipeline, X, y, plan, memory)
-            for name, pipeline in pipelines.items()
-        }
+        fitted = {name: fit(name, pipeline) for name, pipeline in pipelines.items()}
         apparent = {name: _predictions(f.pipeline, X, y, horizons) for name, f in fitted.items()}
-        external = {
-            label: {
-                name: _predictions(f.pipeline, other.X, other.y, horizons)
-                for name, f in fitted.items()
-            }
-            for label, other in cohort.external.items()
-        }
+        external = _external(fitted, cohort)
+    beside, unfitted = _fit_beside(complete_case_pipelines(pipelines, cohort), fit)
     if progress is not None:
         progress("models", 1, 1)
 
     parts = repeated_k_fold(event, folds=plan.folds, repeats=plan.repeats, seed=plan.seed)
-    task = partial(_cross_validation_task, dict(pipelines), X, y, horizons, plan.quantiles)
+    names = [*pipelines, *(_unlike(f"{name}, {COMPLETE_CASES}", pipelines) for name in beside)]
+    asked = [*pipelines.values(), *(clone(f.pipeline) for f in beside.values())]
+    together = dict(zip(names, asked, strict=True))
+    task = partial(_cross_validation_task, together, X, y, horizons, plan.quantiles)
     run = partial(run_resamples, n_jobs=plan.n_jobs, store=store, progress=progress)
     held_out = run(task, parts, what="cross-validation")
-    failures = _failures("cross_validated", list(pipelines), held_out)
-    out_of_fold = _assemble(list(pipelines), parts, held_out, len(y), max(len(horizons), 1))
+    all_failures = _failures("cross_validated", names, held_out)
+    failures = all_failures[: len(pipelines)]
+    assembled = list(_assemble(names, parts, held_out, len(y), max(len(horizons), 1)).values())
+    out_of_fold = dict(zip(pipelines, assembled, strict=False))
 
     prespecified = {
-        name: p for name, p in pipelines.items() if fitted[name].pipeline.bootstrap_is_valid(y)
+        name: p
+        for name, p in pipelines.items()
+        if fitted[name].pipeline.bootstrap_is_valid(apparent[name].known().y)
     }
     optimism: dict[str, tuple[list[Any], list[Any]]] = {}
     scored: list[Arrays] = []
@@ -249,7 +255,7 @@ def validate(
         }
     for arrays in (*held_out, *scored):
         complaints += [str(text) for text in arrays["warnings"] if str(text) not in complaints]
-    return Validation(
+    whole = Validation(
         fitted=fitted,
         out_of_fold=out_of_fold,
         apparent=apparent,
@@ -264,6 +270,65 @@ def validate(
         outcome=cohort.outcome,
         y=y,
     )
+    if not (beside or unfitted):
+        return whole
+    seen = {
+        name: found
+        for name, found in zip(beside, assembled[len(pipelines) :], strict=True)
+        if not np.isnan(found.linear_predictor).all()
+    }
+    kept = {name: beside[name] for name in seen}
+    rows = [
+        (name, *row[1:]) for name, row in zip(beside, all_failures[len(pipelines) :], strict=True)
+    ]
+    rows += [(name, "fit", 1, 1, reason) for name, reason in unfitted.items()]
+    return replace(
+        whole,
+        complete_case=replace(
+            whole,
+            fitted=kept,
+            out_of_fold=seen,
+            apparent={name: _predictions(f.pipeline, X, y, horizons) for name, f in kept.items()},
+            external=_external(kept, cohort),
+            optimism={},
+            failures=pd.DataFrame(rows, columns=_FAILURE_COLUMNS),
+            warnings=(),
+        ),
+    )
+
+
+def _external(fitted: Mapping[str, Fitted], cohort: Cohort) -> dict[str, dict[str, Predictions]]:
+    """Predict for the external cohorts, by the frozen pipelines."""
+    return {
+        label: {
+            name: _predictions(f.pipeline, other.X, other.y, cohort.outcome.horizons)
+            for name, f in fitted.items()
+        }
+        for label, other in cohort.external.items()
+    }
+
+
+def _fit_beside(
+    pipelines: Pipelines, fit: Callable[[str, RiskPipeline], Fitted]
+) -> tuple[dict[str, Fitted], dict[str, str]]:
+    """Fit the models of complete cases; give those that could be, and why others could not."""
+    fitted: dict[str, Fitted] = {}
+    unfitted: dict[str, str] = {}
+    for name, pipeline in pipelines.items():
+        try:
+            with collected_warnings([]):
+                fitted[name] = fit(name, pipeline)
+        except FitError as error:
+            unfitted[name] = str(error)
+    return fitted, unfitted
+
+
+def _unlike(name: str, taken: Iterable[str]) -> str:
+    """Give a name that no model bears."""
+    used = set(taken)
+    while name in used:
+        name += "*"
+    return name
 
 
 def _fit_on_all(
@@ -290,24 +355,27 @@ def _cut_points(
 
     Trees and signatures memorise their own patients, so theirs are predicted unseen.
     """
-    return np.quantile(pipeline.unseen_linear_predictor(X), quantiles)
+    return np.nanquantile(pipeline.unseen_linear_predictor(X), quantiles)
 
 
-def _risks(
-    pipeline: RiskPipeline, X: pd.DataFrame, horizons: tuple[float, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Linear predictor (n,) and risks (n, n_horizons), the design matrix made once."""
-    design = pipeline.design_matrix(X)
-    model = pipeline.model
-    asked = horizons or (None,)
-    risk = np.column_stack([model.risk(design, horizon=horizon) for horizon in asked])
-    return model.linear_predictor(design), risk
+def risk_groups(
+    linear_predictor: NDArray[np.float64], cut_points: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Give each patient's risk group, from 0, the lowest risk; -1 without a prediction.
+
+    Examples
+    --------
+    >>> risk_groups(np.array([-1.0, 0.5, np.nan]), np.array([0.0])).tolist()
+    [0, 1, -1]
+    """
+    group = np.searchsorted(cut_points, linear_predictor)
+    return np.where(np.isnan(linear_predictor), -1, group)
 
 
 def _predictions(
     pipeline: RiskPipeline, X: pd.DataFrame, y: NDArray[Any], horizons: tuple[float, ...]
 ) -> Predictions:
-    linear_predictor, risk = _risks(pipeline, X, horizons)
+    linear_predictor, risk = pipeline.predict_all(X, horizons=horizons or (None,))
     return Predictions(y=y, linear_predictor=linear_predictor, risk=risk, horizons=horizons)
 
 
@@ -344,11 +412,11 @@ def _cross_validation_task(
         for position, pipeline in enumerate(_fit_each(pipelines, X, y, part, failed)):
             if pipeline is None:
                 continue
-            linear_predictor, risk = _risks(pipeline, X_held_out, horizons)
+            linear_predictor, risk = pipeline.predict_all(X_held_out, horizons=horizons or (None,))
             cuts = _cut_points(pipeline, X_train, quantiles)
             arrays[f"{position}.linear_predictor"] = linear_predictor
             arrays[f"{position}.risk"] = risk
-            arrays[f"{position}.group"] = np.searchsorted(cuts, linear_predictor)
+            arrays[f"{position}.group"] = risk_groups(linear_predictor, cuts)
             for number, signature in enumerate(pipeline.signatures):
                 selected = signature.coef_["feature"].to_numpy(dtype=np.str_)
                 arrays[f"{position}.selected.{number}"] = selected
@@ -398,8 +466,8 @@ def _optimism_task(
                 continue
             original = _predictions(pipeline, X, y, horizons)
             resampled = original.take(part.train)
-            arrays[f"{position}.train"] = np.array(list(all_scores(resampled).values()))
-            arrays[f"{position}.test"] = np.array(list(all_scores(original).values()))
+            arrays[f"{position}.train"] = np.array(list(all_scores(resampled.known()).values()))
+            arrays[f"{position}.test"] = np.array(list(all_scores(original.known()).values()))
     arrays["failed"] = np.array(failed, dtype=np.str_)
     arrays["warnings"] = np.array(complaints, dtype=np.str_)
     return arrays
@@ -408,7 +476,7 @@ def _optimism_task(
 def _optimism_scores(
     position: int, apparent: Predictions, results: list[Arrays]
 ) -> tuple[list[Any], list[Any]]:
-    keys = list(all_scores(apparent))
+    keys = list(all_scores(apparent.known()))
     fitted = [arrays for arrays in results if f"{position}.train" in arrays]
     train = [dict(zip(keys, arrays[f"{position}.train"], strict=True)) for arrays in fitted]
     test = [dict(zip(keys, arrays[f"{position}.test"], strict=True)) for arrays in fitted]

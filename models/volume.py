@@ -148,9 +148,7 @@ def _learned_rows(
     seen = set()
     for model, fitted in validation.fitted.items():
         for label, part in parts.items():
-            table = part.X
-            for _, step in fitted.pipeline.steps[:-2]:
-                table = step.transform(table)
+            table = fitted.pipeline.before_design(part.X)
             for name in (name for name in table.columns if str(name).startswith(_LEARNED)):
                 values = table[name].to_numpy(dtype=np.float64)
                 key = (name, label, values.tobytes())

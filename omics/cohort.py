@@ -19,6 +19,7 @@ from omics.errors import Finding, StudyError
 from omics.identifiers import compare_ids
 from omics.leaks import refuse_hidden_outcome
 from omics.messages import quoted
+from omics.moment import Moment
 from omics.outcome import (
     BinarySpec,
     Outcome,
@@ -31,6 +32,7 @@ from omics.outcome_columns import (
     canonical_values,
     find_column,
     outcome_arrays,
+    outcome_findings,
     read_outcome,
 )
 from omics.tables import View
@@ -55,6 +57,8 @@ class Cohort:
         NaN where unknown.
     kinds : dict
         Kind of each view with features, by name.
+    known : dict
+        When each column of `X` is known, where the study states that.
     provenance : dict
         What each view set aside as no feature (versions, settings, file names), by name.
     flow : Flow
@@ -68,6 +72,7 @@ class Cohort:
     group: pd.Series
     centre: pd.Series | None = None
     kinds: dict[str, str] = field(default_factory=dict)
+    known: dict[str, Moment] = field(default_factory=dict)
     provenance: dict[str, pd.DataFrame] = field(default_factory=dict)
     flow: Flow = field(default_factory=Flow)
     findings: tuple[Finding, ...] = ()
@@ -231,7 +236,7 @@ class Cohort:
         known = read_outcome(outcome, views)
         groups = None if cohorts is None else read_groups(cohorts, views)
         centres = None if centre is None else find_column(views, centre, role="centre")
-        findings = _compare_all(views, anchor)
+        findings = [*_compare_all(views, anchor), *outcome_findings(outcome, known, views)]
 
         reason = _reasons(views, known, groups, outcome=outcome, cohorts=cohorts)
         patients = pd.Index(sorted(reason.index[reason == ""]), name="patient", dtype=object)
@@ -251,6 +256,11 @@ class Cohort:
             group=group,
             centre=None if centres is None else canonical_values(centres).reindex(patients),
             kinds={view.name: view.kind for view in views if view.table.shape[1]},
+            known={
+                f"{view.name}:{feature}": moment
+                for view in views
+                for feature, moment in view.known.items()
+            },
             provenance=_provenance(views, patients),
             flow=count_flow(views, reason),
             findings=(*reading_findings(views), *findings),

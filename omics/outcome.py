@@ -5,7 +5,7 @@ The arrays that models pass on (`survival_outcome`), what the study file declare
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,9 +20,12 @@ from pydantic import (
     StrictInt,
     StrictStr,
     field_validator,
+    model_validator,
 )
 
 from omics.checks import check_event, check_same_length, check_time
+from omics.cutting import Cut
+from omics.table_spec import Unit
 
 SURVIVAL_DTYPE = np.dtype([("time", np.float64), ("event", np.bool_)])
 
@@ -157,17 +160,22 @@ class SurvivalSpec(_Declared):
 
 
 class BinarySpec(_Declared):
-    """A binary outcome as a study declares it.
+    """A binary outcome as a study declares it: by its classes, or by a cut of a marker.
 
     Attributes
     ----------
     column : str
-        Column of the class, `table:column`.
+        Column of the class or the marker, `table:column`.
     positive : value or list of values
         What the column holds in the positive class.
     negative : value or list of values, optional
         What it holds in the negative class; a patient with any other value is then lost, and
         counted. By default every other value that is not missing.
+    cut : str
+        Where a marker is positive, such as `>= 3 %`; in place of `positive`. Cells are read as
+        pathologists write them (`<1%`, `5-10%`); a range on both sides of the cut is unknown.
+    unit : {"percent", "fraction", "number"}, optional
+        Of bare numbers, in the cells and in the cut.
     label : str, optional
         Name of the outcome in the report; by default the name of the column.
 
@@ -175,13 +183,36 @@ class BinarySpec(_Declared):
     --------
     >>> BinarySpec(column="clinical:IDH", positive="mutant").describe()
     Outcome(IDH = mutant)
+    >>> BinarySpec(column="pathology:Ki-67", cut=">=3%").describe()
+    Outcome(Ki-67 >= 3 %)
     """
 
     kind: Literal["binary"] = "binary"
     column: ColumnAddress
-    positive: Values
+    positive: Values | None = None
     negative: Values | None = None
+    cut: str | None = None
+    unit: Unit | None = None
     label: str | None = None
+
+    @model_validator(mode="after")
+    def _classes_or_cut(self) -> Self:
+        if (self.positive is None) == (self.cut is None):
+            raise ValueError(
+                "state either positive (what the column holds in the positive class) or cut (such "
+                f"as '>= 3 %'), but {'neither' if self.cut is None else 'both'} came"
+            )
+        if self.cut is not None and self.negative is not None:
+            raise ValueError("negative goes with positive, but a cut came: what misses it is so")
+        if self.cut is None and self.unit is not None:
+            raise ValueError("unit goes with cut, but positive came: take it away")
+        self.marker_cut  # noqa: B018 - refuses a cut that cannot be read
+        return self
+
+    @property
+    def marker_cut(self) -> Cut | None:
+        """The cut, read; None where the classes are declared by `positive`."""
+        return None if self.cut is None else Cut.read(self.cut, unit=self.unit)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -190,11 +221,13 @@ class BinarySpec(_Declared):
 
     def describe(self) -> "Outcome":
         """Say what is predicted, for a report."""
-        return Outcome(
-            kind="binary",
-            label=self.label or column_name(self.column),
-            event_label=" or ".join(str(value) for value in self.positive),
-        )
+        label = self.label or column_name(self.column)
+        if self.marker_cut is not None:
+            return Outcome(
+                kind="binary", label=f"{label} {self.marker_cut}", event_label="yes", by_cut=True
+            )
+        positive = " or ".join(str(value) for value in self.positive or ())
+        return Outcome(kind="binary", label=label, event_label=positive)
 
 
 OutcomeSpec = Annotated[SurvivalSpec | BinarySpec, Field(discriminator="kind")]
@@ -215,6 +248,8 @@ class Outcome:
         Unit of time; None for a class.
     horizons : tuple of float
         Times at which a risk is asked, ascending; empty for a class.
+    by_cut : bool
+        True where the class is a marker's side of a cut, which `label` then states.
     """
 
     kind: Literal["survival", "binary"]
@@ -222,6 +257,12 @@ class Outcome:
     event_label: str
     unit: str | None = None
     horizons: tuple[float, ...] = ()
+    by_cut: bool = False
+
+    @property
+    def statement(self) -> str:
+        """What the event or the positive class is: `IDH = mutant`, `Ki-67 >= 3 %`."""
+        return self.label if self.by_cut else f"{self.label} = {self.event_label}"
 
     @property
     def positive(self) -> str | None:
@@ -230,7 +271,7 @@ class Outcome:
 
     def __repr__(self) -> str:
         if self.kind == "binary":
-            return f"Outcome({self.label} = {self.event_label})"
+            return f"Outcome({self.statement})"
         at = ", ".join(f"{horizon:g}" for horizon in self.horizons)
         return f"Outcome({self.label}, risk at {at} {self.unit})"
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omics.errors import StudyError
+from omics.cutting import read_cut, straddling_findings
+from omics.errors import Finding, StudyError
 from omics.messages import counted, nearest
 from omics.outcome import (
     BinarySpec,
@@ -183,14 +184,37 @@ def read_outcome(spec: SurvivalSpec | BinarySpec, views: Sequence[View]) -> pd.D
     if spec.kind == "survival":
         return _read_survival(spec, views)
     values = find_column(views, spec.column, role="outcome")
-    event, reason = _read_classes(
-        values,
-        spec.positive,
-        spec.negative,
-        roles=("positive", "negative"),
-        where=_where(spec.column),
-    )
+    if spec.marker_cut is not None:
+        table = table_name(spec.column)
+        decimal = next(view.decimal for view in views if view.name == table)
+        event, reason = read_cut(values, spec.marker_cut, decimal=decimal, table=table)
+    else:
+        event, reason = _read_classes(
+            values,
+            spec.positive or (),
+            spec.negative,
+            roles=("positive", "negative"),
+            where=_where(spec.column),
+        )
     return pd.DataFrame({"event": event, "reason": reason}, index=values.index)
+
+
+def outcome_findings(
+    spec: SurvivalSpec | BinarySpec, known: pd.DataFrame, views: Sequence[View]
+) -> list[Finding]:
+    """Say what reading the outcome left open: ranges on both sides of a cut.
+
+    Parameters
+    ----------
+    spec : SurvivalSpec or BinarySpec
+    known : DataFrame
+        As from `read_outcome`.
+    views : sequence of View
+    """
+    if spec.kind == "survival" or spec.marker_cut is None:
+        return []
+    values = find_column(views, spec.column, role="outcome")
+    return straddling_findings(values, known["reason"], spec.marker_cut, where=spec.column)
 
 
 def _where(address: str) -> str:
@@ -347,5 +371,5 @@ def _refuse_one_class(event: NDArray[np.bool_], *, where: str) -> None:
         which = "positive" if event.all() else "negative"
         raise StudyError(
             f"both classes are needed, but all {len(event)} development patients are {which} in "
-            f"{where}. Check positive, negative and the development cohort."
+            f"{where}. Check positive, negative or cut, and the development cohort."
         )

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from omics.errors import StudyError
 from omics.messages import nearest, quoted
+from omics.moment import Moment
 from omics.radiomics import is_provenance
 from omics.reading import RawTable
 from omics.table_spec import Scalar, TableSpec, Transform, Unit
@@ -24,6 +25,8 @@ class TablePlan:
     features, reserved, provenance : list of str
         Features; outcome, cohort and centre columns; what says how features were made.
     recode, categories, transform, unit : dict by column
+    known : dict by feature
+        When it is known, where that is stated.
     largest : str or None
         The column whose largest value picks a patient's row.
     """
@@ -36,6 +39,7 @@ class TablePlan:
     categories: dict[str, str | list[Scalar]]
     transform: dict[str, Transform]
     unit: dict[str, Unit]
+    known: dict[str, Moment]
     largest: str | None
 
 
@@ -78,6 +82,7 @@ def plan_table(raw: RawTable, spec: TableSpec, *, reserve: Iterable[str], title:
         and name not in reserved
         and (name in taken if taken is not None else not _is_aside(name, spec))
     ]
+    known = door.rekey(spec.known_by_column, option="known", taken=[*features, "*"])
     plan = TablePlan(
         names=names,
         features=features,
@@ -91,6 +96,11 @@ def plan_table(raw: RawTable, spec: TableSpec, *, reserve: Iterable[str], title:
         categories=door.rekey(spec.categories, option="categories", taken=[*features, *reserved]),
         transform=door.rekey(spec.transform, option="transform", taken=[*features, "*"]),
         unit=door.rekey(spec.unit, option="unit", taken=features),
+        known={
+            name: known[name if name in known else "*"]
+            for name in features
+            if name in known or "*" in known
+        },
         largest=(
             door.resolve([spec.reduce["largest"]], option="reduce")[0]
             if isinstance(spec.reduce, dict)

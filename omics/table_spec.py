@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from omics.moment import Moment
+
 Scalar: TypeAlias = bool | int | float | str
 Kind: TypeAlias = Literal[
     "radiomics",
@@ -117,8 +119,8 @@ class SampleMap(BaseModel):
 class TableSpec(BaseModel):
     """One table of a study: where it lies, how it is read, what is taken from it.
 
-    `columns`, `drop`, `recode`, `categories`, `transform`, `unit` and `reduce` take a column's name
-    as it stands in the file or as `rename` makes it.
+    `columns`, `drop`, `recode`, `categories`, `transform`, `unit`, `reduce` and `known` take a
+    column's name as it stands in the file or as `rename` makes it.
 
     Examples
     --------
@@ -264,6 +266,11 @@ class TableSpec(BaseModel):
         """Take the path alone as well."""
         return {"path": value} if isinstance(value, str | Path) else value
 
+    known: Moment | dict[str, Moment] | None = Field(
+        default=None,
+        description='when the columns are known, all alike or by column, "*" for the others',
+    )
+
     @field_validator("id_rules", mode="before")
     @classmethod
     def _gather(cls, rules: Any) -> Any:
@@ -328,6 +335,11 @@ class TableSpec(BaseModel):
             options = {"variant_classes", "extra_variants", "profiled"} & self.model_fields_set
             if options:
                 raise ValueError(f'{sorted(options)[0]} is for layout = "maf" only')
+
+    @property
+    def known_by_column(self) -> dict[str, Moment]:
+        """When columns are known, by column; "*" stands for the others."""
+        return {"*": self.known} if isinstance(self.known, str) else dict(self.known or {})
 
     def _check_double_entries(self) -> None:
         both = sorted(set(self.columns or ()) & set(self.drop))

@@ -5,7 +5,7 @@ first offender, row and cure. Nothing is dropped in silence: `View.notes` counts
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from omics.errors import Finding, StudyError
 from omics.features import read_features
 from omics.long_tables import spread_rows
 from omics.maf import read_maf
+from omics.moment import Moment
 from omics.patients import first_rows, largest_rows, mean_rows, read_ids, refuse_duplicates
 from omics.reading import read_raw
 from omics.samples import map_samples
@@ -74,6 +75,10 @@ class View:
         What says how radiomics features were made (`diagnostics_*`, `Image`, `Mask`).
     notes : ViewNotes
     findings : tuple of Finding
+    decimal : {".", ","}
+        Decimal sign of what `reserved` holds beside plain numbers, such as `<0,5%`.
+    known : dict of feature to moment
+        When it is known, where the study states that.
     """
 
     name: str
@@ -83,6 +88,8 @@ class View:
     provenance: pd.DataFrame
     notes: ViewNotes
     findings: tuple[Finding, ...]
+    decimal: str = "."
+    known: dict[str, Moment] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         n_patients, n_features = self.table.shape
@@ -174,6 +181,8 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         provenance=frames[2],
         notes=notes,
         findings=(*raw.findings, *features.findings, *_row_findings(notes, name=name)),
+        decimal=spec.decimal,
+        known=plan.known,
     )
 
 

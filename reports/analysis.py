@@ -14,6 +14,8 @@ from models.comparison import check_reference
 from models.description import associations, table_one
 from models.design import select_columns
 from models.findings import factor_findings, model_findings, ordered
+from models.gaps import predictor_gaps
+from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
@@ -25,6 +27,7 @@ from models.volume import volume_feature, volume_findings
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.mofa import FactorModel
+from omics.moment import Moment
 from omics.quality import findings as quality_findings
 from omics.quality import missing_table
 from reports.added_value import AddedValue, AddedValueResults, added_value, tenths, with_volume
@@ -58,6 +61,8 @@ class About:
         Every figure is given for each of them, and for each centre.
     subgroup_models : sequence of str, optional
         Models for which it is; by default all.
+    moment : {"baseline", "surgery", "pathology", "follow_up"}, optional
+        When predictions are made; a model that reads what is known later is refused.
     """
 
     title: str
@@ -69,6 +74,7 @@ class About:
     added_value: AddedValue | None = None
     subgroups: Splits = field(default_factory=dict)
     subgroup_models: Sequence[str] | None = None
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -113,6 +119,8 @@ class Results:
     added_value : AddedValueResults or None
     subgroups : Subgroups or None
         None without a centre and without a declared subgroup.
+    predictor_gaps : DataFrame
+        Predictors that are missing, by model and cohort; see `models.gaps`.
     findings : list of Finding
         The serious first.
     versions : dict of package to version
@@ -132,6 +140,7 @@ class Results:
     signatures: dict[str, SignatureSummary]
     table_one: pd.DataFrame
     missing: pd.DataFrame
+    predictor_gaps: pd.DataFrame
     findings: list[Finding]
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
@@ -173,7 +182,8 @@ def analyse(
     Raises
     ------
     StudyError
-        If a model cannot be fitted, or a column or model named in `about` does not exist.
+        If a model cannot be fitted or reads what is known too late, or a column or model named in
+        `about` does not exist.
     """
     columns = described_columns(cohort, about.table_one)
     wanted = _models_with_nomogram(pipelines, about.nomograms)
@@ -181,6 +191,8 @@ def analyse(
     pipelines = with_volume(pipelines, cohort, volume)
     _check_about(about, pipelines, cohort)
     _check_signatures(pipelines)
+    if about.moment is not None:
+        check_moment(pipelines, cohort, about.moment)
     try:
         validation = validate(pipelines, cohort, plan=plan, store=store, progress=progress)
     except (FitError, ValueError) as error:
@@ -203,6 +215,8 @@ def analyse(
         factors = _factor_results(cohort, validation)
     found = [*cohort.findings, *quality_findings(cohort), *without]
     found += model_findings(validation, figures, cohort)
+    if about.moment is not None:
+        found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
         found += factor_findings(factors.model, cohort.development.X, cohort.kinds)
     if added is not None and volume is not None:
@@ -224,6 +238,7 @@ def analyse(
         signatures=signature_summaries(validation, cohort),
         table_one=table_one(cohort, columns),
         missing=missing_table(cohort),
+        predictor_gaps=predictor_gaps(pipelines, cohort),
         findings=ordered(found),
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
@@ -321,7 +336,7 @@ def _nomograms(
     made, findings = {}, []
     for name in names:
         pipeline = validation.fitted[name].pipeline
-        reach = validation.apparent[name].linear_predictor
+        reach = validation.apparent[name].known().linear_predictor
         if isinstance(pipeline.model, BoostedModel):
             continue
         try:

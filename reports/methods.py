@@ -7,14 +7,22 @@ from models.cox import CoxModel
 from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
+from omics.moment import in_words
 from reports.analysis import Results
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
 
 _MISSING = {
     "refuse": " No predictor was missing.",
+    "complete_case": " The model was fitted on patients whose predictors were all known; the "
+    "others had no prediction.",
     "median": " Missing predictors were set to the median, or the most frequent level, of the "
     "training patients.",
+    "chained": " Missing predictors were filled by chained equations among the predictors "
+    "(Bayesian ridge regressions learned on the training patients, mean fills, the likeliest level "
+    "of a category; the outcome was not used).",
+    "indicator": " Missing predictors were set to the median of the training patients and marked "
+    "by an indicator column, or a level of its own where categories were missing.",
     "keep": " Missing values were left to the trees.",
 }
 
@@ -49,7 +57,12 @@ def _patients(results: Results) -> str:
             f"{', '.join(f'{h:g}' for h in outcome.horizons)} {outcome.unit}."
         )
     else:
-        what = f"The outcome was {outcome.label} = {outcome.event_label}."
+        what = f"The outcome was {outcome.statement}."
+    if results.about.moment is not None:
+        what += (
+            f" Predictions are made at {in_words(results.about.moment)}, from predictors known by "
+            "then."
+        )
     external = "".join(
         f" External validation: {name}, {part.n_patients} patients, {part.n_events} events."
         for name, part in cohort.external.items()

@@ -145,6 +145,15 @@ def _level(table: pd.DataFrame) -> str:
     return f"{100 * float(levels[0]):g}%" if len(levels) == 1 else "with its"
 
 
+def _sizes(table: pd.DataFrame) -> str:
+    """Say how many patients were evaluated; of each model, where they differ."""
+    sizes = table.groupby("model", sort=False)[["n_patients", "n_events"]].max()
+    texts = [f"{n} patients, {events} events" for n, events in sizes.to_numpy()]
+    if len(set(texts)) == 1:
+        return texts[0]
+    return "; ".join(f"{name}: {text}" for name, text in zip(sizes.index, texts, strict=True))
+
+
 def comparison_section(performance: Performance) -> Section:
     """Models side by side."""
     table, unit = performance.table, performance.outcome.unit
@@ -170,8 +179,7 @@ def comparison_section(performance: Performance) -> Section:
                 Table(
                     table=metric_rows(part, metrics=HEADLINE_METRICS, column="model", unit=unit),
                     title=f"Performance, {name} ({words}).",
-                    caption=f"{part['n_patients'].iloc[0]} patients, {part['n_events'].iloc[0]} "
-                    f"events. Estimate ({_level(part)} interval).",
+                    caption=f"{_sizes(part)}. Estimate ({_level(part)} interval).",
                 )
             )
     if len(names) > 1:

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from models.passport import NAME as PASSPORT
 from models.passport import Passport, make_passport, write_passport
+from models.validation import risk_groups
 from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
-from reports.added_value import AddedValueResults
 from omics.table_spec import TableSpec
+from reports.added_value import AddedValueResults
 from reports.analysis import Results
 from reports.tables import write_csv
 
@@ -196,8 +199,11 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "flow", results.cohort.flow.table
     yield "table_one", results.table_one
     yield "missing", results.missing
+    yield "missing_predictors", results.predictor_gaps
     yield "findings", findings_table(results)
     yield "performance", figures.table
+    if len(figures.complete_case):
+        yield "complete_case", figures.complete_case
     yield "calibration", figures.calibration
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
@@ -265,7 +271,8 @@ def predictions_table(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         `patient`, `cohort`, `model`, `fold`, `linear_predictor`, `risk` or one `risk_<horizon>` per
-        horizon, `group` (risk group from 1, the lowest risk), the factors and their information.
+        horizon, `group` (risk group from 1, the lowest risk; empty without a prediction), the
+        factors and their information.
     """
     validation, cohort = results.validation, results.cohort
     horizons = cohort.outcome.horizons
@@ -276,14 +283,14 @@ def predictions_table(results: Results) -> pd.DataFrame:
         part = pd.DataFrame(held_out.risk[0], columns=risks, index=development.X.index)
         part.insert(0, "linear_predictor", held_out.linear_predictor[0])
         part.insert(0, "fold", pd.Series(held_out.fold[0] + 1, part.index, "Int64"))
-        part["group"] = held_out.group[0] + 1
+        part["group"] = _group_numbers(held_out.group[0])
         parts.append(part.assign(model=model, cohort="development"))
         for label, models in validation.external.items():
             p = models[model]
             part = pd.DataFrame(p.risk, columns=risks, index=cohort.external[label].X.index)
             part.insert(0, "linear_predictor", p.linear_predictor)
             part.insert(0, "fold", pd.Series(pd.NA, part.index, "Int64"))
-            part["group"] = fitted.cut_points.searchsorted(p.linear_predictor) + 1
+            part["group"] = _group_numbers(risk_groups(p.linear_predictor, fitted.cut_points))
             parts.append(part.assign(model=model, cohort=label))
     table = pd.concat(parts)
     if results.factors is not None:
@@ -314,6 +321,11 @@ def passport_of(results: Results) -> Passport:
         tables={name: TableSpec.model_validate(spec) for name, spec in declared.items()},
         versions=results.versions,
     )
+
+
+def _group_numbers(group: NDArray[np.intp]) -> pd.arrays.IntegerArray:
+    """Count risk groups from 1; missing without a prediction."""
+    return pd.arrays.IntegerArray(group.astype(np.int64) + 1, mask=group < 0)
 
 
 def study_document(results: Results) -> dict[str, object]:

@@ -105,7 +105,7 @@ def read_patients(frozen: Passport, new: NewTable) -> NewPatients:
             f"--separator must be one sign of a text file ({', '.join(TEXT_SUFFIXES)}) and --sheet "
             f"a sheet of an .xlsx file, but {new.path.name} is read."
         ) from error
-    return frozen.read(read_raw(spec, title=new.path.name), title=new.path.name)
+    return frozen.read(read_raw(spec, name=new.path.name, title=new.path.name), title=new.path.name)
 
 
 def shortened(differences: pd.DataFrame) -> pd.DataFrame:

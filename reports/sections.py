@@ -12,12 +12,13 @@ from reports.figures.loadings import draw_loadings
 from reports.figures.variance_explained import draw_variance_explained
 from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
 from reports.methods import methods_text
+from reports.missing_section import missing_section
 from reports.model_sections import comparison_section, models_section
 from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
 from reports.table_one import table_one_rows
-from reports.tables import format_percent, table_rows
+from reports.tables import table_rows
 
 MOST_FACTOR_FIGURES = 6
 FEATURES_PER_FACTOR = 10
@@ -78,7 +79,7 @@ def outcome_sentence(cohort: Cohort) -> str:
     """Say what is predicted, in one sentence."""
     outcome = cohort.outcome
     if outcome.kind == "binary":
-        return f"Outcome: {outcome.label} = {outcome.event_label}."
+        return f"Outcome: {outcome.statement}."
     horizons = ", ".join(f"{horizon:g}" for horizon in outcome.horizons)
     return f"Outcome: {outcome.label} ({outcome.unit}); risks by {horizons} {outcome.unit}."
 
@@ -123,7 +124,7 @@ def table_one_section(results: Results) -> Section:
     blocks: list[Block] = (
         [
             Table(
-                table=table_one_rows(results.table_one),
+                table=table_one_rows(results.table_one, known=results.cohort.known),
                 title="Characteristics of the patients.",
                 caption="Median (quartiles) for numbers, count (share of the known) for "
                 "categories.",
@@ -133,74 +134,6 @@ def table_one_section(results: Results) -> Section:
         else [Text(text="The study has no clinical or pathology column.")]
     )
     return Section(id="table-one", title="Patients", blocks=blocks)
-
-
-def missing_section(results: Results) -> Section:
-    """Say what is missing, and what was done about it."""
-    policies = [
-        f"- {name}: "
-        + {
-            "refuse": "every predictor must be known (none is missing)",
-            "median": "missing predictors are set to the median or the most frequent level of the "
-            "training patients, learned within each resample",
-            "keep": "missing values are taken as they are",
-        }[fitted.pipeline.design.missing]
-        + (
-            "; missing views and values simply carry no information on the factors"
-            if fitted.pipeline.factor_model is not None
-            else ""
-        )
-        + (
-            "; a signature takes the median of the training patients, and their mean where a "
-            "patient has nothing of a view"
-            if fitted.pipeline.signatures
-            else ""
-        )
-        for name, fitted in results.validation.fitted.items()
-    ]
-    blocks: list[Block] = [Text(text="\n".join(policies), heading="How each model takes them")]
-    if (results.missing["n_missing"] > 0).any():
-        blocks.insert(0, missing_block(results.missing))
-    else:
-        blocks.insert(0, Text(text="No value is missing."))
-    return Section(id="missing", title="Missing data", blocks=blocks)
-
-
-def missing_block(missing: pd.DataFrame) -> Table:
-    """Show what is missing; columns and views that are whole are left out."""
-    shown = missing[missing["n_missing"] > 0]
-    names = shown_names(missing["view"] + ":" + missing["feature"])
-    wide = shown["n_features"] > 1
-    rows = pd.DataFrame(
-        {
-            "column": [
-                f"{view}: {feature}" if is_wide else names[f"{view}:{feature}"]
-                for view, feature, is_wide in zip(
-                    shown["view"], shown["feature"], wide, strict=True
-                )
-            ],
-            "n_features": shown["n_features"],
-            "n_missing": shown["n_missing"],
-            "development": [format_percent(share, digits=1) for share in shown["development"]],
-            "external": [format_percent(share, digits=1) for share in shown["external"]],
-        }
-    )
-    if shown["external"].isna().all():
-        rows = rows.drop(columns="external")
-    labels = {
-        "column": "Column or view",
-        "n_features": "Features",
-        "n_missing": "Patients concerned",
-        "development": "Of development",
-        "external": "Of external",
-    }
-    n_whole = int(missing.loc[missing["n_missing"] == 0, "n_features"].sum())
-    return Table(
-        table=table_rows(rows, labels=labels),
-        title="Missing values.",
-        caption="Patients without a value, and their share of the cohort."
-        + (" Columns without a gap are not listed." if n_whole else ""),
-    )
 
 
 def factor_model_blocks(model: FactorModel) -> list[Block]:

@@ -13,6 +13,7 @@ from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import matching, select_columns
 from models.logistic import LogisticModel
+from models.moment import check_moment
 from models.pipeline import Model, RiskPipeline, risk_pipeline
 from models.resampling import FolderStore, Progress
 from models.signature import Signature
@@ -62,6 +63,8 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     for model in study.every_model:
         _check_predictors(model, study, cohort)
     _check_unused_splines(study)
+    if study.prediction is not None:
+        check_moment(build_pipelines(study), cohort, study.prediction.moment)
     described_columns(cohort, study.report.table_one)  # refuses what names no column
     declared_subgroups(cohort, study.report.subgroups)  # likewise, and cuts that do not rise
     return cohort
@@ -168,7 +171,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
             factors=factors if spec.uses_factors else None,
             signatures=[one for one in signatures if spec.uses_signature(one.name)],
             splines=spec.splines or None,
-            missing=spec.missing or ("keep" if spec.kind == "xgboost" else "refuse"),
+            missing=study.policy_of(spec),
         )
         for spec in study.every_model
     }
@@ -214,6 +217,7 @@ def about_of(study: Study) -> About:
         added_value=_added_value(study),
         subgroups=study.report.subgroups,
         subgroup_models=study.report.subgroup_models,
+        moment=None if study.prediction is None else study.prediction.moment,
     )
 
 

@@ -6,10 +6,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models.design import matching
+from models.design import Missing, matching
 from omics.cohort import CohortsSpec
 from omics.errors import StudyError
 from omics.messages import nearest
+from omics.moment import Moment
 from omics.outcome import ColumnAddress, OutcomeSpec, SurvivalSpec
 from omics.table_spec import TableSpec
 from reports.study_words import mistakes
@@ -84,8 +85,10 @@ class ModelSpec(_Section):
     )
     splines: dict[str, int | list[float]] = {}
     nomogram: bool = False
-    missing: Literal["refuse", "median", "keep"] | None = Field(
-        default=None, description="by default 'keep' for xgboost, else 'refuse'"
+    missing: Missing | None = Field(
+        default=None,
+        description="by default the policy of [missing], else 'keep' for xgboost and "
+        "'refuse' for regressions",
     )
     rounds: int = Field(default=100, ge=1, description="of boosting, for xgboost")
     learning_rate: float = Field(default=0.05, gt=0, le=1)
@@ -96,8 +99,8 @@ class ModelSpec(_Section):
         given = self.model_fields_set
         if self.kind != "xgboost" and self.missing == "keep":
             raise ValueError(
-                f"missing must be 'refuse' or 'median' for a regression, but 'keep' came for kind "
-                f"{self.kind!r}: only boosted trees take missing values as they are"
+                f"missing must not be 'keep' for a regression, but it came for kind {self.kind!r}: "
+                "only boosted trees take missing values as they are"
             )
         boosting = {"rounds", "learning_rate", "max_depth"} & given
         regression = {"ridge", "splines", "nomogram"} & given
@@ -143,7 +146,7 @@ class AddedValueSpec(_Section):
     ridge: float | Literal["aic"] | dict[str, float | Literal["aic"]] | None = Field(
         default=None, description="of the added models, or of each by its name; as for [[models]]"
     )
-    missing: Literal["refuse", "median"] | None = Field(
+    missing: Literal["refuse", "complete_case", "median", "chained", "indicator"] | None = Field(
         default=None, description="of the added models; as for [[models]]"
     )
     splines: dict[str, int | list[float]] = Field(
@@ -209,6 +212,21 @@ class AddedValueSpec(_Section):
             )
             for name, predictors in self.blocks.items()
         ]
+
+
+class MissingSpec(_Section):
+    """The section `[missing]`: what every model does about missing predictors, if it says nothing.
+
+    It holds for boosted trees too; `missing = "keep"` in their own section leaves gaps to them.
+    """
+
+    policy: Literal["refuse", "complete_case", "median", "chained", "indicator"]
+
+
+class PredictionSpec(_Section):
+    """The section `[prediction]`: when predictions are made."""
+
+    moment: Moment
 
 
 class FoldsSpec(_Section):
@@ -286,6 +304,8 @@ class Study(_Section):
     signatures: list[SignatureSpec] = []
     models: list[ModelSpec] = Field(default=[], min_length=1)
     added_value: AddedValueSpec | None = None
+    missing: MissingSpec | None = None
+    prediction: PredictionSpec | None = None
     validation: ValidationSpec = ValidationSpec()
     report: ReportSpec = ReportSpec()
 
@@ -374,6 +394,14 @@ class Study(_Section):
                 raise ValueError(
                     f"[tables.{name}] must have another name: {name}: stands for what is learned"
                 )
+
+    def policy_of(self, model: ModelSpec) -> Missing:
+        """Say what a model does about missing predictors."""
+        if model.missing is not None:
+            return model.missing
+        if self.missing is not None:
+            return self.missing.policy
+        return "keep" if model.kind == "xgboost" else "refuse"
 
     def _tables_named(self) -> list[str]:
         """List every table and every `table:column` that the study names."""

@@ -1,13 +1,16 @@
 """Table one as a journal prints it: a row per number or level, a column per cohort."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from omics.cohort import DEVELOPMENT
+from omics.moment import in_words
 from reports.style import shown_names
 from reports.tables import DASH, TableRows, format_number, format_percent
 
 
-def table_one_rows(table: pd.DataFrame) -> TableRows:
+def table_one_rows(table: pd.DataFrame, *, known: Mapping[str, str] | None = None) -> TableRows:
     """Lay out what `models.description.table_one` computed.
 
     Parameters
@@ -15,6 +18,8 @@ def table_one_rows(table: pd.DataFrame) -> TableRows:
     table : DataFrame
         Columns `column`, `level`, `cohort`, `n_known`, `n_missing`, `median`, `q1`, `q3`, `count`,
         `share`.
+    known : mapping of column to moment, optional
+        When a column is known: a column of the table, if any is stated.
 
     Returns
     -------
@@ -25,6 +30,7 @@ def table_one_rows(table: pd.DataFrame) -> TableRows:
     rows: list[tuple[str, ...]] = []
     groups: list[int] = []
     names = shown_names(table["column"])
+    said = known or {}
     for column, part in table.groupby("column", sort=False):
         by_cohort = {cohort: part[part["cohort"] == cohort] for cohort in cohorts}
         name = names[str(column)]
@@ -37,13 +43,22 @@ def table_one_rows(table: pd.DataFrame) -> TableRows:
                 rows.append((f"  {level}", *cells))
         else:
             rows.append((f"{name}, median (quartiles)", *(_number(by_cohort[c]) for c in cohorts)))
+        if said:
+            first = len(rows) - len(levels) - 1
+            when = [in_words(said.get(str(column), "")) or DASH, *("" for _ in levels[1:])]
+            when = ["", *when] if levels else when  # the heading above levels has one cell only
+            rows[first:] = [(r[0], w, *r[1:]) for r, w in zip(rows[first:], when, strict=True)]
         missing = [int(by_cohort[c]["n_missing"].iloc[0]) for c in cohorts]
         if any(missing):
-            rows.append(("  missing", *(str(count) for count in missing)))
+            rows.append(("  missing", *([""] if said else []), *(str(count) for count in missing)))
     return TableRows(
-        header=("Characteristic", *(_head(table[table["cohort"] == c]) for c in cohorts)),
+        header=(
+            "Characteristic",
+            *(["Known"] if said else []),
+            *(_head(table[table["cohort"] == c]) for c in cohorts),
+        ),
         rows=tuple(rows),
-        numeric=(False, *(True for _ in cohorts)),
+        numeric=(False, *([False] if said else []), *(True for _ in cohorts)),
         groups=tuple(groups),
     )
 

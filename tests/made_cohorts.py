@@ -99,7 +99,8 @@ def learned_states(
         asked: Any, X: Any, y: Any, part: Resample, failed: list[str]
     ) -> list[RiskPipeline | None]:
         fits = fit_each(asked, X, y, part, failed)
-        learned = [None if fit is None else [vars(step) for _, step in fit.steps] for fit in fits]
+        ours = fits[: len(pipelines)]  # complete cases beside come and go with gaps elsewhere
+        learned = [None if fit is None else [vars(step) for _, step in fit.steps] for fit in ours]
         states[part.name] = str(joblib.hash(learned))
         parts.append(part)
         return fits

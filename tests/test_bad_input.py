@@ -477,7 +477,7 @@ def test_points_beside_declared_decimal_commas_are_refused(tmp_path: Path) -> No
             r"model 'Clinical' is of kind 'logistic', but the outcome is survival: use "
             r"\['cox', 'xgboost'\]",
         ),
-        ({"missing": "keep"}, r"\[\[models\]\] Clinical: missing must be 'refuse' or 'median'"),
+        ({"missing": "keep"}, r"\[\[models\]\] Clinical: missing must not be 'keep'"),
         ({"rounds": 5}, r"\[\[models\]\] Clinical: \['rounds'\] are for kind 'xgboost'"),
     ],
 )

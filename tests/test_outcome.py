@@ -258,7 +258,9 @@ def test_wrong_declaration_is_named(changes: dict[str, object], message: str) ->
 def test_nothing_that_decides_has_a_default() -> None:
     required = {name for name, entry in SurvivalSpec.model_fields.items() if entry.is_required()}
     assert required == {"time", "event", "event_value", "unit", "horizons"}
-    assert BinarySpec.model_fields["positive"].is_required()
+    for declared in ({}, {"positive": "mut", "cut": ">= 3 %"}):
+        with pytest.raises(ValidationError, match="state either positive"):
+            BinarySpec.model_validate({"column": "clinical:IDH"} | declared)
 
 
 def test_outcome_says_what_is_predicted() -> None:

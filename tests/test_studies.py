@@ -1,5 +1,6 @@
 """Whole studies on real tables: what the literature, R and the data's own README say comes out."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -102,6 +103,41 @@ class TestUCSF:
         assert auc("XGBoost") > auc("Age") + 0.02
         volume = [f for f in results.findings if f.code == "volume_factor"]
         assert any("MeshVolume is 0.99" in finding.message for finding in volume)
+
+
+@needs_data("ki67_hepatocellular")
+def test_nobody_is_lost_for_want_of_ki67() -> None:
+    study = read_study(STUDIES / "ki67_hepatocellular.toml")
+    cohort = load_cohort(study)
+    assert (cohort.n_patients, cohort.n_events) == (227, 97)
+    policies = ("Median", "Chained", "Indicator", "Complete cases", "XGBoost")
+    results = quick(study, cohort, *policies)
+    gaps = results.predictor_gaps
+    assert (gaps["n_missing"] == 126).all()
+    assert set(gaps["model"]) == set(policies)
+    assert set(gaps["predictor"]) == {"pathology:Ki67", "pathology:CD34", "any predictor"}
+    sizes = results.performance.table.groupby("model")[["n_patients", "n_events"]].agg(set)
+    assert sizes.loc["Complete cases"].tolist() == [{101}, {45}]
+    for model in ("Median", "Chained", "Indicator", "XGBoost"):
+        assert sizes.loc[model].tolist() == [{227}, {97}]
+    marked = results.validation.fitted["Indicator"].pipeline.design
+    assert "pathology:Ki67 (missing)" in marked.get_feature_names_out()
+    assert marked.dropped_["column"].tolist() == ["pathology:CD34 (missing)"]  # the same block
+    beside = results.performance.complete_case.query("metric == 'c_index'").set_index("model")
+    declared = results.performance.estimate(
+        "Complete cases", "c_index", validation="cross_validated"
+    )
+    for model in ("Median", "Chained", "Indicator"):
+        assert beside.loc[model, "estimate"] == pytest.approx(declared.estimate, abs=1e-12)
+    reference = json.loads((STUDIES.parent / "reference" / "ki67_missing.json").read_text())
+    ours = {"complete_case": "Complete cases", "median": "Median", "indicator": "Indicator"}
+    for policy, model in ours.items():
+        found = results.coefficients[model].set_index("term")["coefficient"]
+        assert len(found) == len(reference[policy])
+        for name, value in reference[policy].items():
+            plain = "Ki67 (missing)" if name == "gap" else name.removeprefix("fill(").rstrip(")")
+            view = "pathology" if plain[:4] in ("Ki67", "CD34") else "clinical"
+            assert found[f"{view}:{plain}"] == pytest.approx(value, rel=1e-5), (policy, name)
 
 
 @needs_data("cll")

@@ -312,7 +312,7 @@ def test_wrong_value_is_named_with_its_place(keys: str, value: Any, words: str) 
     [
         ({"max_depth": 3}, "['max_depth'] are for kind 'xgboost', but kind is 'cox'"),
         ({"kind": "xgboost"}, "are for regressions, but kind is 'xgboost'"),
-        ({"missing": "keep"}, "missing must be 'refuse' or 'median' for a regression"),
+        ({"missing": "keep"}, "missing must not be 'keep' for a regression"),
     ],
 )
 def test_option_of_another_kind_of_model_is_refused(options: dict[str, Any], words: str) -> None:

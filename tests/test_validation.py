@@ -105,6 +105,10 @@ def honest(cohort: Cohort) -> tuple[Pipelines, Cohort]:
             ["factors:*", "mri:*"], CoxModel(ridge="aic"), factors=factor_model(), missing="median"
         ),
         "trees": risk_pipeline(["mri:*"], BoostedModel(**QUICK), missing="keep"),
+        **{
+            policy: risk_pipeline(["clinical:*", "mri:*"], CoxModel(ridge=1.0), missing=policy)
+            for policy in ("complete_case", "chained", "indicator")
+        },
     }, cohort
 
 

@@ -8,13 +8,12 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.pipeline import FeatureUnion
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.logistic import LogisticModel
 from models.lost_views import ANY, LOST, lost_views
-from models.pipeline import RiskPipeline, risk_pipeline
+from models.pipeline import RiskPipeline, WithLearned, risk_pipeline
 from models.validation import Plan, Validation, validate
 from models.volume import (
     CORRELATIONS,
@@ -218,11 +217,8 @@ class Score(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 def test_a_signature_is_correlated_and_its_tables_are_counted() -> None:
     score = Score([VOLUME, "rna:f0"])
-    union = FeatureUnion(
-        [("table", "passthrough"), ("signature", score)], verbose_feature_names_out=False
-    ).set_output(transform="pandas")
     plain = risk_pipeline(["signature:Sum", "clinical:Age"], CoxModel())
-    pipeline = RiskPipeline([("columns", union), *plain.steps])
+    pipeline = RiskPipeline([("signature", WithLearned(score)), *plain.steps])
     found = validate({"score": pipeline}, COHORT, plan=PLAN)
     table = volume_correlations(found, COHORT, VOLUME).set_index(["name", "cohort"])
     for label, part in {"development": COHORT.development, **COHORT.external}.items():
