@@ -47,8 +47,8 @@ def check_moment(pipelines: Mapping[str, RiskPipeline], cohort: Cohort, moment: 
                 f"model {name!r} must predict at {in_words(moment)} from what is known by then, "
                 f"but {len(late)} of its columns "
                 f"{'is' if len(late) == 1 else 'are'} known later: {shown}. Leave them out of "
-                "predictors (where factors or a signature take a whole view: drop them in their table), or state a later "
-                "moment in [prediction]."
+                "predictors (where factors or a signature take a whole view: drop them in their "
+                "table), or state a later moment in [prediction]."
             )
 
 

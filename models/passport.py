@@ -225,8 +225,9 @@ def _frozen(pipeline: RiskPipeline, *, left_out: set[str], name: str) -> RiskPip
 def _spread(pipeline: RiskPipeline, development: Cohort) -> HazardSpread | None:
     if not isinstance(pipeline.model, CoxModel):
         return None
-    matrix, horizons = pipeline.design_matrix(development.X), development.outcome.horizons
-    return hazard_spread(pipeline.model, matrix, development.y, horizons=horizons)
+    known, horizons = pipeline.complete(development.X), development.outcome.horizons
+    matrix = pipeline.unseen_design_matrix(development.X).loc[known]
+    return hazard_spread(pipeline.model, matrix, development.y[known], horizons=horizons)
 
 
 def _rules(X: pd.DataFrame, tables: Mapping[str, TableSpec]) -> dict[str, TableSpec]:

@@ -44,6 +44,8 @@ NOT_KEPT = {
     "BoostedModel": {"inner_fold_", "unseen_margin_"},
     "Signature": {"cross_fitted_"},
 }
+# what a fitted step holds a fitted copy of
+FORGOTTEN = {"WithLearned": {"step"}}
 INLINE = 100  # numbers up to which an array stands in the JSON, for the eye
 
 
@@ -144,6 +146,7 @@ class Writer:
 
     def _estimator(self, value: Any, name: str, where: str) -> Any:
         parameters = value.get_params(deep=False)
+        parameters |= dict.fromkeys(FORGOTTEN.get(name, ()))
         kept = {
             key: item
             for key, item in vars(value).items()

@@ -320,21 +320,24 @@ class TableSpec(BaseModel):
                 "spread makes one row per patient of several: take out reduce and patients = "
                 '"columns"'
             )
-        if self.layout == "maf":
-            if self.kind != "mutations" or self.spread or self.patients == "columns":
-                raise ValueError(
-                    'layout = "maf" is for tables of kind "mutations", without spread or patients'
-                )
-            if ending not in (*TEXT_SUFFIXES, ".maf") or self.separator or self.comment:
-                raise ValueError(
-                    'layout = "maf" is for text files with tabs: take out separator and comment'
-                )
-        elif ending == ".maf":
-            raise ValueError('a .maf file needs layout = "maf"')
-        else:
-            options = {"variant_classes", "extra_variants", "profiled"} & self.model_fields_set
-            if options:
-                raise ValueError(f'{sorted(options)[0]} is for layout = "maf" only')
+        self._check_maf(ending)
+
+    def _check_maf(self, ending: str) -> None:
+        if self.layout != "maf":
+            if ending == ".maf":
+                raise ValueError('a .maf file needs layout = "maf"')
+            for option in ("extra_variants", "profiled", "variant_classes"):
+                if getattr(self, option) != type(self).model_fields[option].default:
+                    raise ValueError(f'{option} is for layout = "maf" only')
+            return
+        if self.kind != "mutations" or self.spread or self.patients == "columns":
+            raise ValueError(
+                'layout = "maf" is for tables of kind "mutations", without spread or patients'
+            )
+        if ending not in (*TEXT_SUFFIXES, ".maf") or self.separator or self.comment:
+            raise ValueError(
+                'layout = "maf" is for text files with tabs: take out separator and comment'
+            )
 
     @property
     def known_by_column(self) -> dict[str, Moment]:

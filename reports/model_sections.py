@@ -67,6 +67,14 @@ def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:
             "another.",
         )
         return
+    effects = table[table["term"] != "Intercept"]
+    if effects.empty:
+        yield Text(
+            text="No predictor is left: every one is constant in the development patients, such as "
+            "a factor that MOFA switched off or a signature that selected nothing. Every patient "
+            "gets the same risk."
+        )
+        return
     penalty = (
         f"Ridge penalty {model.ridge_:.4g}, {model.effective_parameters_:.1f} effective "
         "parameters. "
@@ -78,7 +86,7 @@ def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:
     ratio = "hazard_ratio" if "hazard_ratio" in table else "odds_ratio"
     if len(table) <= MOST_TERMS:
         yield Figure(
-            figure=draw_forest(table[table["term"] != "Intercept"], ratio=ratio),
+            figure=draw_forest(effects, ratio=ratio),
             title="Ratios with their intervals.",
             caption=f"{penalty}Per unit of each column of the design matrix; a spline's columns "
             "are read together, in the nomogram.",

