@@ -7,7 +7,7 @@ The rows follow from the plan's seed and the number of patients alone, so that t
 figures, of the same patients meet the same draws.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -205,6 +205,14 @@ def drawn_method(plan: Plan, *, out_of_fold: bool) -> str:
 def folds_method(plan: Plan) -> str:
     """Say the same of a figure that is averaged within folds."""
     return _FOLDS.format(repeats=plan.repeats, folds=plan.folds)
+
+
+def figures_of(sample: Sample, plan: Plan, look: Callable[[View], Scores]) -> pd.DataFrame:
+    """Look at one sample whole and at its bootstrap draws; see `figure_table`."""
+    looked_at = views(sample)
+    sizes = [len(p.y) for p, _ in looked_at]
+    draws = [look(drawn_from(looked_at[v], rows)) for v, rows in rows_drawn(sizes, plan)]
+    return figure_table(sample, plan, whole=[look(view) for view in looked_at], draws=draws)
 
 
 def figure_table(

@@ -20,6 +20,7 @@ from models.evaluation import (
     drawn_from,
     figure_rows,
     figure_table,
+    figures_of,
     rows_drawn,
     samples,
     views,
@@ -33,6 +34,7 @@ from models.scores import (
     calibration_scores,
     optimism_interval,
     ranking_scores,
+    slope_scores,
 )
 from models.survival_curves import kaplan_meier, log_rank, numbers_at_risk
 from models.ticks import pretty
@@ -166,18 +168,32 @@ def performance(
         at_risk=at_risk,
         log_rank=tests,
         outcome=validation.outcome,
-        complete_case=_complete_case(validation),
+        complete_case=_complete_case(validation, progress),
     )
 
 
-def _complete_case(validation: Validation) -> pd.DataFrame:
-    """Headline figures of the models on complete cases."""
-    beside = validation.complete_case
+def _complete_case(validation: Validation, progress: Callable[..., None] | None) -> pd.DataFrame:
+    """Headline figures of the models on complete cases, in patients whom the fit had not seen."""
+    beside, plan = validation.complete_case, validation.plan
     if beside is None or not beside.fitted:
         return pd.DataFrame(columns=COLUMNS)
-    table = performance(beside, thresholds=[0.5]).table
-    honest = table["validation"].isin(["cross_validated", "external"])
-    return table[honest & table["metric"].isin(HEADLINE)].reset_index(drop=True)
+    tasks = [
+        partial(figures_of, sample, plan, partial(_headline, ranking=sample.out_of_fold is None))
+        for sample in samples(beside)
+        if sample.validation != "apparent"
+    ]
+    tables = []
+    for done, table in enumerate(in_parallel(tasks, n_jobs=plan.n_jobs), start=1):
+        tables.append(table[table["metric"].isin(HEADLINE)])
+        if progress is not None:
+            progress("complete cases", done, len(tasks))
+    return pd.concat(tables, ignore_index=True)[COLUMNS]
+
+
+def _headline(view: View, *, ranking: bool) -> Scores:
+    p, fold = view
+    slope = slope_scores(p, strata=fold)
+    return ranking_scores(p) | slope if ranking else slope
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

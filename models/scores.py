@@ -132,7 +132,7 @@ def calibration_scores(
     curves : list of ndarray
         Observed risk on each grid; one per horizon, or one for a binary outcome.
     """
-    scores: Scores = {Key("calibration_slope", np.nan): _slope(p, strata)}
+    scores = slope_scores(p, strata=strata)
     curves = []
     for j, horizon in enumerate(p.horizons or (np.nan,)):
         risk, grid = p.risk[:, j], None if grids is None else grids[j]
@@ -157,10 +157,14 @@ def calibration_scores(
     return scores, curves
 
 
-def _slope(p: Predictions, strata: NDArray[np.intp] | None) -> float:
-    if not is_survival(p.y):
-        return calibration_slope(p.y, p.linear_predictor, strata=strata)
-    return calibration_slope_survival(p.y["time"], p.y["event"], p.linear_predictor, strata=strata)
+def slope_scores(p: Predictions, *, strata: NDArray[np.intp] | None = None) -> Scores:
+    """Calibration slope alone; `strata` as in `calibration_scores`."""
+    slope = (
+        calibration_slope_survival(p.y["time"], p.y["event"], p.linear_predictor, strata=strata)
+        if is_survival(p.y)
+        else calibration_slope(p.y, p.linear_predictor, strata=strata)
+    )
+    return {Key("calibration_slope", np.nan): slope}
 
 
 def all_scores(p: Predictions) -> Scores:

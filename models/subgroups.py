@@ -23,12 +23,9 @@ import pandas as pd
 from models.evaluation import (
     Sample,
     View,
-    drawn_from,
     figure_rows,
-    figure_table,
-    rows_drawn,
+    figures_of,
     samples,
-    views,
 )
 from models.performance import COLUMNS
 from models.pipeline import rarer_class
@@ -154,11 +151,7 @@ def _figures(sample: Sample, plan: Plan, keys: Keys) -> pd.DataFrame:
         reason = f"fewer than {LEAST_EVENTS} {what}: no figure is given"
         nothing = dict.fromkeys(keys, Interval(np.nan, np.nan, np.nan))
         return figure_rows({reason: nothing}, sample.labels, y, plan.level)
-    looked_at = views(sample)
-    look = partial(_look, ranking=sample.out_of_fold is None)
-    sizes = [len(p.y) for p, _ in looked_at]
-    draws = [look(drawn_from(looked_at[v], rows)) for v, rows in rows_drawn(sizes, plan)]
-    return figure_table(sample, plan, whole=[look(view) for view in looked_at], draws=draws)
+    return figures_of(sample, plan, partial(_look, ranking=sample.out_of_fold is None))
 
 
 def _look(view: View, *, ranking: bool) -> Scores:

@@ -311,9 +311,10 @@ def test_factor_model_finds_the_truth(cohort: Cohort) -> None:
         convergence="fast",
     ).fit(X)
     scores = model.transform(X)
-    truth = TRUTH.factors.loc[X.index]
+    scores = scores.loc[:, scores.std() > 0]  # a factor that MOFA switched off is zero
+    truth, k = TRUTH.factors.loc[X.index], scores.shape[1]
     found = pd.DataFrame(
-        np.abs(np.corrcoef(scores.T, truth.T)[:6, 6:]), scores.columns, truth.columns
+        np.abs(np.corrcoef(scores.T, truth.T)[:k, k:]), scores.columns, truth.columns
     )
     assert (found.max() > 0.85).all()
     explained = model.variance_explained_
