@@ -155,7 +155,7 @@ unit = "days"
 event = "followup:Status"
 event_value = "dead"
 censored_value = "alive"
-horizons = [365, 730, 1095]
+horizons = [365, 730]
 
 [cohorts]
 column = "followup:Centre"
@@ -167,11 +167,16 @@ views = ["radiomics", "expression", "mutations", "proteomics"]
 likelihoods = {{ mutations = "bernoulli" }}
 n_factors = 6
 
+[[signatures]]
+name = "Radscore"
+predictors = ["radiomics:*"]
+folds = 5
+
 [added_value]   # adds Clinical, Radiomics, Molecular and Combined, and tumour volume alone
 clinical = ["clinical:Age", "clinical:KPS", "clinical:Resection", "pathology:Ki-67"]
-radiomics = ["radiomics:*"]
+radiomics = ["signature:Radscore"]
 molecular = ["mutations:*"]
-ridge = {{ Radiomics = "aic", Molecular = "aic", Combined = "aic" }}
+ridge = {{ Molecular = "aic", Combined = "aic" }}
 splines = {{ "clinical:Age" = 3 }}
 missing = "median"
 nomograms = ["Clinical"]
@@ -191,8 +196,8 @@ predictors = ["radiomics:*", "mutations:*", "clinical:*", "pathology:*"]
 
 [validation]
 cross_validation = {{ folds = 5, repeats = 2 }}
-bootstrap = 100
-draws = 100
+bootstrap = 50
+draws = 80
 
 [report]
 thresholds = [0.05, 0.60]

@@ -5,13 +5,11 @@ from collections.abc import Iterable
 import pandas as pd
 
 from models.gaps import ANY
-from models.performance import HEADLINE, Performance
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
 from reports.html import Block, Section, Table, Text
-from reports.performance_tables import metric_rows
 from reports.style import shown_names
-from reports.tables import format_percent, table_rows
+from reports.tables import digits_of, format_estimate, format_percent, label, table_rows
 
 MOST_PREDICTORS = 20
 POLICIES = {
@@ -138,33 +136,40 @@ def _predictor_blocks(gaps: pd.DataFrame) -> Iterable[Block]:
 
 def _complete_case_blocks(results: Results) -> Iterable[Block]:
     """Put the complete-case result beside that of each model that fills gaps."""
-    beside = results.validation.complete_case
-    if beside is None:
+    beside, found = results.validation.complete_case, results.performance
+    if beside is None or not beside.fitted:
         return
+    ranking = "c_index" if found.outcome.kind == "survival" else "auc"
+    shown = (ranking, "calibration_slope")
+    rows = []
     for name in beside.fitted:
         policy = SHORT[results.validation.fitted[name].pipeline.design.missing]
-        figures = _both(results.performance, name, policy)
-        yield Table(
-            table=metric_rows(
-                figures, metrics=HEADLINE, column="series", unit=results.cohort.outcome.unit
-            ),
-            title=f"{name}: complete cases beside.",
-            caption="The same model fitted and evaluated on the patients whose predictors are all "
-            "known. The two are evaluated on different patients: a difference may come from "
-            "either.",
+        for validation in ("cross_validated", "external"):
+            for words, table in ((policy, found.table), ("Complete cases", found.complete_case)):
+                of_model = (table["model"] == name) & (table["validation"] == validation)
+                for cohort, part in table[of_model].groupby("cohort", sort=False):
+                    rows.append(_beside_row(name, words, str(cohort), part, shown))
+    labels = {"model": "Model", "cohort": "Cohort", "done": "Missing predictors"}
+    labels |= {"patients": "Patients (events)"} | {metric: label(metric) for metric in shown}
+    yield Table(
+        table=table_rows(pd.DataFrame(rows), labels=labels),
+        title="Complete cases beside.",
+        caption="The same model fitted and evaluated on the patients whose predictors are all "
+        "known; development patients are cross-validated. The two are evaluated on different "
+        "patients: a difference may come from either. Brier score and IPA stand in "
+        "tables/complete_case.csv.",
+    )
+
+
+def _beside_row(
+    model: str, words: str, cohort: str, figures: pd.DataFrame, metrics: tuple[str, ...]
+) -> dict[str, str]:
+    row = {"model": model, "cohort": "Development" if cohort == DEVELOPMENT else cohort}
+    patients, events = figures[["n_patients", "n_events"]].iloc[0]
+    row |= {"done": words, "patients": f"{patients} ({events})"}
+    for metric in metrics:
+        one = figures[figures["metric"] == metric].iloc[0]
+        row[metric] = format_estimate(
+            one["estimate"], one["lower"], one["upper"], digits=digits_of(metric)
         )
-
-
-def _both(performance: Performance, name: str, policy: str) -> pd.DataFrame:
-    parts = []
-    tables = {policy: performance.table, "Complete cases": performance.complete_case}
-    for validation in ("cross_validated", "external"):
-        for words, table in tables.items():
-            chosen = (table["model"] == name) & (table["validation"] == validation)
-            part = table[chosen & table["metric"].isin(HEADLINE)]
-            for cohort, rows in part.groupby("cohort", sort=False):
-                where = "cross-validated" if cohort == DEVELOPMENT else f"{cohort}"
-                patients, events = rows["n_patients"].iloc[0], rows["n_events"].iloc[0]
-                series = f"{words}, {where} ({patients} patients, {events} events)"
-                parts.append(rows.assign(series=series))
-    return pd.concat(parts, ignore_index=True)
+    return row

@@ -138,10 +138,14 @@ def test_the_report_says_when(tmp_path: Path) -> None:
         ["Clinical", "Age", "Chained equations", "2 of 60"],
         ["Clinical", "any predictor", "Chained equations", "2 of 60"],
     ]
-    assert "Clinical: complete cases beside." in page
     beside = pd.read_csv(study.out / "tables" / "complete_case.csv")
+    performance = pd.read_csv(study.out / "tables" / "performance.csv")
     assert set(beside["n_patients"]) == {58}
-    assert f"Complete cases, cross-validated (58 patients, {beside['n_events'][0]} events)" in page
+    shown = [row[:4] for row in rows_of(page, "Patients (events)")[1:]]
+    assert shown == [
+        ["Clinical", "Development", "Chained equations", f"60 ({performance['n_events'][0]})"],
+        ["Clinical", "Development", "Complete cases", f"58 ({beside['n_events'][0]})"],
+    ]
 
 
 @needs_data("plgg")
