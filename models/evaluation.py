@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.decision import DecisionCurve, decision_curve, decision_curve_at
+from models.one_resample import risk_groups
 from models.scores import (
     Interval,
     Key,
@@ -25,7 +26,7 @@ from models.scores import (
     percentile_intervals,
     ranking_scores,
 )
-from models.validation import OutOfFold, Plan, Validation, risk_groups
+from models.validation import OutOfFold, Plan, Validation
 from omics.cohort import DEVELOPMENT
 from omics.errors import FitError
 from omics.outcome import is_survival

@@ -16,9 +16,9 @@ from models.design import IMPUTING, Design
 from models.findings import LEAST_INFORMATION, active_factors
 from models.intervals import COX, LOGISTIC, NO_INTERVAL, HazardSpread, risk_interval
 from models.nomogram import Nomogram
+from models.one_resample import risk_groups
 from models.pipeline import RiskPipeline
 from models.schema import Column, outside_range
-from models.validation import risk_groups
 from omics.messages import quoted
 from omics.new_patients import NewPatients
 from omics.outcome import Outcome
@@ -279,7 +279,8 @@ def refusal(differences: pd.DataFrame, *, title: str) -> str:
         for row in refused.itertuples(index=False)
     ]
     columns = list(dict.fromkeys(refused["column"]))
+    counted = "1 difference stands" if len(refused) == 1 else f"{len(refused)} differences stand"
     return (
-        f"{title} must hold what the models need, but {len(refused)} differences stand against it "
+        f"{title} must hold what the models need, but {counted} against it "
         f"({quoted(columns)}):\n" + "\n".join(lines) + "\nCorrect the file: nothing was scored."
     )

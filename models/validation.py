@@ -12,7 +12,6 @@ Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Statistics in Medi
 1996;15:361-387. doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,6 +23,17 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from models.gaps import COMPLETE_CASES, complete_case_pipelines
+from models.one_resample import (
+    FAILURE_COLUMNS,
+    Pipelines,
+    cross_validation_task,
+    cut_points,
+    failure_rows,
+    optimism_scores,
+    optimism_task,
+    predictions_of,
+    selection_table,
+)
 from models.pipeline import RiskPipeline
 from models.resampling import (
     Arrays,
@@ -36,12 +46,10 @@ from models.resampling import (
     repeated_k_fold,
     run_resamples,
 )
-from models.scores import Predictions, all_scores
+from models.scores import Predictions
 from omics.cohort import Cohort
 from omics.errors import FitError
 from omics.outcome import Outcome, is_survival
-
-Pipelines = Mapping[str, RiskPipeline]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +227,7 @@ def validate(
     fit = partial(_fit_on_all, X=X, y=y, plan=plan, memory=memory)
     with collected_warnings(complaints):
         fitted = {name: fit(name, pipeline) for name, pipeline in pipelines.items()}
-        apparent = {name: _predictions(f.pipeline, X, y, horizons) for name, f in fitted.items()}
+        apparent = {name: predictions_of(f.pipeline, X, y, horizons) for name, f in fitted.items()}
         external = _external(fitted, cohort)
     beside, unfitted = _fit_beside(complete_case_pipelines(pipelines, cohort), fit)
     if progress is not None:
@@ -229,40 +237,37 @@ def validate(
     names = [*pipelines, *(_unlike(f"{name}, {COMPLETE_CASES}", pipelines) for name in beside)]
     asked = [*pipelines.values(), *(clone(f.pipeline) for f in beside.values())]
     together = dict(zip(names, asked, strict=True))
-    task = partial(_cross_validation_task, together, X, y, horizons, plan.quantiles)
+    task = partial(cross_validation_task, together, X, y, horizons, plan.quantiles)
     run = partial(run_resamples, n_jobs=plan.n_jobs, store=store, progress=progress)
     held_out = run(task, parts, what="cross-validation")
-    all_failures = _failures("cross_validated", names, held_out)
-    failures = all_failures[: len(pipelines)]
+    failed = failure_rows("cross_validated", names, held_out)
     assembled = list(_assemble(names, parts, held_out, len(y), max(len(horizons), 1)).values())
-    out_of_fold = dict(zip(pipelines, assembled, strict=False))
 
     prespecified = {
         name: p
         for name, p in pipelines.items()
         if fitted[name].pipeline.bootstrap_is_valid(apparent[name].known().y)
     }
-    optimism: dict[str, tuple[list[Any], list[Any]]] = {}
     scored: list[Arrays] = []
     if plan.bootstrap and prespecified:
         draws = bootstrap(len(y), resamples=plan.bootstrap, seed=plan.seed + 1)
-        task = partial(_optimism_task, prespecified, X, y, horizons)
+        task = partial(optimism_task, prespecified, X, y, horizons)
         scored = run(task, draws, what="optimism bootstrap")
-        failures += _failures("optimism_corrected", list(prespecified), scored)
-        optimism = {
-            name: _optimism_scores(position, apparent[name], scored)
-            for position, name in enumerate(prespecified)
-        }
+    failures = failed[: len(pipelines)]
+    failures += failure_rows("optimism_corrected", list(prespecified if scored else ()), scored)
     for arrays in (*held_out, *scored):
         complaints += [str(text) for text in arrays["warnings"] if str(text) not in complaints]
     whole = Validation(
         fitted=fitted,
-        out_of_fold=out_of_fold,
+        out_of_fold=dict(zip(pipelines, assembled, strict=False)),
         apparent=apparent,
         external=external,
-        optimism=optimism,
-        selection=_selection(pipelines, held_out),
-        failures=pd.DataFrame(failures, columns=_FAILURE_COLUMNS),
+        optimism={
+            name: optimism_scores(position, apparent[name], scored)
+            for position, name in enumerate(prespecified if scored else ())
+        },
+        selection=selection_table(pipelines, held_out),
+        failures=pd.DataFrame(failures, columns=FAILURE_COLUMNS),
         warnings=tuple(complaints),
         plan=plan,
         n_patients=len(y),
@@ -272,28 +277,37 @@ def validate(
     )
     if not (beside or unfitted):
         return whole
-    seen = {
-        name: found
-        for name, found in zip(beside, assembled[len(pipelines) :], strict=True)
-        if not np.isnan(found.linear_predictor).all()
-    }
-    kept = {name: beside[name] for name in seen}
-    rows = [
-        (name, *row[1:]) for name, row in zip(beside, all_failures[len(pipelines) :], strict=True)
-    ]
-    rows += [(name, "fit", 1, 1, reason) for name, reason in unfitted.items()]
+    lost = [
+        (name, *row[1:]) for name, row in zip(beside, failed[len(pipelines) :], strict=True)
+    ] + [(name, "fit", 1, 1, reason) for name, reason in unfitted.items()]
+    held_out_beside = dict(zip(beside, assembled[len(pipelines) :], strict=True))
+    return replace(
+        whole, complete_case=_complete_case(whole, cohort, beside, held_out_beside, lost)
+    )
+
+
+def _complete_case(
+    whole: Validation,
+    cohort: Cohort,
+    fitted: Mapping[str, Fitted],
+    held_out: Mapping[str, OutOfFold],
+    failures: list[tuple[str, str, int, int, str]],
+) -> Validation:
+    """Put together the validation of the models on complete cases."""
+    seen = {k: one for k, one in held_out.items() if not np.isnan(one.linear_predictor).all()}
+    kept = {name: fitted[name] for name in seen}
+    X, horizons = cohort.development.X, cohort.outcome.horizons
     return replace(
         whole,
-        complete_case=replace(
-            whole,
-            fitted=kept,
-            out_of_fold=seen,
-            apparent={name: _predictions(f.pipeline, X, y, horizons) for name, f in kept.items()},
-            external=_external(kept, cohort),
-            optimism={},
-            failures=pd.DataFrame(rows, columns=_FAILURE_COLUMNS),
-            warnings=(),
-        ),
+        fitted=kept,
+        out_of_fold=seen,
+        apparent={
+            name: predictions_of(f.pipeline, X, whole.y, horizons) for name, f in kept.items()
+        },
+        external=_external(kept, cohort),
+        optimism={},
+        failures=pd.DataFrame(failures, columns=FAILURE_COLUMNS),
+        warnings=(),
     )
 
 
@@ -301,7 +315,7 @@ def _external(fitted: Mapping[str, Fitted], cohort: Cohort) -> dict[str, dict[st
     """Predict for the external cohorts, by the frozen pipelines."""
     return {
         label: {
-            name: _predictions(f.pipeline, other.X, other.y, cohort.outcome.horizons)
+            name: predictions_of(f.pipeline, other.X, other.y, cohort.outcome.horizons)
             for name, f in fitted.items()
         }
         for label, other in cohort.external.items()
@@ -345,84 +359,7 @@ def _fit_on_all(
         raise FitError(
             f"model {name!r} cannot be fitted on the development patients: {error}"
         ) from error
-    return Fitted(pipeline=fitted, cut_points=_cut_points(fitted, X, plan.quantiles))
-
-
-def _cut_points(
-    pipeline: RiskPipeline, X: pd.DataFrame, quantiles: tuple[float, ...]
-) -> NDArray[np.float64]:
-    """Quantiles of the training patients' linear predictor: where risk groups are cut.
-
-    Trees and signatures memorise their own patients, so theirs are predicted unseen.
-    """
-    return np.nanquantile(pipeline.unseen_linear_predictor(X), quantiles)
-
-
-def risk_groups(
-    linear_predictor: NDArray[np.float64], cut_points: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """Give each patient's risk group, from 0, the lowest risk; -1 without a prediction.
-
-    Examples
-    --------
-    >>> risk_groups(np.array([-1.0, 0.5, np.nan]), np.array([0.0])).tolist()
-    [0, 1, -1]
-    """
-    group = np.searchsorted(cut_points, linear_predictor)
-    return np.where(np.isnan(linear_predictor), -1, group)
-
-
-def _predictions(
-    pipeline: RiskPipeline, X: pd.DataFrame, y: NDArray[Any], horizons: tuple[float, ...]
-) -> Predictions:
-    linear_predictor, risk = pipeline.predict_all(X, horizons=horizons or (None,))
-    return Predictions(y=y, linear_predictor=linear_predictor, risk=risk, horizons=horizons)
-
-
-def _fit_each(
-    pipelines: Pipelines, X: pd.DataFrame, y: NDArray[Any], part: Resample, failed: list[str]
-) -> list[RiskPipeline | None]:
-    """Fit every pipeline on the training rows of one resample, steps they share only once."""
-    X_train, y_train, memory = X.iloc[part.train], y[part.train], StepMemory()
-    fits: list[RiskPipeline | None] = []
-    for pipeline in pipelines.values():
-        try:
-            fits.append(clone(pipeline).set_params(memory=memory).fit(X_train, y_train))
-            failed.append("")
-        except FitError as error:
-            fits.append(None)
-            failed.append(str(error))
-    return fits
-
-
-def _cross_validation_task(
-    pipelines: Pipelines,
-    X: pd.DataFrame,
-    y: NDArray[Any],
-    horizons: tuple[float, ...],
-    quantiles: tuple[float, ...],
-    part: Resample,
-) -> Arrays:
-    """Fit on the training folds, predict for the held-out one."""
-    failed: list[str] = []
-    complaints: list[str] = []
-    arrays: Arrays = {}
-    X_train, X_held_out = X.iloc[part.train], X.iloc[part.held_out]
-    with collected_warnings(complaints):
-        for position, pipeline in enumerate(_fit_each(pipelines, X, y, part, failed)):
-            if pipeline is None:
-                continue
-            linear_predictor, risk = pipeline.predict_all(X_held_out, horizons=horizons or (None,))
-            cuts = _cut_points(pipeline, X_train, quantiles)
-            arrays[f"{position}.linear_predictor"] = linear_predictor
-            arrays[f"{position}.risk"] = risk
-            arrays[f"{position}.group"] = risk_groups(linear_predictor, cuts)
-            for number, signature in enumerate(pipeline.signatures):
-                selected = signature.coef_["feature"].to_numpy(dtype=np.str_)
-                arrays[f"{position}.selected.{number}"] = selected
-    arrays["failed"] = np.array(failed, dtype=np.str_)
-    arrays["warnings"] = np.array(complaints, dtype=np.str_)
-    return arrays
+    return Fitted(pipeline=fitted, cut_points=cut_points(fitted, X, plan.quantiles))
 
 
 def _assemble(
@@ -447,71 +384,3 @@ def _assemble(
                 made.group[where] = arrays[f"{position}.group"]
         assembled[name] = made
     return assembled
-
-
-def _optimism_task(
-    pipelines: Pipelines,
-    X: pd.DataFrame,
-    y: NDArray[Any],
-    horizons: tuple[float, ...],
-    part: Resample,
-) -> Arrays:
-    """Fit on a bootstrap sample; score it there and on the original patients."""
-    failed: list[str] = []
-    complaints: list[str] = []
-    arrays: Arrays = {}
-    with collected_warnings(complaints):
-        for position, pipeline in enumerate(_fit_each(pipelines, X, y, part, failed)):
-            if pipeline is None:
-                continue
-            original = _predictions(pipeline, X, y, horizons)
-            resampled = original.take(part.train)
-            arrays[f"{position}.train"] = np.array(list(all_scores(resampled.known()).values()))
-            arrays[f"{position}.test"] = np.array(list(all_scores(original.known()).values()))
-    arrays["failed"] = np.array(failed, dtype=np.str_)
-    arrays["warnings"] = np.array(complaints, dtype=np.str_)
-    return arrays
-
-
-def _optimism_scores(
-    position: int, apparent: Predictions, results: list[Arrays]
-) -> tuple[list[Any], list[Any]]:
-    keys = list(all_scores(apparent.known()))
-    fitted = [arrays for arrays in results if f"{position}.train" in arrays]
-    train = [dict(zip(keys, arrays[f"{position}.train"], strict=True)) for arrays in fitted]
-    test = [dict(zip(keys, arrays[f"{position}.test"], strict=True)) for arrays in fitted]
-    return train, test
-
-
-_SELECTION_COLUMNS = ["model", "signature", "feature", "selected", "resamples", "share", "empty"]
-
-
-def _selection(pipelines: Pipelines, results: list[Arrays]) -> pd.DataFrame:
-    """Count in how many resamples each feature of each signature was selected."""
-    rows: list[tuple[str, str, str, int, int, float, int]] = []
-    for position, (model, pipeline) in enumerate(pipelines.items()):
-        for number, signature in enumerate(pipeline.signatures):
-            key = f"{position}.selected.{number}"
-            found = [arrays[key] for arrays in results if key in arrays]
-            n, empty = len(found), sum(len(features) == 0 for features in found)
-            counts = Counter(str(feature) for features in found for feature in features)
-            rows += [
-                (model, signature.name, feature, count, n, count / n, empty)
-                for feature, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-            ]
-    return pd.DataFrame(rows, columns=_SELECTION_COLUMNS)
-
-
-_FAILURE_COLUMNS = ["model", "validation", "failed", "resamples", "reason"]
-
-
-def _failures(
-    validation: str, names: list[str], results: list[Arrays]
-) -> list[tuple[str, str, int, int, str]]:
-    """Count the resamples on which a model could not be fitted."""
-    rows = []
-    for position, name in enumerate(names):
-        reasons = [str(arrays["failed"][position]) for arrays in results]
-        lost = [reason for reason in reasons if reason]
-        rows.append((name, validation, len(lost), len(results), lost[0] if lost else ""))
-    return rows

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
-import models.validation
+import models.one_resample
 from models.pipeline import RiskPipeline
 from models.resampling import Resample
 from models.validation import Plan, Validation, validate
@@ -93,7 +93,7 @@ def learned_states(
     """Validate, and give the hash of every fitted pipeline of each resample."""
     states: States = {}
     parts: list[Resample] = []
-    fit_each = models.validation._fit_each
+    fit_each = models.one_resample.fit_each
 
     def spy(
         asked: Any, X: Any, y: Any, part: Resample, failed: list[str]
@@ -106,7 +106,7 @@ def learned_states(
         return fits
 
     with monkeypatch.context() as patch:
-        patch.setattr(models.validation, "_fit_each", spy)
+        patch.setattr(models.one_resample, "fit_each", spy)
         found = validate(pipelines, cohort, plan=plan)
     return states, parts, found
 

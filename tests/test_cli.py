@@ -269,13 +269,13 @@ def test_after_a_kill_the_next_run_goes_on(tmp_path: Path, monkeypatch: pytest.M
     for path in kept:  # none is half written
         with np.load(path, allow_pickle=False) as arrays:
             assert arrays["0.risk"].shape == (20, 2)  # a third of 60 patients, two horizons
-    task, calls = models.validation._cross_validation_task, []
+    task, calls = models.validation.cross_validation_task, []
 
     def counted(*args: object) -> object:
         calls.append(1)
         return task(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(models.validation, "_cross_validation_task", counted)
+    monkeypatch.setattr(models.validation, "cross_validation_task", counted)
     result = study.run()
     assert result.exit_code == 0, result.stderr
     assert len(calls) == 3 * 40 - len(kept)

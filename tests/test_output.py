@@ -236,7 +236,7 @@ def test_an_interrupted_cross_validation_goes_on_where_it_was(
     finished: SmallStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = small_study(tmp_path)
-    task, calls = models.validation._cross_validation_task, []
+    task, calls = models.validation.cross_validation_task, []
 
     def counted(*args: object) -> object:
         calls.append(1)
@@ -244,7 +244,7 @@ def test_an_interrupted_cross_validation_goes_on_where_it_was(
             raise KeyboardInterrupt
         return task(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(models.validation, "_cross_validation_task", counted)
+    monkeypatch.setattr(models.validation, "cross_validation_task", counted)
     stopped = study.run()
     assert stopped.exit_code == 130
     assert "stopped. Call it again to go on where it was." in stopped.stderr

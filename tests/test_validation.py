@@ -582,13 +582,13 @@ def test_warnings_of_every_kind_of_resample_are_kept(monkeypatch: pytest.MonkeyP
     assert len(set(found.warnings)) == len(found.warnings)
 
     # a warning of the bootstrap alone
-    optimism_task = models.validation._optimism_task
+    optimism_task = models.validation.optimism_task
 
     def complaining(*args: Any) -> Any:
         arrays = optimism_task(*args)
         return arrays | {"warnings": np.array([f"{ConvergenceWarning.__name__}: of a resample"])}
 
-    monkeypatch.setattr(models.validation, "_optimism_task", complaining)
+    monkeypatch.setattr(models.validation, "optimism_task", complaining)
     calm = {"m": risk_pipeline(["clinical:*"], CoxModel())}
     found = validate(calm, cohort, plan=Plan(folds=2, repeats=1, bootstrap=2))
     assert found.warnings == ("ConvergenceWarning: of a resample",)

@@ -1,0 +1,167 @@
+"""One resample of a validation: what is fitted on it, what it predicts, and what adds up after.
+
+A task gives plain arrays, so that it can run in a process of its own and be kept between runs.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from models.pipeline import RiskPipeline
+from models.resampling import Arrays, Resample, StepMemory, collected_warnings
+from models.scores import Predictions, all_scores
+from omics.errors import FitError
+
+Pipelines = Mapping[str, RiskPipeline]
+
+
+def risk_groups(
+    linear_predictor: NDArray[np.float64], cut_points: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Give each patient's risk group, from 0, the lowest risk; -1 without a prediction.
+
+    Examples
+    --------
+    >>> risk_groups(np.array([-1.0, 0.5, np.nan]), np.array([0.0])).tolist()
+    [0, 1, -1]
+    """
+    group = np.searchsorted(cut_points, linear_predictor)
+    return np.where(np.isnan(linear_predictor), -1, group)
+
+
+def cut_points(
+    pipeline: RiskPipeline, X: pd.DataFrame, quantiles: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Quantiles of the training patients' linear predictor: where risk groups are cut.
+
+    Trees and signatures memorise their own patients, so theirs are predicted unseen.
+    """
+    return np.nanquantile(pipeline.unseen_linear_predictor(X), quantiles)
+
+
+def predictions_of(
+    pipeline: RiskPipeline, X: pd.DataFrame, y: NDArray[Any], horizons: tuple[float, ...]
+) -> Predictions:
+    """Predict for patients whose outcome is known."""
+    linear_predictor, risk = pipeline.predict_all(X, horizons=horizons or (None,))
+    return Predictions(y=y, linear_predictor=linear_predictor, risk=risk, horizons=horizons)
+
+
+def fit_each(
+    pipelines: Pipelines, X: pd.DataFrame, y: NDArray[Any], part: Resample, failed: list[str]
+) -> list[RiskPipeline | None]:
+    """Fit every pipeline on the training rows of one resample, steps they share only once."""
+    X_train, y_train, memory = X.iloc[part.train], y[part.train], StepMemory()
+    fits: list[RiskPipeline | None] = []
+    for pipeline in pipelines.values():
+        try:
+            fits.append(clone(pipeline).set_params(memory=memory).fit(X_train, y_train))
+            failed.append("")
+        except FitError as error:
+            fits.append(None)
+            failed.append(str(error))
+    return fits
+
+
+def cross_validation_task(
+    pipelines: Pipelines,
+    X: pd.DataFrame,
+    y: NDArray[Any],
+    horizons: tuple[float, ...],
+    quantiles: tuple[float, ...],
+    part: Resample,
+) -> Arrays:
+    """Fit on the training folds, predict for the held-out one."""
+    failed: list[str] = []
+    complaints: list[str] = []
+    arrays: Arrays = {}
+    X_train, X_held_out = X.iloc[part.train], X.iloc[part.held_out]
+    with collected_warnings(complaints):
+        for position, pipeline in enumerate(fit_each(pipelines, X, y, part, failed)):
+            if pipeline is None:
+                continue
+            linear_predictor, risk = pipeline.predict_all(X_held_out, horizons=horizons or (None,))
+            cuts = cut_points(pipeline, X_train, quantiles)
+            arrays[f"{position}.linear_predictor"] = linear_predictor
+            arrays[f"{position}.risk"] = risk
+            arrays[f"{position}.group"] = risk_groups(linear_predictor, cuts)
+            for number, signature in enumerate(pipeline.signatures):
+                selected = signature.coef_["feature"].to_numpy(dtype=np.str_)
+                arrays[f"{position}.selected.{number}"] = selected
+    arrays["failed"] = np.array(failed, dtype=np.str_)
+    arrays["warnings"] = np.array(complaints, dtype=np.str_)
+    return arrays
+
+
+def optimism_task(
+    pipelines: Pipelines,
+    X: pd.DataFrame,
+    y: NDArray[Any],
+    horizons: tuple[float, ...],
+    part: Resample,
+) -> Arrays:
+    """Fit on a bootstrap sample; score it there and on the original patients."""
+    failed: list[str] = []
+    complaints: list[str] = []
+    arrays: Arrays = {}
+    with collected_warnings(complaints):
+        for position, pipeline in enumerate(fit_each(pipelines, X, y, part, failed)):
+            if pipeline is None:
+                continue
+            original = predictions_of(pipeline, X, y, horizons)
+            resampled = original.take(part.train)
+            arrays[f"{position}.train"] = np.array(list(all_scores(resampled.known()).values()))
+            arrays[f"{position}.test"] = np.array(list(all_scores(original.known()).values()))
+    arrays["failed"] = np.array(failed, dtype=np.str_)
+    arrays["warnings"] = np.array(complaints, dtype=np.str_)
+    return arrays
+
+
+def optimism_scores(
+    position: int, apparent: Predictions, results: list[Arrays]
+) -> tuple[list[Any], list[Any]]:
+    """Give the scores of one model on every bootstrap sample, and on the original patients."""
+    keys = list(all_scores(apparent.known()))
+    fitted = [arrays for arrays in results if f"{position}.train" in arrays]
+    train = [dict(zip(keys, arrays[f"{position}.train"], strict=True)) for arrays in fitted]
+    test = [dict(zip(keys, arrays[f"{position}.test"], strict=True)) for arrays in fitted]
+    return train, test
+
+
+SELECTION_COLUMNS = ["model", "signature", "feature", "selected", "resamples", "share", "empty"]
+
+
+def selection_table(pipelines: Pipelines, results: list[Arrays]) -> pd.DataFrame:
+    """Count in how many resamples each feature of each signature was selected."""
+    rows: list[tuple[str, str, str, int, int, float, int]] = []
+    for position, (model, pipeline) in enumerate(pipelines.items()):
+        for number, signature in enumerate(pipeline.signatures):
+            key = f"{position}.selected.{number}"
+            found = [arrays[key] for arrays in results if key in arrays]
+            n, empty = len(found), sum(len(features) == 0 for features in found)
+            counts = Counter(str(feature) for features in found for feature in features)
+            rows += [
+                (model, signature.name, feature, count, n, count / n, empty)
+                for feature, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+            ]
+    return pd.DataFrame(rows, columns=SELECTION_COLUMNS)
+
+
+FAILURE_COLUMNS = ["model", "validation", "failed", "resamples", "reason"]
+
+
+def failure_rows(
+    validation: str, names: list[str], results: list[Arrays]
+) -> list[tuple[str, str, int, int, str]]:
+    """Count the resamples on which a model could not be fitted."""
+    rows = []
+    for position, name in enumerate(names):
+        reasons = [str(arrays["failed"][position]) for arrays in results]
+        lost = [reason for reason in reasons if reason]
+        rows.append((name, validation, len(lost), len(results), lost[0] if lost else ""))
+    return rows
