@@ -16,6 +16,7 @@ from traitlets.config import Config
 from models.calibration_curves import calibration_curve
 from models.comparison import compare
 from models.decision import decision_curve
+from models.signature import Signature
 from models.subgroups import subgroups
 from omics.mofa import FactorModel
 from reports.analysis import Results
@@ -379,10 +380,13 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell
 def drawn_results(results: Results) -> dict[type, Any]:
     event, risk = np.array([0, 0, 1, 0, 1, 1, 0, 1]), np.linspace(0.1, 0.8, 8)
     assert results.factors is not None
+    cohort = results.cohort.development
+    signature = Signature(["radiomics:*"], rule="min", folds=3).fit(cohort.X, cohort.y)
     found = [
         results,
         results.cohort,
         results.factors.model,
+        signature,
         results.performance,
         compare(results.validation, results.cohort, reference="Clinical", thresholds=[0.3]),
         subgroups(results.validation, results.cohort, splits={"clinical:Sex": "levels"}),

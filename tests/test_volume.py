@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.design import Design
 from models.logistic import LogisticModel
 from models.lost_views import ANY, LOST, lost_views
 from models.pipeline import RiskPipeline, WithLearned, risk_pipeline
@@ -217,8 +218,9 @@ class Score(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 def test_a_signature_is_correlated_and_its_tables_are_counted() -> None:
     score = Score([VOLUME, "rna:f0"])
-    plain = risk_pipeline(["signature:Sum", "clinical:Age"], CoxModel())
-    pipeline = RiskPipeline([("signature", WithLearned(score)), *plain.steps])
+    design = Design(["signature:Sum", "clinical:Age"])
+    steps = [("signature", WithLearned(score)), ("design", design), ("model", CoxModel())]
+    pipeline = RiskPipeline(steps)
     found = validate({"score": pipeline}, COHORT, plan=PLAN)
     table = volume_correlations(found, COHORT, VOLUME).set_index(["name", "cohort"])
     for label, part in {"development": COHORT.development, **COHORT.external}.items():
