@@ -150,7 +150,9 @@
     const frame = window.frameElement;
     if (framed && frame) {
       new ResizeObserver(() => {
-        frame.style.height = document.documentElement.scrollHeight + "px";
+        window.requestAnimationFrame(() => {
+          frame.style.height = document.documentElement.scrollHeight + "px";
+        });
       }).observe(document.body);
     }
   }
@@ -159,7 +161,10 @@
   function watchTables() {
     const boxes = document.querySelectorAll(".scroll");
     const mark = (box) => box.toggleAttribute("data-wide", box.scrollWidth > box.clientWidth + 1);
-    const watcher = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
+    const watcher = new ResizeObserver((entries) => {
+      // a mark changes the box's height: within the observer's own turn the browser would complain
+      window.requestAnimationFrame(() => entries.forEach((entry) => mark(entry.target)));
+    });
     boxes.forEach((box) => watcher.observe(box));
   }
 
