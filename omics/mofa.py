@@ -24,8 +24,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from omics.errors import ConvergenceWarning, FitError
-from omics.mofa_engine import Convergence, EngineFit, Likelihood, fit_engine, variance_explained
+from omics.mofa_engine import fit_engine
 from omics.mofa_file import read_model, write_model
+from omics.mofa_fit import Convergence, EngineFit, Likelihood, variance_explained
 from omics.mofa_views import (
     PreparedView,
     Scale,

@@ -27,71 +27,13 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from omics.errors import FitError
-
-Likelihood = Literal["gaussian", "bernoulli"]
-Convergence = Literal["fast", "medium", "slow"]
-Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class FittedView:
-    """What mofapy2 learnt about one view.
-
-    Attributes
-    ----------
-    weight, weight_square : ndarray of shape (n_features, n_factors)
-        E[w] and E[w^2] under the spike-and-slab posterior.
-    noise_precision : ndarray of shape (n_features,)
-        tau of a gaussian view; NaN for a bernoulli view, where it depends on the patient.
-    centre : ndarray of shape (n_features,)
-        Mean pseudo-datum c_d of a bernoulli view; 0 for a gaussian view.
-    pseudo_data : ndarray of shape (n_patients, n_features)
-        What the factors explain: the data of a gaussian view, the centred pseudo-data of a
-        bernoulli view; NaN where nothing was observed.
-    """
-
-    weight: Matrix
-    weight_square: Matrix
-    noise_precision: Matrix
-    centre: Matrix
-    pseudo_data: Matrix
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class EngineFit:
-    """A finished fit.
-
-    Factors stand by variance explained, summed over the views; the loading largest in size of each
-    is positive (of equals, the first).
-
-    Attributes
-    ----------
-    factors : ndarray of shape (n_patients, n_factors)
-    views : tuple of FittedView
-    prior_precision : ndarray of shape (n_factors,)
-        alpha, the precision of the factors' prior.
-    n_iterations : int
-        Sweeps over all nodes.
-    converged : bool
-        Whether the criterion asked for was met within `max_iterations`.
-    elbo : float
-        Evidence lower bound at the end, in nats; higher is better.
-    """
-
-    factors: Matrix
-    views: tuple[FittedView, ...]
-    prior_precision: Matrix
-    n_iterations: int
-    converged: bool
-    elbo: float
+from omics.mofa_fit import Convergence, EngineFit, FittedView, Likelihood, Matrix, in_order
 
 
 def fit_engine(
@@ -225,15 +167,21 @@ def _frozen(
             "Ask for fewer factors."
         )
     views = tuple(_fitted_view(nodes, m, likelihood) for m, likelihood in enumerate(likelihoods))
+    elbo = float(model.calculateELBO()["total"])
+    bounds = np.asarray(model.train_stats["elbo"], dtype=np.float64)
+    seen = ~np.isnan(bounds)
     fit = EngineFit(
         factors=factors,
         views=views,
-        prior_precision=1.0 / np.asarray(nodes["Z"].P.params["var"][0], dtype=np.float64),
+        prior_precision=1.0 / np.asarray(nodes["Z"].P.params["var"][:1], dtype=np.float64),
         n_iterations=n_iterations,
         converged=converged,
-        elbo=float(model.calculateELBO()["total"]),
+        elbo=elbo,
+        elbo_path=np.column_stack(
+            [np.append(np.flatnonzero(seen), n_iterations), np.append(bounds[seen], elbo)]
+        ),
     )
-    return _in_order(fit)
+    return in_order(fit)
 
 
 def _fitted_view(nodes: dict[str, Any], m: int, likelihood: Likelihood) -> FittedView:
@@ -243,7 +191,9 @@ def _fitted_view(nodes: dict[str, Any], m: int, likelihood: Likelihood) -> Fitte
     pseudo_data[data.getMask()] = np.nan
     n_features = pseudo_data.shape[1]
     gaussian = likelihood == "gaussian"
-    tau = nodes["Tau"].nodes[m].getExpectation()[0] if gaussian else np.full(n_features, np.nan)
+    tau = (
+        nodes["Tau"].nodes[m].getExpectation()[:1] if gaussian else np.full((1, n_features), np.nan)
+    )
     centre = np.zeros(n_features) if gaussian else np.array(data.means, dtype=np.float64)
     return FittedView(
         weight=np.array(weights["E"]),
@@ -252,65 +202,3 @@ def _fitted_view(nodes: dict[str, Any], m: int, likelihood: Likelihood) -> Fitte
         centre=centre,
         pseudo_data=pseudo_data,
     )
-
-
-def _in_order(fit: EngineFit) -> EngineFit:
-    """Sort factors by variance explained and turn each so that its largest loading is positive."""
-    total = np.sum([variance_explained(fit.factors, view)[:-1] for view in fit.views], axis=0)
-    order = np.argsort(-total, kind="stable")
-    loadings = np.concatenate([view.weight for view in fit.views])
-    largest = loadings[np.abs(loadings).argmax(axis=0), np.arange(loadings.shape[1])]
-    sign = np.where(largest < 0, -1.0, 1.0)
-    views = tuple(
-        replace(
-            view,
-            weight=(view.weight * sign)[:, order],
-            weight_square=view.weight_square[:, order],
-        )
-        for view in fit.views
-    )
-    return replace(
-        fit,
-        factors=(fit.factors * sign)[:, order],
-        views=views,
-        prior_precision=fit.prior_precision[order],
-    )
-
-
-def variance_explained(factors: Matrix, view: FittedView) -> Matrix:
-    """Compute the share of a view's variance that each factor, and all together, explain.
-
-    Parameters
-    ----------
-    factors : ndarray of shape (n_patients, n_factors)
-    view : FittedView
-
-    Returns
-    -------
-    ndarray of shape (n_factors + 1,)
-        ``1 - sum (y - z w)^2 / sum y^2`` over observed values, at most 1; the last is of all
-        factors. It is below 0 where a factor makes the view worse.
-
-    Notes
-    -----
-    mofapy2's own figure is the same, except that in a bernoulli view it counts missing values,
-    whose pseudo-data it does not clear; ours leaves them out.
-
-    Examples
-    --------
-    >>> view = FittedView(
-    ...     weight=np.array([[1.0]]), weight_square=np.array([[1.0]]), noise_precision=np.ones(1),
-    ...     centre=np.zeros(1), pseudo_data=np.array([[1.0], [-1.0], [np.nan]]),
-    ... )
-    >>> variance_explained(np.array([[0.5], [-0.5], [9.0]]), view).tolist()
-    [0.75, 0.75]
-    """
-    observed = ~np.isnan(view.pseudo_data)
-    data = np.where(observed, view.pseudo_data, 0.0)
-    total = float(np.square(data).sum())
-    # sum (y - z w)^2 = sum y^2 - 2 z'y w + z^2 w^2, for all factors at once
-    cross = (factors * (data @ view.weight)).sum(axis=0)
-    square = (factors**2 * (observed @ view.weight**2)).sum(axis=0)
-    residual = data - np.where(observed, factors @ view.weight.T, 0.0)
-    together = 1 - np.square(residual).sum() / total
-    return np.append((2 * cross - square) / total, together)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omics.errors import FitError
-from omics.mofa_engine import EngineFit, Likelihood
+from omics.mofa_fit import EngineFit, Likelihood
 from omics.projection import Projection
 
 Scale = Literal["feature", "view", "none"]
@@ -386,8 +386,8 @@ def stacked(prepared: Sequence[PreparedView], fit: EngineFit, *, reach: float | 
         weight_square=np.where(
             on, np.concatenate([fitted.weight_square for _, fitted in pairs]), 0.0
         ),
-        prior_precision=fit.prior_precision,
-        noise_precision=np.concatenate([fitted.noise_precision for _, fitted in pairs]),
+        prior_precision=fit.prior_precision[0],
+        noise_precision=np.concatenate([fitted.noise_precision[0] for _, fitted in pairs]),
         # a view has one of the two: mu where it is gaussian, c_d where it is bernoulli
         centre=np.concatenate([view.centre + fitted.centre for view, fitted in pairs]),
         scale=np.concatenate([view.scale for view in prepared]),
