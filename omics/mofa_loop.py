@@ -60,7 +60,7 @@ def fit_nomomics(
     >>> abs(np.corrcoef(fit.factors[:, 0], factor)[0, 1]).round(2).item()
     1.0
     """
-    random = np.random.RandomState(options.seed)  # noqa: NPY002 - the generator of mofapy2's start
+    random = np.random.RandomState(options.seed)  # mofapy2's generator
     with threadpool_limits(1), np.errstate(over="ignore"):
         if start is None:
             start = principal_start(views, options.n_factors, random)
@@ -123,8 +123,8 @@ def _sweep_on(state: State, n_iterations: int, tolerance: float) -> tuple[int, b
     """Sweep until no factor value moves by `tolerance`."""
     while n_iterations < state.options.max_iterations:
         before = state.mean.copy()
-        sweep(state, learn_share=True)
         n_iterations += 1
+        sweep(state, learn_share=n_iterations >= START_OF_SPARSITY)
         if np.abs(state.mean - before).max() < tolerance:
             return n_iterations, True
     return n_iterations, False
@@ -153,7 +153,11 @@ def _shares(state: State, patients: NDArray[np.bool_]) -> Matrix:
     for m, view in enumerate(state.views):
         total, explained = 0.0, np.zeros(state.n_factors)
         for block, weights in zip(view.blocks, view.weights, strict=True):
-            inside = patients if isinstance(block, OwnNoise) else block.of(patients)
+            inside = (
+                patients
+                if isinstance(block, OwnNoise) or block.rows is None
+                else patients[block.rows]
+            )
             mean = state.mean[patients]
             data, square = block.data[inside], weights.mean**2
             if isinstance(block, OwnNoise):
