@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from omics.errors import FitError
 from omics.mofa_blocks import OwnNoise
 from omics.mofa_bound import evidence_lower_bound
-from omics.mofa_fit import EngineFit, FittedView, Likelihood, MofaOptions, in_order
+from omics.mofa_fit import NOT_FINITE, EngineFit, FittedView, Likelihood, MofaOptions, in_order
 from omics.mofa_updates import (
     START_OF_SPARSITY,
     State,
@@ -47,18 +47,6 @@ def fit_nomomics(
     ----------
     sweeps_per_bound : int
         How often the lower bound is computed, and convergence looked at.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> factor = rng.normal(size=40)
-    >>> view = np.outer(factor, rng.normal(size=30)) + rng.normal(size=(40, 30)) / 2
-    >>> fit = fit_nomomics(
-    ...     [view - view.mean(axis=0)], likelihoods=["gaussian"], groups=np.zeros(40, dtype=int),
-    ...     options=MofaOptions(n_factors=2),
-    ... )
-    >>> abs(np.corrcoef(fit.factors[:, 0], factor)[0, 1]).round(2).item()
-    1.0
     """
     random = np.random.RandomState(options.seed)  # mofapy2's generator
     with threadpool_limits(1), np.errstate(over="ignore"):
@@ -191,10 +179,7 @@ def _frozen(
     converged: bool,
 ) -> EngineFit:
     if not np.isfinite(state.mean).all():
-        raise FitError(
-            "MOFA's factors are not finite: the data are too few for the factors asked for. "
-            "Ask for fewer factors."
-        )
+        raise FitError(NOT_FINITE)
     fit = EngineFit(
         factors=state.mean,
         views=tuple(
