@@ -1,6 +1,6 @@
 """How the factors are learnt: the one door, behind which either of two engines works.
 
-``"nomomics"`` is ours (`omics.mofa_loop`), ``"mofapy2"`` the reference (`omics.mofapy2_engine`).
+``"nomomics"`` is ours (`omics.mofa_loop`), ``"mofapy2"`` the reference (`omics.reference_engine`).
 Both make the same updates in the same order from the same start, and stop by the same rule: their
 bounds agree sweep by sweep to rounding. Each fit runs on one BLAS thread, since several fits side
 by side fight over them; parallelise over folds, starts or resamples instead.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from omics.mofa_fit import Engine, EngineFit, Likelihood, Matrix, MofaOptions
 from omics.mofa_loop import fit_nomomics
-from omics.mofapy2_engine import fit_mofapy2
+from omics.reference_engine import fit_mofapy2
 
 
 def fit_engine(
