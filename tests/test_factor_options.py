@@ -58,7 +58,7 @@ VIEWS = {
     "poisson": (["mri", "counts"], {"counts": "poisson"}),
 }
 CASES = [("gaussian", option) for option in OPTIONS] + [
-    (kind, option) for kind in ("bernoulli", "poisson") for option in list(OPTIONS)[1:4]
+    (kind, option) for kind in ("bernoulli", "poisson") for option in list(OPTIONS)[1:3]
 ]
 
 
