@@ -26,7 +26,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from omics.errors import ConvergenceWarning, FitError
 from omics.mofa_engine import fit_engine
 from omics.mofa_file import read_model, write_model
-from omics.mofa_fit import Convergence, EngineFit, Likelihood, variance_explained
+from omics.mofa_fit import (
+    Convergence,
+    EngineFit,
+    Likelihood,
+    MofaOptions,
+    variance_explained,
+)
+from omics.mofa_loop import fit_nomomics, principal_start
 from omics.mofa_views import (
     PreparedView,
     Scale,
@@ -172,6 +179,26 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
             If there are fewer patients or features than factors, a view has no value or no feature
             that varies, or mofapy2 gives up.
         """
+        return self._fit(X, disturbance=None)
+
+    def fit_disturbed(self, X: pd.DataFrame | ArrayLike, *, disturbance: Matrix) -> Self:
+        """Learn the factors from another start than `fit` does, to see whether they are the same.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_patients, n_columns)
+            As in `fit`.
+        disturbance : ndarray of shape (n_patients, n_factors)
+            Is added to the principal components that `fit` starts from, in units of the standard
+            deviation of each.
+
+        Returns
+        -------
+        FactorModel
+        """
+        return self._fit(X, disturbance=disturbance)
+
+    def _fit(self, X: pd.DataFrame | ArrayLike, *, disturbance: Matrix | None) -> Self:
         self._check_parameters()
         table = self._table(X)
         prepared = prepare_views(
@@ -182,15 +209,7 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
             scale=self.scale,
         )
         self._check_size(len(table), sum(len(view.columns) for view in prepared))
-        fit = fit_engine(
-            [view.data for view in prepared],
-            likelihoods=[view.likelihood for view in prepared],
-            n_factors=self.n_factors,
-            max_iterations=self.max_iterations,
-            tolerance=self.tolerance,
-            convergence=self.convergence,
-            seed=self.seed,
-        )
+        fit = self._engine_fit(prepared, disturbance)
         if not fit.converged:
             warnings.warn(
                 f"MOFA did not converge in {fit.n_iterations} sweeps; its factors are those of the "
@@ -373,6 +392,37 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
                     f"n_factors must be at most the number of {what}, but {self.n_factors} factors "
                     f"were asked of {n} {what}. Ask for fewer factors."
                 )
+
+    def _engine_fit(
+        self, prepared: Sequence[PreparedView], disturbance: Matrix | None
+    ) -> EngineFit:
+        """Fit from the usual start, or from one that is disturbed."""
+        views = [view.data for view in prepared]
+        likelihoods = [view.likelihood for view in prepared]
+        if disturbance is None:
+            return fit_engine(
+                views,
+                likelihoods=likelihoods,
+                n_factors=self.n_factors,
+                max_iterations=self.max_iterations,
+                tolerance=self.tolerance,
+                convergence=self.convergence,
+                seed=self.seed,
+            )
+        start = principal_start(views, self.n_factors, np.random.RandomState(self.seed))
+        return fit_nomomics(
+            views,
+            likelihoods=likelihoods,
+            groups=np.zeros(len(start), dtype=np.intp),
+            options=MofaOptions(
+                n_factors=self.n_factors,
+                max_iterations=self.max_iterations,
+                tolerance=self.tolerance,
+                convergence=self.convergence,
+                seed=self.seed,
+            ),
+            start=start + disturbance * start.std(axis=0),
+        )
 
     def _keep(self, prepared: Sequence[PreparedView], fit: EngineFit, table: pd.DataFrame) -> None:
         """Store what was learnt."""
