@@ -23,7 +23,7 @@ def draw_information(table: pd.DataFrame, *, limit: float | None = None) -> go.F
     Figure
     """
     check_columns(table, ["cohort", "factor", "n_patients", "lowest", "highest"], "table")
-    groups = [str(cohort).capitalize() for cohort in table["cohort"]]
+    groups = [name[:1].upper() + name[1:] for name in map(str, table["cohort"])]
     return draw_ranges(
         table.assign(row=table["factor"], group=groups, n=table["n_patients"]),
         title="Information (share of the prior variance removed)",
