@@ -110,13 +110,13 @@ def _stability_rows(table: pd.DataFrame, users: Mapping[str, list[str]] | None) 
         [
             {
                 "factor": row["factor"],
-                "refits": KINDS[row["kind"]],
+                "kind": KINDS[row["kind"]],
                 "median |r|": format_estimate(
                     row["median"], row["lower_quartile"], row["upper_quartile"], digits=2
                 ),
                 "found again": format_percent(row["share"]),
-                "r of loadings": format_number(row["median_loading"], digits=2),
-                "n": row["refits"],
+                "loadings, r": format_number(row["median_loading"], digits=2),
+                "refits": row["refits"],
                 "verdict": row["verdict"],
             }
             for row in table.to_dict("records")

@@ -127,8 +127,9 @@ def _factor_quality(results: Results) -> str:
         numbers = [str(k) for k in sorted(set(error.table["n_factors"])) if k]
         said.append(
             f"Number of factors. {', '.join(numbers)} factors were compared by "
-            f"{error.n_folds}-fold cross-validation over observed values of the development patients (squared error in "
-            "scaled units, Brier score for 0/1 values); the declared number was kept."
+            f"{error.n_folds}-fold cross-validation over observed values of the "
+            "development patients (squared error in scaled units, Brier score for 0/1 values); the "
+            "declared number was kept."
         )
     if quality is not None and quality.transductive is not None:
         said.append(

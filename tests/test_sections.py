@@ -220,7 +220,7 @@ def test_quality_of_factors_is_that_of_the_files(results: Results, folder: Path)
     assert isinstance(found, pd.DataFrame)
     assert found["verdict"].tolist() == stability["verdict"].tolist()
     assert found["found again"].tolist() == list(map(format_percent, stability["share"]))
-    assert found["n"].tolist() == stability["refits"].tolist()
+    assert found["refits"].tolist() == stability["refits"].tolist()
     assert set(found["used_by"]) == {"Factors"}
     refits = pd.read_csv(folder / "tables" / "factor_stability_refits.csv")
     assert len(refits) == (3 + 2) * 2
