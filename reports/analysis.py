@@ -220,17 +220,17 @@ def analyse(
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort)
         factors = _factor_results(cohort, validation)
-    quality = None
-    if factors is not None:
-        quality = factor_quality(
-            about.factor_checks,
-            factors.model,
-            pipelines,
-            validation,
-            cohort,
-            store=store,
-            progress=progress,
-        )
+        quality = None
+        if factors is not None:
+            quality = factor_quality(
+                about.factor_checks,
+                factors.model,
+                pipelines,
+                validation,
+                cohort,
+                store=store,
+                progress=progress,
+            )
     found = [*cohort.findings, *quality_findings(cohort), *without]
     found += model_findings(validation, figures, cohort)
     if about.moment is not None:
