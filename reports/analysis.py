@@ -31,6 +31,7 @@ from omics.moment import Moment
 from omics.quality import findings as quality_findings
 from omics.quality import missing_table
 from reports.added_value import AddedValue, AddedValueResults, added_value, tenths, with_volume
+from reports.factor_quality import FactorChecks, FactorQuality, factor_quality
 
 PACKAGES = (
     *("nomomics", "numpy", "scipy", "pandas", "scikit-learn", "lifelines", "xgboost", "mofapy2"),
@@ -63,6 +64,8 @@ class About:
         Models for which it is; by default all.
     moment : {"baseline", "surgery", "pathology", "follow_up"}, optional
         When predictions are made; a model that reads what is known later is refused.
+    factor_checks : FactorChecks
+        What to find out about the factors: stability, number, optimism of transductive ones.
     """
 
     title: str
@@ -75,6 +78,7 @@ class About:
     subgroups: Splits = field(default_factory=dict)
     subgroup_models: Sequence[str] | None = None
     moment: Moment | None = None
+    factor_checks: FactorChecks = field(default_factory=FactorChecks)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -114,6 +118,8 @@ class Results:
         Coefficients of a regression, importances of boosted trees.
     nomograms : dict of model to Nomogram
     factors : FactorResults or None
+    factor_quality : FactorQuality or None
+        None without factors.
     signatures : dict of name to SignatureSummary
     table_one, missing : DataFrame
     added_value : AddedValueResults or None
@@ -145,6 +151,7 @@ class Results:
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
     subgroups: Subgroups | None = None
+    factor_quality: FactorQuality | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -213,12 +220,24 @@ def analyse(
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort)
         factors = _factor_results(cohort, validation)
+        quality = None
+        if factors is not None:
+            quality = factor_quality(
+                about.factor_checks,
+                factors.model,
+                pipelines,
+                validation,
+                cohort,
+                store=store,
+                progress=progress,
+            )
     found = [*cohort.findings, *quality_findings(cohort), *without]
     found += model_findings(validation, figures, cohort)
     if about.moment is not None:
         found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
         found += factor_findings(factors.model, cohort.development.X, cohort.kinds)
+    found += () if quality is None else quality.findings
     if added is not None and volume is not None:
         found += volume_findings(added.correlations, volume)
     found += [
@@ -243,6 +262,7 @@ def analyse(
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
         subgroups=groups,
+        factor_quality=quality,
     )
 
 

@@ -16,10 +16,18 @@ from models.nomogram import Nomogram
 from models.performance import Performance
 from models.signature import Signature
 from models.subgroups import Subgroups
+from models.transductive import TransductiveOptimism
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
+from omics.n_factors import HeldOutError
+from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
+from reports.factor_quality_sections import (
+    n_factors_blocks,
+    stability_blocks,
+    transductive_blocks,
+)
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Block, Figure, Page, Section, render
@@ -56,8 +64,8 @@ def drawn(result: Any) -> Section | Page:
 
     Parameters
     ----------
-    result : Results, Cohort, FactorModel, Signature, Performance, Comparison, Subgroups, Nomogram,
-        Calibration or DecisionCurve
+    result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
+        Signature, Performance, Comparison, Subgroups, Nomogram, Calibration or DecisionCurve
 
     Returns
     -------
@@ -96,6 +104,9 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Comparison: _of_blocks("Added value", comparison_blocks),
     Subgroups: subgroups_section,
     FactorModel: _of_blocks("Factors", factor_model_blocks),
+    FactorStability: _of_blocks("Stability of factors", stability_blocks),
+    HeldOutError: _of_blocks("Number of factors", n_factors_blocks),
+    TransductiveOptimism: _of_blocks("Transductive factors", transductive_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,

@@ -23,6 +23,7 @@ from omics.synthetic_study import SyntheticStudy
 from omics.table_spec import TableSpec
 from reports.added_value import AddedValueResults
 from reports.analysis import Results
+from reports.factor_quality import FactorQuality
 from reports.tables import write_csv
 
 INCOMPLETE = ".incomplete"
@@ -219,6 +220,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "loadings", results.factors.model.loadings_
         yield "features_dropped", results.factors.model.dropped_
         yield "associations", results.factors.associations
+    if results.factor_quality is not None:
+        yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
     names: dict[str, str] = {}
     for model, table in results.coefficients.items():
@@ -234,6 +237,18 @@ def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.Data
     yield "added_value_lost", found.lost
     if found.volume is not None:
         yield "added_value_volume", found.correlations
+
+
+def _factor_quality_tables(found: FactorQuality) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "factor_information", found.information
+    yield "factor_information_by_views", found.information_by_views
+    if found.stability is not None:
+        yield "factor_stability", found.stability.table
+        yield "factor_stability_refits", found.stability.refits
+    if found.held_out_error is not None:
+        yield "n_factors", found.held_out_error.table
+    if found.transductive is not None:
+        yield "transductive", found.transductive.table
 
 
 def _signature_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:

@@ -31,6 +31,7 @@ from reports.analysis import (
     declared_subgroups,
     described_columns,
 )
+from reports.factor_quality import FactorChecks
 from reports.study_file import ModelSpec, Study
 
 
@@ -218,6 +219,21 @@ def about_of(study: Study) -> About:
         subgroups=study.report.subgroups,
         subgroup_models=study.report.subgroup_models,
         moment=None if study.prediction is None else study.prediction.moment,
+        factor_checks=_factor_checks(study),
+    )
+
+
+def _factor_checks(study: Study) -> FactorChecks:
+    """Say what to find out about the factors of a study."""
+    spec = study.factors
+    if spec is None:
+        return FactorChecks()
+    refits = {} if spec.stability is None else spec.stability.model_dump()
+    numbers = {} if spec.choose is None else spec.choose.model_dump()
+    return FactorChecks(
+        **refits,
+        **numbers | {"grid": tuple(numbers.get("grid", ()))},
+        transductive=spec.transductive,
     )
 
 
