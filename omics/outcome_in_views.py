@@ -144,7 +144,7 @@ def _like_classes(
             continue
         p_value = stats.mannwhitneyu(x[y], x[~y], method="asymptotic").pvalue
         if p_value * values.shape[1] < CHANCE:
-            yield _row(str(X.columns[position]), what, *found, n_patients=len(x))
+            yield _row(str(X.columns[int(position)]), what, *found, n_patients=len(x))
 
 
 def _likeness(x: NDArray[np.float64], y: NDArray[np.bool_]) -> tuple[str, float, float] | None:
