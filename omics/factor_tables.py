@@ -1,5 +1,6 @@
 """What a factor is made of, and whom it describes: top loadings, variance explained by group."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -111,3 +112,68 @@ def variance_explained_by_group(
         nothing = np.full(factors.shape[1] + 1, np.nan)
         shares[str(group)] = variance_explained(factors[rows], part) if varies else nothing
     return shares
+
+
+def loading_map(
+    loadings: pd.DataFrame, *, n_features: int, factors: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Arrange the top features of every factor and view for a heat map of all factors.
+
+    Parameters
+    ----------
+    loadings : DataFrame
+        As for `top_loadings`.
+    n_features : int
+        The features shown are the largest `n_features` of each view and factor.
+    factors : sequence of str, optional
+        Factors shown, in this order; left out: all.
+
+    Returns
+    -------
+    DataFrame, one row per shown feature and factor
+        `view`, `feature`, `factor`, `loading` and `scaled`, the loading as a share of its view's
+        largest among these factors, in [-1, 1]. Features stand view by view, those of one factor
+        together, by falling size of their largest loading.
+
+    Raises
+    ------
+    ValueError
+        If a factor is unknown, or see `top_loadings`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({
+    ...     "view": "rna", "feature": ["A", "B"] * 2, "factor": ["F1", "F1", "F2", "F2"],
+    ...     "loading": [0.2, -4.0, 1.0, 0.0],
+    ... })
+    >>> loading_map(table, n_features=1)[["feature", "factor", "scaled"]].values.tolist()
+    [['B', 'F1', -1.0], ['B', 'F2', 0.0], ['A', 'F1', 0.05], ['A', 'F2', 0.25]]
+    """
+    known = list(dict.fromkeys(loadings["factor"])) if "factor" in loadings.columns else []
+    shown = known if factors is None else list(factors)
+    unknown = [factor for factor in shown if factor not in known]
+    if unknown:
+        raise ValueError(f"factors must be among {known}, but {unknown[0]!r} is not.")
+    part = loadings[loadings["factor"].isin(shown)] if known else loadings
+    top = top_loadings(part, n_features=n_features)
+    key = pd.MultiIndex.from_frame(top[["view", "feature"]]).unique()
+    wide = part.pivot(index=["view", "feature"], columns="factor", values="loading")
+    largest = wide.abs().groupby(level="view").max().max(axis=1)
+    wide = wide.loc[key, shown]
+    scaled = wide.div(largest, level="view", axis=0)
+    size = scaled.abs()
+    views = {view: place for place, view in enumerate(dict.fromkeys(loadings["view"]))}
+    order = np.lexsort(
+        (
+            -size.max(axis=1).to_numpy(),
+            size.to_numpy().argmax(axis=1),
+            wide.index.get_level_values("view").map(views).to_numpy(),
+        )
+    )
+    rows = [
+        (view, feature, factor, wide.iloc[i, k], scaled.iloc[i, k])
+        for i in order
+        for view, feature in [wide.index[i]]
+        for k, factor in enumerate(shown)
+    ]
+    return pd.DataFrame(rows, columns=["view", "feature", "factor", "loading", "scaled"])

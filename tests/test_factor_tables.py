@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from omics.factor_tables import top_loadings, variance_explained_by_group
+from omics.factor_tables import loading_map, top_loadings, variance_explained_by_group
 from omics.mofa_fit import FittedView
 
 Matrix = NDArray[np.float64]
@@ -121,3 +121,33 @@ def test_top_loadings_refuse_other_tables() -> None:
     table = pd.DataFrame({"view": ["a"], "feature": ["b"], "factor": ["c"], "loading": [1.0]})
     with pytest.raises(ValueError, match="n_features must be at least 1, but is 0"):
         top_loadings(table, n_features=0)
+
+
+def made_loadings() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "view": ["rna"] * 4 + ["mri"] * 2,
+            "feature": ["A", "B", "C", "D", "v", "w"],
+            "F1": [1.0, -2.0, 0.5, 0.1, 3.0, 0.0],
+            "F2": [0.2, 0.0, 0.1, 1.6, 0.0, -6.0],
+        }
+    ).melt(["view", "feature"], var_name="factor", value_name="loading")
+
+
+def test_the_loading_map_keeps_top_features_ordered_by_their_own_factor() -> None:
+    table = loading_map(made_loadings(), n_features=2)
+    wide = table.pivot(index=["view", "feature"], columns="factor", values="scaled")
+    order = table[["view", "feature"]].drop_duplicates().to_numpy().tolist()
+    assert order == [["rna", "B"], ["rna", "A"], ["rna", "D"], ["mri", "v"], ["mri", "w"]]
+    assert wide.loc[("rna", "B")].tolist() == [-1.0, 0.0]
+    assert wide.loc[("rna", "D")].tolist() == pytest.approx([0.05, 0.8])
+    assert wide.loc[("mri", "v")].tolist() == [0.5, 0.0]
+    merged = table.merge(made_loadings(), on=["view", "feature", "factor"])
+    assert merged["loading_x"].tolist() == merged["loading_y"].tolist()
+
+
+def test_the_loading_map_of_chosen_factors_is_scaled_among_them() -> None:
+    table = loading_map(made_loadings(), n_features=1, factors=["F2"])
+    assert table[["feature", "scaled"]].to_numpy().tolist() == [["D", 1.0], ["w", -1.0]]
+    with pytest.raises(ValueError, match=r"among \['F1', 'F2'\], but 'F9' is not"):
+        loading_map(made_loadings(), n_features=1, factors=["F9"])
