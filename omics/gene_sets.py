@@ -180,6 +180,7 @@ def gene_set_enrichment(
     least_loading: float | None = None,
     min_size: int = 5,
     max_size: int = 500,
+    factors: Sequence[str] | None = None,
 ) -> GeneSetResult:
     """Test which gene sets are over-represented among the top genes of each factor.
 
@@ -198,6 +199,8 @@ def gene_set_enrichment(
         Instead: those of a size of at least this. One of the two must be given.
     min_size, max_size : int
         Sets with fewer or more genes in the view are not tested.
+    factors : sequence of str, optional
+        Factors tested; left out: all.
 
     Returns
     -------
@@ -228,20 +231,13 @@ def gene_set_enrichment(
     wide = _genes_of(loadings, view)
     universe = list(wide.index)
     found = _in_universe(gene_sets, universe, view)
-    tested = {name: genes for name, genes in found.items() if min_size <= len(genes) <= max_size}
-    if not tested:
-        largest = max(map(len, found.values()))
-        raise StudyError(
-            f"gene sets {gene_sets.source}: no set has {min_size} to {max_size} genes in view "
-            f"{view!r} (the largest has {largest}). Change min_size or max_size, or take another "
-            "collection."
-        )
+    tested = testable_sets(gene_sets, universe, view=view, min_size=min_size, max_size=max_size)
     rule = f"the {n_top} largest loadings of each sign"
     if least_loading is not None:
         rule = f"loadings of {least_loading:g} or more in size, each sign apart"
     rows = [
         row
-        for factor in wide
+        for factor in (wide if factors is None else factors)
         for sign in SIGNS
         for row in _rows(str(factor), sign, wide[factor], tested, n_top, least_loading)
     ]
@@ -260,6 +256,36 @@ def gene_set_enrichment(
         sizes=(min_size, max_size),
         source=gene_sets.source,
     )
+
+
+def testable_sets(
+    gene_sets: GeneSets, universe: Sequence[str], *, view: str, min_size: int, max_size: int
+) -> dict[str, frozenset[str]]:
+    """Return the sets of a size to test, each with its genes in the view.
+
+    Parameters
+    ----------
+    gene_sets : GeneSets
+    universe : sequence of str
+        Genes of the view.
+    view : str
+        How messages name it.
+    min_size, max_size : int
+
+    Raises
+    ------
+    StudyError
+        If no gene of the sets is in the view, or no set is of a size to test.
+    """
+    found = _in_universe(gene_sets, universe, view)
+    tested = {name: genes for name, genes in found.items() if min_size <= len(genes) <= max_size}
+    if not tested:
+        largest = max(map(len, found.values()))
+        raise StudyError(
+            f"gene sets {gene_sets.source}: no set has {min_size} to {max_size} genes in view "
+            f"{view!r} (the largest has {largest}). Change the sizes, or take another collection."
+        )
+    return tested
 
 
 def _check_options(

@@ -219,6 +219,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "loadings", results.factors.model.loadings_
         yield "features_dropped", results.factors.model.dropped_
         yield "associations", results.factors.associations
+        if results.factors.gene_sets is not None:
+            yield "gene_sets", results.factors.gene_sets.table
     yield from _signature_tables(results)
     names: dict[str, str] = {}
     for model, table in results.coefficients.items():

@@ -50,6 +50,32 @@ class FactorsSpec(_Section):
     scale: Literal["feature", "view", "none"] = "feature"
     convergence: Literal["fast", "medium", "slow"] = "fast"
     max_iterations: int = Field(default=1000, ge=1)
+    associations: list[str] = Field(
+        default=[],
+        description="columns that factors are tested against, beside the clinical and pathology "
+        "ones and the outcome",
+    )
+    gene_sets: Path | None = Field(default=None, description="a .gmt file of gene sets")
+    gene_sets_view: str | None = Field(default=None, description="the view that holds genes")
+    gene_sets_top: int = Field(default=50, ge=1, description="top genes of each factor and sign")
+    gene_sets_sizes: tuple[int, int] = Field(
+        default=(5, 500), description="smallest and largest set tested, in genes of the view"
+    )
+
+    @model_validator(mode="after")
+    def _gene_sets_have_a_view(self) -> Self:
+        given = {"gene_sets_view", "gene_sets_top", "gene_sets_sizes"} & self.model_fields_set
+        if self.gene_sets is None and given:
+            raise ValueError(f"{sorted(given)[0]} is for gene sets, but gene_sets names no file")
+        if self.gene_sets is not None and self.gene_sets_view not in self.views:
+            raise ValueError(
+                f"gene_sets_view must name the view that holds genes, one of {self.views}, but is "
+                f"{self.gene_sets_view!r}"
+            )
+        low, high = self.gene_sets_sizes
+        if not 1 <= low <= high:
+            raise ValueError(f"gene_sets_sizes must rise from 1, but {low} and {high} came")
+        return self
 
 
 class SignatureSpec(_Section):
@@ -469,4 +495,7 @@ def parse_study(content: dict[str, Any], *, folder: Path, source: str) -> Study:
         )
         for name, other in study.external.items()
     }
-    return study.model_copy(update={"tables": tables, "external": external})
+    factors = study.factors
+    if factors is not None and factors.gene_sets is not None:
+        factors = factors.model_copy(update={"gene_sets": folder / factors.gene_sets})
+    return study.model_copy(update={"tables": tables, "external": external, "factors": factors})
