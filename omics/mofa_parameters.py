@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omics.errors import FitError, SmallViewWarning
-from omics.mofa_fit import Convergence, Engine, EngineFit, FittedView, variance_explained
+from omics.factor_tables import variance_explained_by_group
+from omics.mofa_fit import Convergence, Engine, EngineFit, variance_explained
 from omics.mofa_views import is_count
 
 LowInformation = Literal["flag", "missing"]
@@ -191,25 +192,16 @@ def explained_by_group(
     levels: Sequence[str],
     groups: Index,
 ) -> pd.DataFrame:
-    """Return the variance explained among the patients of each group: `group` and the rest.
+    """Return the variance explained in each group: `group`, `view`, `factor`, `r2`.
 
-    A view that a group lacks altogether is left out of that group.
+    Missing where a group lacks the view altogether; empty without groups.
     """
-    tables = [pd.DataFrame({"group": [], "view": [], "factor": [], "r2": []})]
-    for g, level in enumerate(levels):
-        rows = groups == g
-        seen = [not np.isnan(view.pseudo_data[rows]).all() for view in fit.views]
-        part = replace(
-            fit,
-            factors=fit.factors[rows],
-            views=tuple(
-                _rows_of(view, rows) for view, yes in zip(fit.views, seen, strict=True) if yes
-            ),
-        )
-        names = [name for name, yes in zip(views, seen, strict=True) if yes]
-        tables.append(explained_table(names, factors, part).assign(group=level))
-    return pd.concat(tables[1:] or tables, ignore_index=True)[["group", "view", "factor", "r2"]]
-
-
-def _rows_of(view: FittedView, rows: NDArray[np.bool_]) -> FittedView:
-    return replace(view, pseudo_data=view.pseudo_data[rows])
+    rows = [
+        (level, name, factor, r2)
+        for name, fitted in zip(views, fit.views, strict=True)
+        for g, found in variance_explained_by_group(fit.factors, fitted, groups).items()
+        for level in levels[g : g + 1]
+        for factor, r2 in zip([*factors, "all"], found, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["group", "view", "factor", "r2"])
+    return table.sort_values("group", kind="stable", ignore_index=True)

@@ -64,8 +64,8 @@ def _read(file: h5py.File, spec: TableSpec, *, title: str) -> pd.DataFrame:
     part = _modality(file["mod"], spec.modality, title=title)
     if spec.obs:
         return _grid(*_obs(part["obs"], title=title))
-    name, ids = _index(part["obs"])
-    _, features = _index(part["var"])
+    name, ids = frame_index(part["obs"])
+    _, features = frame_index(part["var"])
     values = _matrix(part, title=title)
     if values.shape != (len(ids), len(features)):
         raise StudyError(
@@ -100,13 +100,14 @@ def _grid(name: str, ids: Any, columns: list[str], values: NDArray[np.object_]) 
     return pd.DataFrame(np.vstack([header, body]), index=range(-1, len(body)), dtype=object)
 
 
-def _index(frame: h5py.Group) -> tuple[str, NDArray[np.object_]]:
+def frame_index(frame: h5py.Group) -> tuple[str, NDArray[np.object_]]:
+    """Return the name of a frame's index, and its values."""
     name = str(frame.attrs.get("_index", "_index"))
-    return name, _array(frame[name])
+    return name, text_array(frame[name])
 
 
 def _obs(frame: h5py.Group, *, title: str) -> tuple[str, Any, list[str], NDArray[np.object_]]:
-    name, ids = _index(frame)
+    name, ids = frame_index(frame)
     order = [str(column) for column in frame.attrs.get("column-order", ())]
     columns = [column for column in order if column in frame and column != name]
     values = [_column(frame, column, title=title) for column in columns]
@@ -114,7 +115,8 @@ def _obs(frame: h5py.Group, *, title: str) -> tuple[str, Any, list[str], NDArray
     return name, ids, columns, stacked
 
 
-def _array(data: h5py.Dataset) -> NDArray[np.object_]:
+def text_array(data: h5py.Dataset) -> NDArray[np.object_]:
+    """Return a dataset as objects, texts decoded."""
     return np.asarray(data.asstr()[:] if h5py.check_string_dtype(data.dtype) else data[:]).astype(
         object
     )
@@ -124,13 +126,13 @@ def _column(frame: h5py.Group, name: str, *, title: str) -> NDArray[np.object_]:
     """Read one column of `obs`; None where it is missing."""
     item = frame[name]
     if isinstance(item, h5py.Dataset):
-        values = _array(item)
+        values = text_array(item)
         older = item.attrs.get("categories")  # categories beside the columns: anndata before 0.8
-        return values if older is None else _of_categories(item[:], _array(frame[older]))
+        return values if older is None else _of_categories(item[:], text_array(frame[older]))
     if {"codes", "categories"} <= set(item):
-        return _of_categories(item["codes"][:], _array(item["categories"]))
+        return _of_categories(item["codes"][:], text_array(item["categories"]))
     if {"values", "mask"} <= set(item):
-        values = _array(item["values"])
+        values = text_array(item["values"])
         values[item["mask"][:].astype(bool)] = None
         return values
     raise StudyError(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.boosting import BoostedModel
 from models.comparison import check_reference
-from models.description import associations, table_one
+from models.description import table_one
 from models.design import select_columns
 from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
@@ -27,11 +27,20 @@ from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
+from omics.gene_sets import GeneSetResult
 from omics.mofa import FactorModel
 from omics.moment import Moment
+from omics.outcome_in_views import outcome_in_views
 from omics.quality import findings as quality_findings
 from omics.quality import missing_table
 from reports.added_value import AddedValue, AddedValueResults, added_value, tenths, with_volume
+from reports.factor_meaning import (
+    FactorScatter,
+    GeneSetTest,
+    factor_associations,
+    factor_scatter,
+    tested_gene_sets,
+)
 from reports.factor_quality import FactorChecks, FactorQuality, factor_quality
 
 PACKAGES = (
@@ -67,6 +76,11 @@ class About:
         When predictions are made; a model that reads what is known later is refused.
     factor_checks : FactorChecks
         What to find out about the factors: stability, number, optimism of transductive ones.
+    factor_columns : sequence of str
+        Columns that factors are tested against, beside the clinical and pathology ones and the
+        outcome; such as chosen mutations.
+    gene_sets : GeneSetTest, optional
+        Gene sets to look for among the top genes of the factors.
     """
 
     title: str
@@ -80,6 +94,8 @@ class About:
     subgroup_models: Sequence[str] | None = None
     moment: Moment | None = None
     factor_checks: FactorChecks = field(default_factory=FactorChecks)
+    factor_columns: Sequence[str] = ()
+    gene_sets: GeneSetTest | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,13 +109,19 @@ class FactorResults:
     scores, information : DataFrame of shape (n_patients, n_factors)
         Of every patient, external ones too, by projection.
     associations : DataFrame
-        With clinical and pathology columns, development patients; see `models.description`.
+        With clinical and pathology columns, those named, and the outcome, development patients; see
+        `models.associations`.
+    scatter : FactorScatter or None
+        None without two active factors or anything to colour them by.
+    gene_sets : GeneSetResult or None
     """
 
     model: FactorModel
     scores: pd.DataFrame
     information: pd.DataFrame
     associations: pd.DataFrame
+    scatter: FactorScatter | None = None
+    gene_sets: GeneSetResult | None = None
 
     def __repr__(self) -> str:
         return f"FactorResults({self.scores.shape[0]} patients, {self.scores.shape[1]} factors)"
@@ -220,7 +242,7 @@ def analyse(
     complaints: list[str] = []
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort)
-        factors = _factor_results(cohort, validation)
+        factors, untested = _factor_results(cohort, validation, about)
         quality = None
         if factors is not None:
             quality = factor_quality(
@@ -232,13 +254,15 @@ def analyse(
                 store=store,
                 progress=progress,
             )
-    found = [*cohort.findings, *quality_findings(cohort), *without]
+    found = [*cohort.findings, *quality_findings(cohort), *without, *untested]
     found += model_findings(validation, figures, cohort)
     if about.moment is not None:
         found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
-        found += factor_findings(factors.model, cohort.development.X, cohort.kinds)
+        development, learnt = cohort.development, list(factors.model.features_)
+        found += factor_findings(factors.model, development.X, cohort.kinds)
         found += factor_cohort_findings(factors.model, cohort)
+        found += outcome_in_views(development.X[learnt], development.y, label=cohort.outcome.label)
     found += () if quality is None else quality.findings
     if added is not None and volume is not None:
         found += volume_findings(added.correlations, volume)
@@ -271,6 +295,9 @@ def analyse(
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
     """Refuse names of no model and splits of no column, before anything is fitted."""
     declared_subgroups(cohort, about.subgroups)
+    factor_columns(cohort, about.factor_columns)
+    if about.gene_sets is not None:
+        about.gene_sets.check(cohort)
     try:
         check_models(pipelines, about.subgroup_models)
         if about.added_value is not None:
@@ -322,6 +349,15 @@ def described_columns(cohort: Cohort, named: Sequence[str] | None) -> list[str]:
             raise StudyError(f"[report] table_one: {error}") from error
     views = [view for view, kind in cohort.kinds.items() if kind in DESCRIBED]
     return [column for column in cohort.X.columns if column.partition(":")[0] in views]
+
+
+def factor_columns(cohort: Cohort, named: Sequence[str]) -> list[str]:
+    """Columns that factors are tested against: clinical and pathology ones, then those named."""
+    try:
+        chosen = select_columns(cohort.X.columns, named) if named else []
+    except ValueError as error:
+        raise StudyError(f"[factors] associations: {error}") from error
+    return list(dict.fromkeys([*described_columns(cohort, None), *chosen]))
 
 
 def _models_with_nomogram(
@@ -381,17 +417,24 @@ def _coefficients(pipeline: RiskPipeline) -> pd.DataFrame:
     return model.importances if isinstance(model, BoostedModel) else model.coefficients
 
 
-def _factor_results(cohort: Cohort, validation: Validation) -> FactorResults | None:
-    """Describe the factors of the first model that takes some."""
+def _factor_results(
+    cohort: Cohort, validation: Validation, about: About
+) -> tuple[FactorResults | None, list[Finding]]:
+    """Describe the factors of the first model that takes some; say what could not be tested."""
     fitted = [one.pipeline.factor_model for one in validation.fitted.values()]
     model = next((one for one in fitted if one is not None), None)
     if model is None:
-        return None
-    columns = described_columns(cohort, None)
-    scores, patients = model.transform(cohort.X), cohort.development.X.index
-    return FactorResults(
+        return None, []
+    columns = factor_columns(cohort, about.factor_columns)
+    scores = model.transform(cohort.X)
+    tested = factor_associations(cohort, model, scores, columns)
+    gene_sets, findings = tested_gene_sets(about.gene_sets, model)
+    described = FactorResults(
         model=model,
         scores=scores,
         information=model.information(cohort.X),
-        associations=associations(scores.loc[patients], cohort.X.loc[patients, columns]),
+        associations=tested,
+        scatter=factor_scatter(cohort, model, scores, tested),
+        gene_sets=gene_sets,
     )
+    return described, findings

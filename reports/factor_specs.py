@@ -1,5 +1,6 @@
 """What a study file may ask about its factors, beyond what every report tells."""
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -95,6 +96,18 @@ class FactorsSpec(_Part):
         description="True shows beside each model what it looks like with factors of all patients",
     )
 
+    associations: list[str] = Field(
+        default=[],
+        description="columns that factors are tested against, beside the clinical and pathology "
+        "ones and the outcome",
+    )
+    gene_sets: Path | None = Field(default=None, description="a .gmt file of gene sets")
+    gene_sets_view: str | None = Field(default=None, description="the view that holds genes")
+    gene_sets_top: int = Field(default=50, ge=1, description="top genes of each factor and sign")
+    gene_sets_sizes: tuple[int, int] = Field(
+        default=(5, 500), description="smallest and largest set tested, in genes of the view"
+    )
+
     @model_validator(mode="after")
     def _options_go_together(self) -> Self:
         if self.groups is None and (self.new_group is not None or self.scale_groups):
@@ -107,4 +120,21 @@ class FactorsSpec(_Part):
                 "least_information must be given where low_information is 'missing', but none "
                 "came: say from which information on a patient counts, such as 0.2"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _gene_sets_have_a_view(self) -> Self:
+        asked = ("gene_sets_view", "gene_sets_top", "gene_sets_sizes")
+        fields = type(self).model_fields
+        given = [name for name in asked if getattr(self, name) != fields[name].default]
+        if self.gene_sets is None and given:
+            raise ValueError(f"{given[0]} is for gene sets, but gene_sets names no file")
+        if self.gene_sets is not None and self.gene_sets_view not in self.views:
+            raise ValueError(
+                f"gene_sets_view must name the view that holds genes, one of {self.views}, but is "
+                f"{self.gene_sets_view!r}"
+            )
+        low, high = self.gene_sets_sizes
+        if not 1 <= low <= high:
+            raise ValueError(f"gene_sets_sizes must rise from 1, but {low} and {high} came")
         return self

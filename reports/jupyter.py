@@ -18,8 +18,10 @@ from models.signature import Signature
 from models.subgroups import Subgroups
 from models.transductive import TransductiveOptimism
 from omics.cohort import Cohort
+from omics.gene_sets import GeneSetResult
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
+from omics.saved_factors import SavedFactors
 from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
@@ -28,6 +30,7 @@ from reports.factor_quality_sections import (
     stability_blocks,
     transductive_blocks,
 )
+from reports.factor_sections import gene_set_blocks, saved_factors_blocks
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Block, Figure, Page, Section, render
@@ -65,7 +68,8 @@ def drawn(result: Any) -> Section | Page:
     Parameters
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
-        Signature, Performance, Comparison, Subgroups, Nomogram, Calibration or DecisionCurve
+        SavedFactors, GeneSetResult, Signature, Performance, Comparison, Subgroups, Nomogram,
+        Calibration or DecisionCurve
 
     Returns
     -------
@@ -107,6 +111,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     FactorStability: _of_blocks("Stability of factors", stability_blocks),
     HeldOutError: _of_blocks("Number of factors", n_factors_blocks),
     TransductiveOptimism: _of_blocks("Transductive factors", transductive_blocks),
+    SavedFactors: _of_blocks("Factors", saved_factors_blocks),
+    GeneSetResult: _of_blocks("Gene sets", gene_set_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,

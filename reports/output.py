@@ -22,7 +22,7 @@ from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
 from omics.table_spec import TableSpec
 from reports.added_value import AddedValueResults
-from reports.analysis import Results
+from reports.analysis import FactorResults, Results
 from reports.factor_quality import FactorQuality
 from reports.tables import write_csv
 
@@ -195,6 +195,17 @@ def file_name(model: str, taken: Iterable[str] = ()) -> str:
     return name
 
 
+def _factor_tables(factors: FactorResults) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "variance_explained", factors.model.variance_explained_
+    if factors.model.groups_:
+        yield "variance_explained_by_group", factors.model.group_variance_explained_
+    yield "loadings", factors.model.loadings_
+    yield "features_dropped", factors.model.dropped_
+    yield "associations", factors.associations
+    if factors.gene_sets is not None:
+        yield "gene_sets", factors.gene_sets.table
+
+
 def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     figures = results.performance
     yield "flow", results.cohort.flow.table
@@ -216,10 +227,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
     if results.factors is not None:
-        yield "variance_explained", results.factors.model.variance_explained_
-        yield "loadings", results.factors.model.loadings_
-        yield "features_dropped", results.factors.model.dropped_
-        yield "associations", results.factors.associations
+        yield from _factor_tables(results.factors)
     if results.factor_quality is not None:
         yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)

@@ -6,7 +6,9 @@ from omics.cohort import DEVELOPMENT, Cohort
 from omics.mofa import FactorModel
 from reports.added_value_sections import added_value_section
 from reports.analysis import FactorResults, Results
+from reports.factor_meaning import ordered_active
 from reports.factor_quality_sections import factor_quality_section
+from reports.factor_sections import gene_set_blocks, loading_map_blocks, scatter_blocks
 from reports.figures.associations import draw_associations
 from reports.figures.flow import draw_flow
 from reports.figures.loadings import draw_loadings
@@ -172,7 +174,8 @@ def factor_model_blocks(model: FactorModel) -> list[Block]:
                 "the factors that explain most; a factor's sign is arbitrary.",
             )
         )
-    return blocks
+    names = [feature_name(factor) for factor in ordered_active(model)]
+    return blocks + loading_map_blocks(model.loadings_, names)
 
 
 def _factor_number(name: str) -> int:
@@ -189,10 +192,13 @@ def factors_section(factors: FactorResults) -> Section:
         blocks += [
             Figure(
                 figure=draw_associations(table),
-                title="Factors and clinical columns.",
-                caption="Spearman's rank correlation for numbers, eta squared (Kruskal-Wallis) for "
-                "categories; development patients. A star marks an adjusted p below .05 "
-                "(Benjamini-Hochberg over all pairs). Factors that MOFA switched off are not "
+                title="Factors and what they go with.",
+                caption="Spearman's rank correlation for numbers; 2 AUC - 1 (Mann-Whitney) where "
+                "there are two values or levels, above 0 where the larger or later has the higher "
+                "factor; Kendall's tau-b for ordered levels; eta squared (Kruskal-Wallis) for "
+                "others; 2 C - 1 (Cox, score test) for survival, above 0 where a higher factor "
+                "goes with earlier events. Development patients. A star marks an adjusted p below "
+                ".05 (Benjamini-Hochberg over all pairs). Factors that MOFA switched off are not "
                 "drawn.",
             ),
             Table(
@@ -201,6 +207,8 @@ def factors_section(factors: FactorResults) -> Section:
                 caption="All of them stand in tables/associations.csv.",
             ),
         ]
+    blocks += scatter_blocks(factors.scatter)
+    blocks += gene_set_blocks(factors.gene_sets)
     if len(factors.model.dropped_):
         counts = (
             factors.model.dropped_.groupby(["view", "reason"]).size().reset_index(name="features")
@@ -214,6 +222,8 @@ def factors_section(factors: FactorResults) -> Section:
 def _strongest(associations: pd.DataFrame) -> pd.DataFrame:
     names = shown_names(associations["column"])
     top = associations.sort_values("p_value", kind="stable").head(20)
+    if not top["learned_from"].any():
+        top = top.drop(columns="learned_from")
     return top.assign(
         factor=[feature_name(factor) for factor in top["factor"]],
         column=[names[column] for column in top["column"]],

@@ -20,6 +20,7 @@ from models.signature import Signature
 from models.validation import Plan
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import StudyError
+from omics.gene_sets import read_gmt
 from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.tables import read_table
@@ -31,7 +32,9 @@ from reports.analysis import (
     analyse,
     declared_subgroups,
     described_columns,
+    factor_columns,
 )
+from reports.factor_meaning import GeneSetTest
 from reports.factor_quality import FactorChecks
 from reports.study_file import ModelSpec, Study
 
@@ -69,6 +72,11 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
         check_moment(build_pipelines(study), cohort, study.prediction.moment)
     described_columns(cohort, study.report.table_one)  # refuses what names no column
     declared_subgroups(cohort, study.report.subgroups)  # likewise, and cuts that do not rise
+    if study.factors is not None:
+        factor_columns(cohort, study.factors.associations)
+    gene_sets = _gene_sets(study)  # refuses a file that is no GMT
+    if gene_sets is not None:
+        gene_sets.check(cohort)
     return cohort
 
 
@@ -221,6 +229,8 @@ def about_of(study: Study) -> About:
         subgroup_models=study.report.subgroup_models,
         moment=None if study.prediction is None else study.prediction.moment,
         factor_checks=_factor_checks(study),
+        factor_columns=[] if study.factors is None else study.factors.associations,
+        gene_sets=_gene_sets(study),
     )
 
 
@@ -235,6 +245,18 @@ def _factor_checks(study: Study) -> FactorChecks:
         **refits,
         **numbers | {"grid": tuple(numbers.get("grid", ()))},
         transductive=spec.transductive,
+    )
+
+
+def _gene_sets(study: Study) -> GeneSetTest | None:
+    spec = study.factors
+    if spec is None or spec.gene_sets is None or spec.gene_sets_view is None:
+        return None
+    return GeneSetTest(
+        sets=read_gmt(spec.gene_sets),
+        view=spec.gene_sets_view,
+        n_top=spec.gene_sets_top,
+        sizes=spec.gene_sets_sizes,
     )
 
 
@@ -296,11 +318,14 @@ def input_files(study: Study) -> list[tuple[str, str, Path]]:
         for cohort, other in study.external.items()
         for name, path in other.tables.items()
     ]
-    return [
+    files = [
         (cohort, name, path)
         for cohort, name, spec in tables
         for path in (spec.path, *spec.companions)
     ]
+    if study.factors is not None and study.factors.gene_sets is not None:
+        files.append(("development", "gene sets", study.factors.gene_sets))
+    return files
 
 
 def input_hashes(study: Study) -> pd.DataFrame:
@@ -327,6 +352,8 @@ def understood(study: Study) -> dict[str, object]:
             spec["sample_map"]["path"] = Path(spec["sample_map"]["path"]).name
         if isinstance(spec["profiled"], str):
             spec["profiled"] = Path(spec["profiled"]).name
+    if study.factors is not None and study.factors.gene_sets is not None:
+        content["factors"]["gene_sets"] = study.factors.gene_sets.name
     for other in content["external"].values():
         other["tables"] = {name: Path(path).name for name, path in other["tables"].items()}
     return content

@@ -458,4 +458,7 @@ def parse_study(content: dict[str, Any], *, folder: Path, source: str) -> Study:
         )
         for name, other in study.external.items()
     }
-    return study.model_copy(update={"tables": tables, "external": external})
+    factors = study.factors
+    if factors is not None and factors.gene_sets is not None:
+        factors = factors.model_copy(update={"gene_sets": folder / factors.gene_sets})
+    return study.model_copy(update={"tables": tables, "external": external, "factors": factors})

@@ -9,11 +9,13 @@ from reports.figures.associations import draw_associations
 from reports.figures.calibration import draw_calibration
 from reports.figures.comparison import draw_comparison
 from reports.figures.decision_curve import draw_decision_curve
+from reports.figures.factor_scatter import draw_factor_scatter
 from reports.figures.flow import draw_flow
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
 from reports.figures.information import draw_information
 from reports.figures.kaplan_meier import draw_kaplan_meier
+from reports.figures.loading_map import draw_loading_map
 from reports.figures.loadings import draw_loadings
 from reports.figures.n_factors import draw_n_factors
 from reports.figures.nomogram import draw_nomogram
@@ -136,6 +138,39 @@ def loadings_table() -> pd.DataFrame:
     views = ("radiomics", "radiomics", "radiomics", "mutations", "mutations", "radiomics")
     loadings = (-0.9, 0.8, 0.7, -0.65, 0.2, 0.01)
     return pd.DataFrame({"view": views, "feature": FEATURES, "factor": "F1", "loading": loadings})
+
+
+def grouped_variance_table() -> pd.DataFrame:
+    table = variance_table()
+    halved = table.assign(r2=table["r2"] / 2)
+    return pd.concat([table.assign(group="North"), halved.assign(group="South")])
+
+
+def loading_map_table() -> pd.DataFrame:
+    rows = [
+        ("radiomics", FEATURES[0], "F1", -0.9, -1.0),
+        ("radiomics", FEATURES[0], "F2", 0.0, 0.0),
+        ("radiomics", FEATURES[1], "F1", 0.2, 2 / 9),
+        ("radiomics", FEATURES[1], "F2", 0.45, 0.5),
+        ("mutations", "IDH", "F1", 2.0, 1.0),
+        ("mutations", "IDH", "F2", -1.0, -0.5),
+    ]
+    return pd.DataFrame(rows, columns=["view", "feature", "factor", "loading", "scaled"])
+
+
+def factor_scores() -> pd.DataFrame:
+    values = np.random.default_rng(2).normal(size=(20, 2)).round(3)
+    index = [f"PATIENT-{i}" for i in range(20)]
+    return pd.DataFrame(values, columns=["factors:F1", "factors:F2"], index=index)
+
+
+def factor_values(*, numbers: bool) -> pd.Series:
+    """Say what colours `factor_scores`: three patients lack it."""
+    index = factor_scores().index
+    if numbers:
+        return pd.Series([*[np.nan] * 3, *range(40, 57)], index=index, dtype=float)
+    levels = [*[None] * 3, *["mutant"] * 7, *["wildtype"] * 10]
+    return pd.Series(pd.Categorical(levels, ["wildtype", "mutant", "nobody"]), index=index)
 
 
 def associations_table() -> pd.DataFrame:
@@ -339,7 +374,23 @@ def all_figures() -> dict[str, go.Figure]:
         ),
         "Decision curve": draw_decision_curve(decision_tables(), horizon=24, unit="months"),
         "Variance explained": draw_variance_explained(variance_table()),
+        "Variance explained by group": draw_variance_explained(grouped_variance_table()),
         "Loadings": draw_loadings(loadings_table(), factor="F1"),
+        "Loading map": draw_loading_map(loading_map_table()),
+        "Factors and age": draw_factor_scatter(
+            factor_scores(),
+            x="factors:F1",
+            y="factors:F2",
+            values=factor_values(numbers=True),
+            name="Age",
+        ),
+        "Factors and IDH": draw_factor_scatter(
+            factor_scores(),
+            x="factors:F1",
+            y="factors:F2",
+            values=factor_values(numbers=False),
+            name="IDH",
+        ),
         "Associations": draw_associations(associations_table()),
         "Stability of factors": draw_stability(*stability_tables(), limit=0.8),
         "Number of factors": draw_n_factors(n_factors_table(), chosen=2, declared=4),

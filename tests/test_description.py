@@ -1,20 +1,14 @@
-"""Table one against pandas, associations against scipy, the correction against statsmodels."""
+"""Table one against pandas."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
-from models.description import associations, table_one
+from models.description import table_one
 from omics.cohort import DEVELOPMENT
 from tests.made_cohorts import made_cohort, with_table
 
 COLUMNS = ["clinical:Age", "clinical:Grade"]
-
-# table one ------------------------------------------------------------------------------------
 
 
 def test_table_one_is_pandas_own() -> None:
@@ -65,97 +59,3 @@ def test_table_one_of_one_known_value_and_of_none() -> None:
     assert table.loc["mri:f0", ["n_known", "n_missing"]].tolist() == [0, 5]
     assert np.isnan(table.loc["mri:f0", "mean"])
     assert table.loc["clinical:Grade", "share"].isna().all()
-
-
-# associations ---------------------------------------------------------------------------------
-
-
-def made_columns(n: int = 60, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rng = np.random.default_rng(seed)
-    factors = pd.DataFrame(rng.normal(size=(n, 2)), columns=["factors:F1", "factors:F2"])
-    columns = pd.DataFrame(
-        {
-            "clinical:Age": (factors["factors:F1"] + rng.normal(size=n)).round(1),
-            "clinical:KPS": rng.choice([70.0, 80.0, 90.0], n),
-            "clinical:Grade": pd.Categorical(
-                np.digitize(factors["factors:F2"] + rng.normal(size=n), [-0.5, 0.5]).astype(str),
-                categories=["0", "1", "2", "3"],  # nobody has 3
-            ),
-        }
-    )
-    columns.iloc[:4, 0] = np.nan
-    columns.iloc[2:7, 2] = np.nan
-    return factors, columns
-
-
-def test_associations_are_those_of_scipy_and_statsmodels() -> None:
-    factors, columns = made_columns()
-    table = associations(factors, columns)
-    assert table[["factor", "column"]].to_numpy().tolist() == [
-        [factor, column] for factor in factors for column in columns
-    ]
-    for row in table.itertuples():
-        x, values = factors[row.factor], columns[row.column]
-        known = values.notna()
-        assert row.n_patients == known.sum()
-        if row.test == "Spearman":
-            expected = stats.spearmanr(x[known], values[known])
-            assert row.effect == pytest.approx(expected.statistic, abs=1e-12)
-        else:
-            assert row.column == "clinical:Grade"
-            expected = stats.kruskal(*[x[values == level] for level in ("0", "1", "2")])
-            # eta squared: sum of squares between the levels over the total, of the ranks
-            ranks = x[known].rank()
-            between = ranks.groupby(values[known], observed=True).transform("mean")
-            assert row.effect == pytest.approx(between.var() / ranks.var(), abs=1e-12)
-        assert row.p_value == pytest.approx(expected.pvalue, rel=1e-10)
-    adjusted = multipletests(table["p_value"], method="fdr_bh")[1]
-    np.testing.assert_allclose(table["p_adjusted"], adjusted, rtol=1e-12)
-    assert (table["p_adjusted"] >= table["p_value"]).all()
-
-
-def test_untestable_columns_are_left_out_of_the_correction() -> None:
-    factors, columns = made_columns()
-    columns["clinical:constant"] = 1.0
-    columns["clinical:few"] = [1.0, 2.0, 3.0, *[np.nan] * 57]
-    columns["clinical:one level"] = pd.Categorical(["a"] * 60, categories=["a", "b"])
-    table = associations(factors, columns)
-    untested = table["p_value"].isna()
-    assert set(table.loc[untested, "column"]) == {
-        "clinical:constant", "clinical:few", "clinical:one level"
-    }  # fmt: skip
-    assert table.loc[untested, ["effect", "p_adjusted"]].isna().all(axis=None)
-    without = associations(factors, columns[columns.columns[:3]])
-    np.testing.assert_array_equal(table.loc[~untested, "p_adjusted"], without["p_adjusted"])
-
-
-def test_a_factor_switched_off_has_no_association() -> None:
-    factors, columns = made_columns()
-    table = associations(factors.assign(**{"factors:F2": 0.0}), columns)
-    off = table["factor"] == "factors:F2"
-    assert table.loc[off, "effect"].isna().all()
-    assert table.loc[~off, "effect"].notna().all()
-
-
-@given(seed=st.integers(0, 50))
-def test_order_of_patients_and_units_do_not_matter(seed: int) -> None:
-    factors, columns = made_columns(n=30, seed=seed)
-    order = np.random.default_rng(seed).permutation(30)
-    other = columns.iloc[order].assign(**{"clinical:Age": columns["clinical:Age"] * 365.25})
-    one, two = associations(factors, columns), associations(factors.iloc[order], other)
-    for column in ("effect", "p_adjusted"):
-        np.testing.assert_allclose(one[column], two[column], atol=1e-10)
-
-
-def test_reversing_a_factor_turns_the_sign_of_rho_alone() -> None:
-    factors, columns = made_columns()
-    one, two = associations(factors, columns), associations(-factors, columns)
-    ranked = one["test"] == "Spearman"
-    np.testing.assert_allclose(two.loc[ranked, "effect"], -one.loc[ranked, "effect"], atol=1e-12)
-    np.testing.assert_allclose(two.loc[~ranked, "effect"], one.loc[~ranked, "effect"], atol=1e-12)
-
-
-def test_other_patients_are_refused() -> None:
-    factors, columns = made_columns()
-    with pytest.raises(ValueError, match="same patients in the same order"):
-        associations(factors, columns.iloc[::-1])

@@ -15,11 +15,13 @@ from reports.figures.associations import draw_associations
 from reports.figures.calibration import draw_calibration
 from reports.figures.comparison import draw_comparison
 from reports.figures.decision_curve import draw_decision_curve
+from reports.figures.factor_scatter import draw_factor_scatter
 from reports.figures.flow import draw_flow
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
 from reports.figures.information import draw_information
 from reports.figures.kaplan_meier import draw_kaplan_meier
+from reports.figures.loading_map import draw_loading_map
 from reports.figures.loadings import draw_loadings
 from reports.figures.n_factors import draw_n_factors
 from reports.figures.nomogram import draw_nomogram
@@ -34,11 +36,15 @@ from tests.made_up_tables import (
     calibration_table,
     coefficients_table,
     decision_tables,
+    factor_scores,
+    factor_values,
     flow_table,
+    grouped_variance_table,
     groups_table,
     importances_table,
     information_table,
     kaplan_meier_tables,
+    loading_map_table,
     loadings_table,
     n_factors_table,
     nomogram_table,
@@ -237,6 +243,85 @@ def test_variance_explained_has_numbers_and_totals() -> None:
     assert f"{100 * share:.0f}" in texts(figure)
 
 
+def test_variance_explained_by_group_has_a_panel_for_each() -> None:
+    figure = draw_variance_explained(grouped_variance_table())
+    north, all_north, south, all_south = figure.data
+    np.testing.assert_allclose(south.z, np.array(north.z) / 2)
+    np.testing.assert_allclose(all_south.z, np.array(all_north.z) / 2)
+    assert min(south.y) > max(north.y) + 1  # below, with room for the name
+    assert list(figure.layout.yaxis.ticktext[:4]) == list(figure.layout.yaxis.ticktext[4:])
+    assert list(figure.layout.yaxis.tickvals) == [*north.y, *south.y]
+    names = {note.text: note.y for note in figure.layout.annotations if "<b>" in note.text}
+    assert list(names) == ["<b>North</b>", "<b>South</b>"]
+    assert max(north.y) < names["<b>South</b>"] < min(south.y)
+    cell = next(note for note in figure.layout.annotations if note.text == "12")
+    assert cell.y == south.y[0]
+    one = grouped_variance_table().query("group == 'North'")
+    assert draw_variance_explained(one) == draw_variance_explained(variance_table())
+
+
+def test_the_loading_map_stands_view_below_view_in_scaled_colours() -> None:
+    figure = draw_loading_map(loading_map_table())
+    radiomics, mutations = figure.data
+    assert (radiomics.name, mutations.name) == ("radiomics", "mutations")
+    np.testing.assert_allclose(radiomics.z, [[-1.0, 0.0], [2 / 9, 0.5]])
+    assert (radiomics.zmin, radiomics.zmax) == (-1, 1)
+    assert mutations.hovertext[0][1] == "IDH, F2: -1.000"  # as it is, not scaled
+    assert list(figure.layout.yaxis.tickvals) == [*radiomics.y, *mutations.y]
+    assert figure.layout.yaxis.ticktext[2] == "IDH"
+    heights = {note.text: note.y for note in figure.layout.annotations}
+    assert max(radiomics.y) < heights["<b>mutations</b>"] < min(mutations.y)
+    bottom, top = figure.layout.yaxis.range
+    assert top < heights["<b>radiomics</b>"] < min(radiomics.y) < max(mutations.y) < bottom
+
+
+def scatter(*, numbers: bool) -> go.Figure:
+    return draw_factor_scatter(
+        factor_scores(),
+        x="factors:F1",
+        y="factors:F2",
+        values=factor_values(numbers=numbers),
+        name="Age" if numbers else "IDH",
+    )
+
+
+def test_factors_are_coloured_by_levels_and_the_missing_are_grey_and_counted() -> None:
+    figure = scatter(numbers=False)
+    assert [trace.name for trace in figure.data] == ["Missing (3)", "wildtype (10)", "mutant (7)"]
+    missing, wildtype, mutant = figure.data
+    assert missing.marker.color == "#98a4ae"
+    assert (wildtype.marker.color, mutant.marker.color) == PALETTE[:2]
+    scores = factor_scores()
+    assert list(missing.x) == scores["factors:F1"].iloc[:3].tolist()
+    assert list(mutant.y) == scores["factors:F2"].iloc[3:10].tolist()
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("F1", "F2")
+    assert figure.layout.legend.title.text == "IDH:"
+
+
+def test_factors_are_coloured_by_numbers_on_a_named_scale() -> None:
+    missing, known = scatter(numbers=True).data
+    assert missing.name == "Missing (3)"
+    assert list(known.marker.color) == list(range(40, 57))
+    assert known.marker.colorbar.title.text == "Age"
+    assert list(known.x) == factor_scores()["factors:F1"].iloc[3:].tolist()
+
+
+@pytest.mark.parametrize("numbers", [True, False])
+def test_no_point_bears_a_patient(numbers: bool) -> None:
+    assert "PATIENT" not in scatter(numbers=numbers).to_json()
+
+
+def test_a_scatter_of_other_patients_is_refused() -> None:
+    with pytest.raises(ValueError, match="values must be of the 20 patients of scores"):
+        draw_factor_scatter(
+            factor_scores(),
+            x="factors:F1",
+            y="factors:F2",
+            values=factor_values(numbers=True).iloc[::-1],
+            name="Age",
+        )
+
+
 def test_loadings_are_the_largest_by_size_coloured_by_view() -> None:
     views = ["radiomics", "expression", "mutations"]
     figure = draw_loadings(loadings_table(), factor="F1", n_features=4, views=views)
@@ -387,13 +472,22 @@ def hostile_groups() -> go.Figure:
         ),
         lambda: draw_flow(flow_table().assign(reasons=HOSTILE)),
         lambda: draw_associations(associations_table().replace({"clinical:Sex": HOSTILE})),
+        lambda: draw_loading_map(loading_map_table().replace({"IDH": HOSTILE})),
+        lambda: draw_variance_explained(grouped_variance_table().replace({"North": HOSTILE})),
+        lambda: draw_factor_scatter(
+            factor_scores(),
+            x="factors:F1",
+            y="factors:F2",
+            values=factor_values(numbers=False).cat.rename_categories({"mutant": HOSTILE}),
+            name=HOSTILE,
+        ),
         hostile_groups,
         lambda: draw_n_factors(n_factors_table().replace({"mri": HOSTILE}), chosen=1),
         lambda: draw_information(information_table().replace({"Centre C": HOSTILE})),
     ],
     ids=[
-        *("loadings", "forest", "importances", "nomogram", "flow", "associations", "groups"),
-        *("n_factors", "information"),
+        *("loadings", "forest", "importances", "nomogram", "flow", "associations"),
+        *("loading map", "variance by group", "scatter", "groups", "n_factors", "information"),
     ],
 )
 def test_hostile_names_are_only_text(draw: Callable[[], go.Figure]) -> None:

@@ -42,7 +42,8 @@ def test_the_two_commands_are_there(command: str) -> None:
 
 def test_every_dependency_is_explained() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["extract"]]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(name for extra in extras for name in extra)]
     table = README.partition("## Dependencies")[2]
     for requirement in wanted:
         name = re.match(r"[A-Za-z0-9_-]+", requirement)

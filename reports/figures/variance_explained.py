@@ -21,6 +21,7 @@ from reports.style import (
 
 ALL = "all"
 CELL = 40  # pixels of a row
+GAP = 0.8  # rows above a group, for its name
 
 
 def draw_variance_explained(table: pd.DataFrame) -> go.Figure:
@@ -29,29 +30,38 @@ def draw_variance_explained(table: pd.DataFrame) -> go.Figure:
     Parameters
     ----------
     table : DataFrame, one row per view and factor
-        Columns `view`, `factor` (`all` for a view's total) and `r2`, in [0, 1].
+        Columns `view`, `factor` (`all` for a view's total) and `r2`, in [0, 1]. Where a column
+        `group` tells groups of patients apart, each has a panel under its name.
 
     Returns
     -------
     Figure
+        Per group a trace of the factors, and of the totals where there are any.
     """
     check_columns(table, ["view", "factor", "r2"], "table")
     views = list(dict.fromkeys(table["view"]))
     factors = [factor for factor in dict.fromkeys(table["factor"]) if factor != ALL]
-    share = table.pivot(index="view", columns="factor", values="r2").loc[views]
-    single = 100 * share[factors]
-    figure = new_figure(height=CELL * len(views) + 96)
-    top = max(float(single.max().max()), 1.0)
-    figure.add_trace(_heat_map(single, views, factors, top))
-    has_totals = ALL in share.columns
-    parts = [(single, top, "x")]
-    if has_totals:
-        totals = 100 * share[[ALL]]
-        figure.add_trace(_heat_map(totals, views, ["All"], 100.0, axis="x2"))
-        parts.append((totals, 100.0, "x2"))
-    figure.update_layout(annotations=_labels(parts, TINY))
-    add_narrow(figure, {"annotations": _labels(parts, 9)})
-    rows = list(range(len(views)))
+    panels = _panels(table, views)
+    has_totals = (table["factor"] == ALL).any()
+    gap = GAP if len(panels) > 1 else 0
+    n_rows = len(panels) * (len(views) + gap)
+    figure = new_figure(height=round(CELL * n_rows) + 96)
+    top = max(max(100 * float(share[factors].max().max()) for share in panels.values()), 1.0)
+    labels: dict[int, list[dict[str, Any]]] = {TINY: [], 9: []}
+    rows: list[float] = []
+    for number, (group, share) in enumerate(panels.items()):
+        first = number * (len(views) + gap) + gap
+        rows += [first + i for i in range(len(views))]
+        parts = [(100 * share[factors], top, "x")]
+        figure.add_trace(_heat_map(parts[0][0], views, factors, top, first=first))
+        if has_totals:
+            parts.append((100 * share[[ALL]], 100.0, "x2"))
+            figure.add_trace(_heat_map(parts[1][0], views, ["All"], 100.0, axis="x2", first=first))
+        for size in labels:
+            labels[size] += _labels(parts, size, first)
+            labels[size] += [_group_name(group, first - 0.72)] if gap else []
+    figure.update_layout(annotations=labels[TINY])
+    add_narrow(figure, {"annotations": labels[9]})
     figure.update_layout(
         margin={"t": 12, "r": 12},
         xaxis={
@@ -72,7 +82,7 @@ def draw_variance_explained(table: pd.DataFrame) -> go.Figure:
         },
         yaxis={
             "tickvals": rows,
-            "ticktext": [plain(shorten(view, 18)) for view in views],
+            "ticktext": [plain(shorten(view, 18)) for view in views] * len(panels),
             "autorange": "reversed",
             "showgrid": False,
             "showline": False,
@@ -82,8 +92,36 @@ def draw_variance_explained(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
+def _panels(table: pd.DataFrame, views: list[str]) -> dict[str, pd.DataFrame]:
+    """Spread each group's shares out: a row per view, a column per factor."""
+    named = "group" in table.columns
+    groups = {str(name): part for name, part in table.groupby("group", sort=False)} if named else {}
+    return {
+        name: part.pivot(index="view", columns="factor", values="r2").reindex(views)
+        for name, part in (groups or {"": table}).items()
+    }
+
+
+def _group_name(group: str, y: float) -> dict[str, Any]:
+    return {
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": y,
+        "text": f"<b>{plain(group)}</b>",
+        "showarrow": False,
+        "font": {"size": TINY, "color": INK},
+    }
+
+
 def _heat_map(
-    percent: pd.DataFrame, views: list[str], factors: list[str], top: float, axis: str = "x"
+    percent: pd.DataFrame,
+    views: list[str],
+    factors: list[str],
+    top: float,
+    *,
+    first: float,
+    axis: str = "x",
 ) -> go.Heatmap:
     values = percent.to_numpy()
     hover = [
@@ -96,7 +134,7 @@ def _heat_map(
     return go.Heatmap(
         z=values.tolist(),
         x=list(range(len(factors))),
-        y=list(range(len(views))),
+        y=[first + i for i in range(len(views))],
         hovertext=hover,
         hoverinfo="text",
         zmin=0,
@@ -110,9 +148,11 @@ def _heat_map(
     )
 
 
-def _labels(parts: list[tuple[pd.DataFrame, float, str]], size: int) -> list[dict[str, Any]]:
+def _labels(
+    parts: list[tuple[pd.DataFrame, float, str]], size: int, first: float
+) -> list[dict[str, Any]]:
     return [
-        label
+        {**label, "y": label["y"] + first}
         for percent, top, axis in parts
         for label in cell_labels(
             [[_percent(value) for value in row] for row in percent.to_numpy()],
