@@ -194,14 +194,15 @@ def explained_by_group(
 ) -> pd.DataFrame:
     """Return the variance explained in each group: `group`, `view`, `factor`, `r2`.
 
-    Missing where a group lacks the view altogether; empty without groups.
+    Without a view that a group lacks altogether; empty without groups.
     """
+    labels = [levels[g] for g in groups] if levels else []
     rows = [
         (level, name, factor, r2)
         for name, fitted in zip(views, fit.views, strict=True)
-        for g, found in variance_explained_by_group(fit.factors, fitted, groups).items()
-        for level in levels[g : g + 1]
+        if levels
+        for level, found in variance_explained_by_group(fit.factors, fitted, labels).items()
         for factor, r2 in zip([*factors, "all"], found, strict=True)
     ]
-    table = pd.DataFrame(rows, columns=["group", "view", "factor", "r2"])
+    table = pd.DataFrame(rows, columns=["group", "view", "factor", "r2"]).dropna(subset=["r2"])
     return table.sort_values("group", kind="stable", ignore_index=True)
