@@ -17,12 +17,11 @@ from models.performance import Performance
 from models.signature import Signature
 from models.subgroups import Subgroups
 from omics.cohort import Cohort
-from omics.gene_sets import GeneSetResult
 from omics.mofa import FactorModel
 from omics.saved_factors import SavedFactors
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
-from reports.factor_sections import gene_set_blocks, saved_factors_blocks
+from reports.factor_sections import saved_factors_blocks
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Block, Figure, Page, Section, render
@@ -59,8 +58,8 @@ def drawn(result: Any) -> Section | Page:
 
     Parameters
     ----------
-    result : Results, Cohort, FactorModel, SavedFactors, GeneSetResult, Signature, Performance,
-        Comparison, Subgroups, Nomogram, Calibration or DecisionCurve
+    result : Results, Cohort, FactorModel, SavedFactors, Signature, Performance, Comparison,
+        Subgroups, Nomogram, Calibration or DecisionCurve
 
     Returns
     -------
@@ -100,7 +99,6 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Subgroups: subgroups_section,
     FactorModel: _of_blocks("Factors", factor_model_blocks),
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
-    GeneSetResult: _of_blocks("Gene sets", gene_set_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,

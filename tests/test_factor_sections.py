@@ -1,6 +1,7 @@
 """What factors mean, in a study: from the study file to the report, its tables and findings."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from omics.mofa import FactorModel
 from omics.saved_factors import SavedFactors
 from reports.analysis import Results
 from reports.factor_meaning import factor_associations, factor_scatter, ordered_active
-from reports.html import Block, Figure, Section, Table, Text
+from reports.html import Block, Figure, Table, Text
 from reports.jupyter import drawn
 from reports.sections import page_of
 from reports.study import compute, load_cohort
@@ -119,15 +120,18 @@ def test_factors_are_tested_against_named_columns_and_the_outcome(results: Resul
     assert results.factors is not None
     table = results.factors.associations
     columns = ["clinical:Age", "clinical:Sex", "clinical:Grade", "flags:IDH", "expression:G5"]
-    assert table["column"].drop_duplicates().tolist() == [*columns, "outcome:Months"]
+    assert table["column"].drop_duplicates().tolist() == [*columns, "outcome:Months (outcome)"]
     tests = table.drop_duplicates("column").set_index("column")["test"].to_dict()
     assert tests["flags:IDH"] == tests["clinical:Sex"] == "Mann-Whitney"
-    assert tests["outcome:Months"] == "Cox"
+    assert tests["outcome:Months (outcome)"] == "Cox"
     assert table.loc[table["learned_from"], "column"].unique().tolist() == ["expression:G5"]
     scatter = results.factors.scatter
     assert scatter is not None
     assert scatter.name == "IDH"  # and not the gene that made the factors
     assert scatter.values.isna().sum() == 5
+    assert list(scatter.values.cat.categories) == ["0", "1"]  # two numbers are two levels
+    flags = results.cohort.development.X["flags:IDH"]
+    assert (scatter.values == "1").to_numpy().tolist() == (flags == 1).tolist()
 
 
 def test_the_copy_of_the_follow_up_among_the_genes_is_a_finding(results: Results) -> None:
@@ -212,12 +216,8 @@ def test_factors_in_the_order_of_the_model() -> None:
     assert ordered_active(model) == ["factors:F1", "factors:F2"]
 
 
-def test_a_notebook_shows_saved_factors_and_gene_sets(results: Results) -> None:
+def test_a_notebook_shows_saved_factors(results: Results) -> None:
     assert results.factors is not None
-    assert results.factors.gene_sets is not None
-    section = drawn(results.factors.gene_sets)
-    assert isinstance(section, Section)
-    assert isinstance(section.blocks[0], Text)
     model = results.factors.model
     saved = SavedFactors(
         factors=results.factors.scores,
@@ -229,3 +229,5 @@ def test_a_notebook_shows_saved_factors_and_gene_sets(results: Results) -> None:
     )
     parts = list(drawn(saved).blocks)  # type: ignore[union-attr]
     assert [p.title for p in parts] == ["Variance explained.", "Loadings of all factors."]
+    silent = replace(saved, variance_explained=saved.variance_explained.iloc[:0])
+    assert [p.title for p in drawn(silent).blocks] == ["Loadings of all factors."]  # type: ignore[union-attr]
