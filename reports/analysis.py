@@ -352,7 +352,7 @@ def described_columns(cohort: Cohort, named: Sequence[str] | None) -> list[str]:
 
 
 def factor_columns(cohort: Cohort, named: Sequence[str]) -> list[str]:
-    """Columns that factors are tested against: clinical and pathology ones, then those named."""
+    """Name the columns that factors are tested against: clinical, pathology, then those named."""
     try:
         chosen = select_columns(cohort.X.columns, named) if named else []
     except ValueError as error:

@@ -120,7 +120,7 @@ def factor_associations(
         scores.loc[development.X.index],
         development.X[list(columns)],
         outcome=development.y,
-        outcome_name=cohort.outcome.label,
+        outcome_name=f"{cohort.outcome.label} (outcome)",
         learned_from=frozenset(model.features_),
     )
 
@@ -144,13 +144,23 @@ def factor_scatter(
     if column.startswith(f"{OUTCOME}:") and column not in development.X:
         name, values = _outcome_levels(development)
     else:
-        name, values = column.partition(":")[2], development.X[column]
+        name, values = column.partition(":")[2], _levels_of_two(development.X[column])
     return FactorScatter(
         scores=scores.loc[development.X.index, axes],
         values=values,
         name=name,
         p_adjusted=float(first["p_adjusted"]),
     )
+
+
+def _levels_of_two(values: pd.Series) -> pd.Series:
+    """Make two numbers, such as 0 and 1, two levels; leave all else."""
+    known = values.dropna()
+    if isinstance(values.dtype, pd.CategoricalDtype) or known.nunique() != 2:
+        return values
+    texts = values.map("{:g}".format, na_action="ignore")
+    levels = [f"{value:g}" for value in sorted(known.unique())]
+    return pd.Series(pd.Categorical(texts, categories=levels), index=values.index)
 
 
 def _outcome_levels(development: Cohort) -> tuple[str, pd.Series]:

@@ -11,10 +11,11 @@ from reports.figures.loading_map import draw_loading_map
 from reports.figures.variance_explained import draw_variance_explained
 from reports.html import Block, Figure, Table, Text
 from reports.style import feature_name
-from reports.tables import format_p_value
+from reports.tables import format_p_value, table_rows
 
 FEATURES_PER_CELL = 5  # of each factor and view, in the map of loadings
 MOST_ROWS = 20
+LABELS = {"n_set": "Genes of the set", "n_top": "Top genes", "n_overlap": "Both"}
 
 
 def loading_map_blocks(loadings: pd.DataFrame, factors: list[str]) -> list[Block]:
@@ -71,7 +72,7 @@ def gene_set_blocks(found: GeneSetResult | None) -> list[Block]:
     return [
         Text(text=text),
         Table(
-            table=shown.drop(columns="expected"),
+            table=table_rows(shown.drop(columns="expected"), labels=LABELS),
             title=f"The {len(shown)} gene sets with the smallest p.",
             caption="All of them stand in tables/gene_sets.csv.",
         ),
@@ -95,5 +96,5 @@ def saved_factors_blocks(saved: SavedFactors) -> list[Block]:
         best = parts.groupby("factor", sort=False)["r2"].max()
         factors = [str(name) for name in best.index[best > 0.01]]
     else:
-        factors = [str(name) for name in saved.factors]
+        factors = [str(name) for name in dict.fromkeys(saved.loadings["factor"])]
     return blocks + loading_map_blocks(saved.loadings, factors)

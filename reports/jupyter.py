@@ -18,7 +18,6 @@ from models.signature import Signature
 from models.subgroups import Subgroups
 from models.transductive import TransductiveOptimism
 from omics.cohort import Cohort
-from omics.gene_sets import GeneSetResult
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
 from omics.saved_factors import SavedFactors
@@ -30,7 +29,7 @@ from reports.factor_quality_sections import (
     stability_blocks,
     transductive_blocks,
 )
-from reports.factor_sections import gene_set_blocks, saved_factors_blocks
+from reports.factor_sections import saved_factors_blocks
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Block, Figure, Page, Section, render
@@ -68,7 +67,7 @@ def drawn(result: Any) -> Section | Page:
     Parameters
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
-        SavedFactors, GeneSetResult, Signature, Performance, Comparison, Subgroups, Nomogram,
+        SavedFactors, Signature, Performance, Comparison, Subgroups, Nomogram,
         Calibration or DecisionCurve
 
     Returns
@@ -112,7 +111,6 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     HeldOutError: _of_blocks("Number of factors", n_factors_blocks),
     TransductiveOptimism: _of_blocks("Transductive factors", transductive_blocks),
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
-    GeneSetResult: _of_blocks("Gene sets", gene_set_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,

@@ -19,6 +19,7 @@ from models.decision import decision_curve
 from models.signature import Signature
 from models.subgroups import subgroups
 from omics.mofa import FactorModel
+from omics.saved_factors import SavedFactors
 from reports.analysis import Results
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text, render
 from reports.jupyter import DRAWN
@@ -208,7 +209,7 @@ def test_factors_show_variance_loadings_and_associations(results: Results, folde
     printed = tables(part)["The twenty strongest associations"]
     first = csv(folder, "associations").sort_values("p_value").iloc[0]
     assert printed.rows[0][0] == first["factor"].removeprefix("factors:")
-    assert printed.rows[0][1] == first["column"].removeprefix("clinical:")
+    assert printed.rows[0][1] == first["column"].partition(":")[2]
     assert format_p_value(first["p_value"]) in printed.rows[0]
 
 
@@ -432,6 +433,19 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell
         yield live
 
 
+def saved_factors(results: Results) -> SavedFactors:
+    assert results.factors is not None
+    model, scores = results.factors.model, results.factors.scores
+    return SavedFactors(
+        factors=scores,
+        groups=pd.Series("group1", index=scores.index),
+        loadings=model.loadings_,
+        variance_explained=model.variance_explained_.assign(group="group1"),
+        likelihoods={},
+        source="model.hdf5",
+    )
+
+
 def drawn_results(results: Results) -> dict[type, Any]:
     event, risk = np.array([0, 0, 1, 0, 1, 1, 0, 1]), np.linspace(0.1, 0.8, 8)
     assert results.factors is not None
@@ -446,6 +460,7 @@ def drawn_results(results: Results) -> dict[type, Any]:
         quality.stability,
         quality.held_out_error,
         quality.transductive,
+        saved_factors(results),
         signature,
         results.performance,
         compare(results.validation, results.cohort, reference="Clinical", thresholds=[0.3]),
