@@ -20,6 +20,7 @@ Weights stand as (n_factors, n_features), factors as (n_patients, n_factors).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ Matrix = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 _SMALLEST_PATTERN = 32  # features; rarer patterns of gaps are taken together as irregular
-_CACHED = 2**16  # weights of a block, so that they stay in the processor's cache
+_CACHED = 2**17  # weights of a block, so that they stay near the processor
 _TEMPORARY = 2**22  # values of a block's temporaries
 
 
@@ -56,6 +57,7 @@ class SharedNoise:
     tau: Matrix
     product: Matrix = field(init=False)  # Z'Y by group: (G, K, D)
     gram: Matrix = field(init=False)  # Z'Z by group: (G, K, K)
+    hollow: Matrix = field(init=False)  # gram without its diagonal
     spread: Matrix = field(init=False)  # sum of E[z^2] by group: (G, K)
     square: Matrix = field(init=False)  # sum of y^2 by group: (G, D)
 
@@ -77,13 +79,15 @@ class SharedNoise:
         z, z2 = self.of(mean), self.of(second)
         self.product = np.stack([z[part].T @ self.data[part] for part in self.parts])
         self.gram = np.stack([z[part].T @ z[part] for part in self.parts])
+        self.hollow = self.gram * (1.0 - np.eye(z.shape[1]))
         self.spread = np.stack([z2[part].sum(axis=0) for part in self.parts])
 
     def pull(self) -> Matrix:
-        """Return sum_n tau y z, (K, D)."""
+        """Return sum_n tau y z, (K, D), for the caller to change; once per look at the factors."""
         if len(self.parts) == 1:
-            return self.tau[0] * self.product[0]
-        return np.einsum("gd,gkd->kd", self.tau, self.product)
+            self.product *= self.tau
+            return np.asarray(self.product[0])
+        return np.asarray(np.einsum("gd,gkd->kd", self.tau, self.product), dtype=np.float64)
 
     def precision(self) -> Matrix:
         """Return sum_n tau E[z^2], (K, D)."""
@@ -91,24 +95,18 @@ class SharedNoise:
 
     def others(self, k: int, weight: Matrix) -> Matrix:
         """Return sum_n tau z_k sum_{l != k} z_l w_l, (D,)."""
-        row = self.gram[:, k].copy()
-        row[:, k] = 0.0
-        if len(row) == 1:
-            return np.asarray(self.tau[0] * (row[0] @ weight))
-        return np.asarray((self.tau * (row @ weight)).sum(axis=0))
+        found = self.tau * (self.hollow[:, k] @ weight)
+        return np.asarray(found[0] if len(found) == 1 else found.sum(axis=0))
 
     def residuals(self, weight: Matrix, second: Matrix) -> Matrix:
         """Return the expected sum_n (y - z w)^2 by group, (G, D)."""
-        square = weight * weight
-        return np.stack(
-            [
-                self.square[g]
-                + self.spread[g] @ second
-                - np.diagonal(self.gram[g]) @ square
-                + np.einsum("kd,kd->d", weight, self.gram[g] @ weight - 2 * self.product[g])
-                for g in range(len(self.parts))
-            ]
-        )
+        found = self.square + self.spread @ second
+        for g in range(len(self.parts)):
+            inner = self.hollow[g] @ weight  # without the diagonal: -(E[z] E[w])^2 is taken in
+            inner -= self.product[g]
+            inner -= self.product[g]
+            found[g] += np.einsum("kd,kd->d", weight, inner)
+        return found
 
     def counts(self) -> Matrix:
         """Return the number of observed values by group and feature, (G, D)."""
@@ -158,7 +156,7 @@ class OwnNoise:
         products = self.mean[:, pairs[0]] * self.mean[:, pairs[1]]
         self.gram = products.T @ noise
         noise *= self.data
-        return self.mean.T @ noise
+        return np.asarray(self.mean.T @ noise)
 
     def precision(self) -> Matrix:
         """Return sum_n tau E[z^2], (K, D)."""
@@ -168,7 +166,7 @@ class OwnNoise:
         """Return sum_n tau z_k sum_{l != k} z_l w_l, (D,)."""
         rows = self.gram[self.place[k]]
         rows[k] = 0.0
-        return np.einsum("kd,kd->d", rows, weight)
+        return np.asarray(np.einsum("kd,kd->d", rows, weight), dtype=np.float64)
 
     def residuals(self, weight: Matrix, second: Matrix) -> Matrix:
         """Return the expected sum_n (y - z w)^2 by group, (G, D)."""
@@ -263,17 +261,18 @@ def _patterns(missing: NDArray[np.bool_]) -> Iterator[Index]:
     if not missing.any():
         yield np.arange(missing.shape[1])
         return
-    packed = np.packbits(missing, axis=0)
-    _, pattern = np.unique(packed, axis=1, return_inverse=True)
-    order = np.argsort(pattern, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(pattern[order])) + 1)
+    found: dict[bytes, list[int]] = {}
+    for column, pattern in enumerate(np.packbits(missing, axis=0).T):
+        found.setdefault(pattern.tobytes(), []).append(column)
+    for columns in found.values():
+        yield np.array(columns, dtype=np.intp)
 
 
 def _shared(
     values: Matrix, rows: Index, columns: Index, groups: Index, n_factors: int, tau: Matrix
 ) -> Iterator[SharedNoise]:
     ends = np.searchsorted(groups[rows], np.arange(len(tau) + 1))
-    parts = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    parts = [slice(int(a), int(b)) for a, b in pairwise(ends)]
     whole = len(rows) == len(values) and len(tau) == 1
     data = values if whole else values[rows]
     for chosen in _cut(columns, max(_CACHED // n_factors, 256)):

@@ -8,7 +8,7 @@ Argelaguet R, Velten B, Arnol D, et al. Multi-Omics Factor Analysis. Molecular S
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, digamma, gammaln, xlogy
+from scipy.special import betaln, digamma, gammaln
 
 from omics.mofa_blocks import Block, OwnNoise, SharedNoise, expected_square
 from omics.mofa_likelihoods import bernoulli_bound, poisson_bound
@@ -60,10 +60,10 @@ def _weights(view: View, n_factors: int) -> float:
     log_alpha = np.zeros(n_factors) if view.alpha is None else view.alpha.log_mean
     bound = 0.5 * view.n_features * (float(log_alpha.sum()) + n_factors)
     for weights in view.weights:
-        bound -= 0.5 * float(alpha @ weights.full_second.sum(axis=1))
-        bound += 0.5 * float((weights.active * np.log(weights.variance)).sum())
+        bound -= 0.5 * float(alpha @ weights.slab_square)
+        bound += 0.5 * float(np.vdot(weights.active, np.log(weights.variance)))
         if view.share is not None:
-            bound -= 0.5 * float(((1 - weights.active) * np.log(alpha)[:, None]).sum())
+            bound -= 0.5 * float((1 - weights.active).sum(axis=1) @ np.log(alpha))
             bound += _spike(weights, view.share)
     return bound
 
@@ -74,7 +74,12 @@ def _spike(weights: Weights, share: tuple[Matrix, Matrix]) -> float:
     on, off = digamma(a) - digamma(a + b), digamma(b) - digamma(a + b)
     n_on = active.sum(axis=1)
     bound = float(n_on @ on + (active.shape[1] - n_on) @ off)
-    return bound - float((xlogy(active, active) + xlogy(1 - active, 1 - active)).sum())
+    return bound - _negative_entropy(active) - _negative_entropy(1 - active)
+
+
+def _negative_entropy(p: Matrix) -> float:
+    """Sum of p log p, 0 where p is 0."""
+    return float(np.vdot(p, np.log(np.where(p > 0, p, 1.0))))
 
 
 def _ard(view: View) -> float:

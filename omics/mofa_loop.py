@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from omics.errors import FitError
 from omics.mofa_blocks import OwnNoise
 from omics.mofa_bound import evidence_lower_bound
-from omics.mofa_fit import EngineFit, FittedView, Likelihood, MofaOptions, in_order
+from omics.mofa_fit import NOT_FINITE, EngineFit, FittedView, Likelihood, MofaOptions, in_order
 from omics.mofa_updates import (
     START_OF_SPARSITY,
     State,
@@ -47,20 +47,8 @@ def fit_nomomics(
     ----------
     sweeps_per_bound : int
         How often the lower bound is computed, and convergence looked at.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> factor = rng.normal(size=40)
-    >>> view = np.outer(factor, rng.normal(size=30)) + rng.normal(size=(40, 30)) / 2
-    >>> fit = fit_nomomics(
-    ...     [view - view.mean(axis=0)], likelihoods=["gaussian"], groups=np.zeros(40, dtype=int),
-    ...     options=MofaOptions(n_factors=2),
-    ... )
-    >>> abs(np.corrcoef(fit.factors[:, 0], factor)[0, 1]).round(2).item()
-    1.0
     """
-    random = np.random.RandomState(options.seed)  # noqa: NPY002 - the generator of mofapy2's start
+    random = np.random.RandomState(options.seed)  # mofapy2's generator
     with threadpool_limits(1), np.errstate(over="ignore"):
         if start is None:
             start = principal_start(views, options.n_factors, random)
@@ -123,8 +111,8 @@ def _sweep_on(state: State, n_iterations: int, tolerance: float) -> tuple[int, b
     """Sweep until no factor value moves by `tolerance`."""
     while n_iterations < state.options.max_iterations:
         before = state.mean.copy()
-        sweep(state, learn_share=True)
         n_iterations += 1
+        sweep(state, learn_share=n_iterations >= START_OF_SPARSITY)
         if np.abs(state.mean - before).max() < tolerance:
             return n_iterations, True
     return n_iterations, False
@@ -153,7 +141,11 @@ def _shares(state: State, patients: NDArray[np.bool_]) -> Matrix:
     for m, view in enumerate(state.views):
         total, explained = 0.0, np.zeros(state.n_factors)
         for block, weights in zip(view.blocks, view.weights, strict=True):
-            inside = patients if isinstance(block, OwnNoise) else block.of(patients)
+            inside = (
+                patients
+                if isinstance(block, OwnNoise) or block.rows is None
+                else patients[block.rows]
+            )
             mean = state.mean[patients]
             data, square = block.data[inside], weights.mean**2
             if isinstance(block, OwnNoise):
@@ -187,10 +179,7 @@ def _frozen(
     converged: bool,
 ) -> EngineFit:
     if not np.isfinite(state.mean).all():
-        raise FitError(
-            "MOFA's factors are not finite: the data are too few for the factors asked for. "
-            "Ask for fewer factors."
-        )
+        raise FitError(NOT_FINITE)
     fit = EngineFit(
         factors=state.mean,
         views=tuple(

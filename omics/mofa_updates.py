@@ -12,9 +12,9 @@ A sweep updates, in this order, each from the newest of all others:
    (mofapy2: `W_nodes.SW_Node._updateParameters`; without spike `W_nodes.W_Node`);
 3. ARD of the weights, gamma with a = a_0 + D / 2 and b = b_0 + sum E[w^2] / 2 (`AlphaW_Node`);
 4. from sweep 50 on, the share of active weights, beta (`ThetaW_Node`);
-5. factors, :math:`z_k = (b_k - \sum_{l \ne k} A_{kl} z_l) / (\alpha_k + \sum_d \tau E[w_k^2])`, with
-   A and b as in `omics.projection` (`Z_nodes.Z_Node._updateParameters`): one forward substitution
-   for all patients that share their gaps;
+5. factors, :math:`z_k = (b_k - \sum_{l \ne k} A_{kl} z_l) / (\alpha_k + \sum_d \tau E[w_k^2])`,
+   with A and b as in `omics.projection` (`Z_nodes.Z_Node._updateParameters`): one forward
+   substitution for all patients that share their gaps;
 6. ARD of the factors, by group (`AlphaZ_Node`);
 7. noise, gamma with a = a_0 + n / 2 and b = b_0 + sum E[(y - z w)^2] / 2 (`TauD_Node`).
 
@@ -82,25 +82,25 @@ class Gamma:
 class Weights:
     """The weights of one block, (n_factors, n_features) each.
 
-    `mean` E[w], `second` E[w^2], `active` P(s = 1), `variance` Var(w | s = 1), and
-    `full_second`, E of the squared slab variable, which ARD learns from.
+    `mean` E[w], `second` E[w^2], `active` P(s = 1), `variance` Var(w | s = 1); and, summed over
+    features, the squared slab variable that ARD learns from, (n_factors,).
     """
 
     mean: Matrix
     second: Matrix
     active: Matrix
     variance: Matrix
-    full_second: Matrix
+    slab_square: Matrix
 
     @classmethod
     def at_start(cls, n_factors: int, n_features: int) -> "Weights":
         """Return mean 0, variance 1, all active (init_model.initSW)."""
         one = np.ones((n_factors, n_features))
-        return cls(np.zeros_like(one), one, one.copy(), one.copy(), one.copy())
+        return cls(np.zeros_like(one), one, one.copy(), one.copy(), one.sum(axis=1))
 
     def without(self, factor: int) -> "Weights":
         """Return the weights of the other factors."""
-        kept = (self.mean, self.second, self.active, self.variance, self.full_second)
+        kept = (self.mean, self.second, self.active, self.variance, self.slab_square)
         return Weights(*(np.delete(one, factor, axis=0) for one in kept))
 
 
@@ -149,7 +149,7 @@ class State:
     @property
     def n_factors(self) -> int:
         """K."""
-        return self.mean.shape[1]
+        return int(self.mean.shape[1])
 
     @property
     def second(self) -> Matrix:
@@ -295,9 +295,7 @@ def update_pseudo_data(view: View, state: State) -> None:
     for i, (block, weights) in enumerate(zip(view.blocks, view.weights, strict=True)):
         values = view.observed_values[i]
         if view.likelihood == "bernoulli":
-            view.xi[i] = np.sqrt(
-                expected_square(state.mean, second, weights.mean, weights.second)
-            )
+            view.xi[i] = np.sqrt(expected_square(state.mean, second, weights.mean, weights.second))
             pseudo = bernoulli_pseudo_data(values, view.xi[i])
         else:
             rows = state.mean if isinstance(block, OwnNoise) else block.of(state.mean)
@@ -315,47 +313,49 @@ def update_pseudo_data(view: View, state: State) -> None:
 
 def update_weights(view: View, n_factors: int) -> None:
     """Set the weights from factors, noise, ARD and share (step 2)."""
-    alpha = view.ard(n_factors)[:, None]
-    odds = 0.0 if view.share is None else (digamma(view.share[0]) - digamma(view.share[1]))[:, None]
-    with np.errstate(over="ignore"):  # exp(-logit) of a weight that is surely off
+    alpha = view.ard(n_factors)
+    odds = None
+    if view.share is not None:
+        odds = np.exp(digamma(view.share[1]) - digamma(view.share[0]))  # against activity
+    with np.errstate(over="ignore"):  # of a weight that is surely off
         for block, weights in zip(view.blocks, view.weights, strict=True):
-            _update_block(block, weights, alpha, odds, spike=view.share is not None)
+            _update_block(block, weights, alpha, odds)
 
 
-def _update_block(
-    block: Block, weights: Weights, alpha: Matrix, odds: Matrix | float, *, spike: bool
-) -> None:
+def _update_block(block: Block, weights: Weights, alpha: Matrix, odds: Matrix | None) -> None:
     pull = block.pull()
     precision = block.precision()
-    precision += alpha
+    precision += alpha[:, None]
     variance = 1.0 / precision
-    offset = odds + 0.5 * np.log(alpha * variance)
-    mean, active, second = weights.mean, weights.active, weights.second
-    for k in range(len(mean)):
-        v = pull[k]
-        v -= block.others(k, mean)
-        slab = v * variance[k]
-        second[k] = slab * slab
-        second[k] += variance[k]
-        if spike:
+    if odds is not None:  # exp(-logit) = against * exp(-v^2 / (2 u))
+        against = np.sqrt(precision, out=precision)
+        against *= (odds / np.sqrt(alpha))[:, None]
+    for k in range(len(alpha)):
+        v, slab, second = pull[k], weights.mean[k], weights.second[k]
+        v -= block.others(k, weights.mean)
+        np.multiply(v, variance[k], out=slab)
+        np.multiply(slab, slab, out=second)
+        second += variance[k]
+        if odds is not None:
+            active = weights.active[k]
             v *= slab
             v *= -0.5
-            v -= offset[k]
             np.exp(v, out=v)
+            v *= against[k]
             v += 1.0
-            np.reciprocal(v, out=active[k])
-            slab *= active[k]
-            second[k] *= active[k]
-        mean[k] = slab
+            np.reciprocal(v, out=active)
+            slab *= active
+            second *= active
+    n_off = weights.active.shape[1] - weights.active.sum(axis=1)
     weights.variance = variance
-    weights.full_second = second + (1.0 - active) / alpha if spike else second
+    weights.slab_square = weights.second.sum(axis=1) + n_off / alpha
 
 
 def update_ard(view: View) -> None:
     """Set the precision of the weights of each factor (step 3)."""
     if view.alpha is None:
         return
-    total = sum(weights.full_second.sum(axis=1) for weights in view.weights)
+    total = sum(weights.slab_square for weights in view.weights)
     shape = np.full(len(view.alpha.a), PRIOR_ARD + 0.5 * view.n_features)
     view.alpha = Gamma(shape, PRIOR_ARD + 0.5 * np.asarray(total))
 
@@ -390,7 +390,9 @@ def update_factors(state: State) -> None:
         if own is None:
             _substitute(state, members.patients, matrix, pull, diagonal)
         else:
-            _substitute_own(state, members.patients, matrix, pull, diagonal, own, place)
+            own[members.patients] += matrix[pairs]
+    if own is not None:
+        _substitute_own(state.mean, own, place, pull, diagonal)
     state.variance = 1.0 / diagonal
 
 
@@ -441,22 +443,13 @@ def _substitute(
 
 
 def _substitute_own(
-    state: State,
-    patients: Index,
-    matrix: Matrix,
-    pull: Matrix,
-    diagonal: Matrix,
-    own: Matrix,
-    place: Index,
+    mean: Matrix, matrices: Matrix, place: Index, pull: Matrix, diagonal: Matrix
 ) -> None:
     """Update factor after factor where A differs from patient to patient."""
-    mean, pairs = state.mean[patients], own[patients]
-    for k in range(state.n_factors):
-        row = pairs[:, place[k]] + matrix[k]
+    for k in range(mean.shape[1]):
+        row = matrices[:, place[k]]
         row[:, k] = 0.0
-        mean[:, k] = pull[patients, k] - np.einsum("nk,nk->n", row, mean)
-        mean[:, k] /= diagonal[patients, k]
-    state.mean[patients] = mean
+        mean[:, k] = (pull[:, k] - np.einsum("nk,nk->n", row, mean)) / diagonal[:, k]
 
 
 def update_factor_ard(state: State) -> None:

@@ -4,12 +4,15 @@ Observed values are divided into folds, each fold is hidden in turn, MOFA learns
 the hidden values are predicted from the factors of their patients:
 
 .. math:: \hat y = \mu + s\, z w^\top \quad\text{(gaussian)}, \qquad
-          \hat p = \mathrm{expit}(z w^\top + c) \quad\text{(bernoulli)}.
+          \hat p = \mathrm{expit}(z w^\top + c) \quad\text{(bernoulli)}, \qquad
+          \hat\lambda = \log(1 + \exp(z w^\top + c)) \quad\text{(poisson)}.
 
 The error is that of the prediction as a share of the error of the mean: 1 is no better than no
 factor at all. Gaussian values count by their squared error in scaled units, 0/1 values by the Brier
-score. The one-standard-error rule takes the fewest factors whose error lies within one standard
-error of the least: MOFA switches off what it does not need, so the curve is flat beyond the truth.
+score, counts by their squared error in units of their standard deviation; with groups of patients
+the mean is the group's. The one-standard-error rule takes the fewest factors whose error lies
+within one standard error of the least: MOFA switches off what it does not need, so the curve is
+flat beyond the truth.
 
 References
 ----------
@@ -20,7 +23,7 @@ models. Technometrics 1978;20:397-405. doi:10.1080/00401706.1978.10489693
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -32,13 +35,15 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import clone
 
-from omics.errors import ConvergenceWarning, FitError
+from omics.errors import FitError, NomomicsWarning
 from omics.mofa import FactorModel
+from omics.mofa_parameters import known_groups
 from omics.mofa_views import chosen_views, is_count, view_name
 from omics.parallel import Progress, in_parallel
 from omics.projection import Projection
 
 Matrix = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 ALL = "all"
 TABLE = ["n_factors", "view", "error", "standard_error", "n_values"]
@@ -120,7 +125,9 @@ def factors_explaining(model: FactorModel, share: float) -> int:
     return int((best >= share).sum())
 
 
-def reconstruction(projection: Projection, factors: Matrix) -> Matrix:
+def reconstruction(
+    projection: Projection, factors: Matrix, profiles: Index | None = None
+) -> Matrix:
     """Predict every value of some patients from their factors.
 
     Parameters
@@ -128,27 +135,38 @@ def reconstruction(projection: Projection, factors: Matrix) -> Matrix:
     projection : Projection
         Of K factors and D features.
     factors : ndarray of shape (n_patients, n_factors)
+    profiles : ndarray of int of shape (n_patients,), optional
+        As in `Projection.posterior`.
 
     Returns
     -------
     ndarray of shape (n_patients, n_features)
         In the units of the table: ``mu + s z w`` of a gaussian feature, the probability
-        ``expit(z w + c)`` of a bernoulli one.
+        ``expit(z w + c)`` of a bernoulli one, the rate ``log(1 + exp(z w + c))`` of a poisson one.
 
     Examples
     --------
     >>> one = np.ones(2)
     >>> projection = Projection(
     ...     weight=np.array([[2.0], [1.0]]), weight_square=np.array([[4.0], [1.0]]),
-    ...     prior_precision=np.ones(1), noise_precision=one, centre=np.array([5.0, 0.0]),
-    ...     scale=np.array([10.0, 1.0]), lowest=-9 * one, highest=9 * one,
-    ...     bernoulli=np.array([False, True]),
+    ...     prior_precision=np.ones((1, 1)), noise_precision=one[None], lowest=-9 * one,
+    ...     centre=np.array([[5.0, 0.0]]), scale=np.array([[10.0, 1.0]]), highest=9 * one,
+    ...     spread=one, importance=one, bernoulli=np.array([False, True]),
+    ...     poisson=np.array([False, False]),
     ... )
     >>> reconstruction(projection, np.array([[0.5], [0.0]])).round(3).tolist()
     [[15.0, 0.622], [5.0, 0.5]]
     """
-    linear = projection.centre + projection.scale * (factors @ projection.weight.T)
-    return np.where(projection.bernoulli, expit(linear), linear)
+    if profiles is None:
+        profiles = np.full(len(factors), len(projection.centre) - 1, dtype=np.intp)
+    linear = projection.scale[profiles] * (factors @ projection.weight.T)
+    return _linked(projection, linear + projection.centre[profiles])
+
+
+def _linked(projection: Projection, linear: Matrix) -> Matrix:
+    """From the linear predictor of every feature to its mean."""
+    count = np.where(projection.poisson, np.logaddexp(0.0, linear), linear)
+    return np.where(projection.bernoulli, expit(linear), count)
 
 
 def held_out_error(
@@ -193,8 +211,8 @@ def held_out_error(
 
     Notes
     -----
-    The intercept of a 0/1 feature is refitted to the values that were not hidden, so that the mean
-    predicted probability is the observed rate: MOFA's own is a mean pseudo-datum, no log odds (for
+    The intercept of a 0/1 or count feature is refitted to the values that were not hidden, so that
+    the mean prediction is the observed mean: MOFA's own is a mean pseudo-datum, no log odds (for
     a rate of .1 it gives .17), and would cost every number of factors more than no factor.
     A feature that does not vary among the values left, or that `max_features` leaves out, is not
     counted in that fold, whatever the number of factors.
@@ -208,14 +226,21 @@ def held_out_error(
     2
     """
     numbers = _checked(grid, folds)
-    columns = [
-        c for names in chosen_views(map(str, X.columns), model.views).values() for c in names
-    ]
-    table = X[columns]
-    hidden = entry_folds(table.to_numpy(dtype=np.float64, na_value=np.nan), folds=folds, seed=seed)
+    views = chosen_views(map(str, X.columns), model.views)
+    columns = [column for names in views.values() for column in names]
+    values = X[columns].to_numpy(dtype=np.float64, na_value=np.nan)
+    grouped = [] if model.groups is None or model.groups in columns else [model.groups]
+    table = X[columns + grouped]
+    hidden = np.full(table.shape, -1)
+    hidden[:, : len(columns)] = entry_folds(values, folds=folds, seed=seed)
     settings = list(product(numbers, range(folds)))
     tasks = [
-        partial(_fold, clone(model).set_params(n_factors=k), table, hidden == fold)
+        partial(
+            _fold,
+            clone(model).set_params(n_factors=k, low_information="flag"),
+            table,
+            hidden == fold,
+        )
         for k, fold in settings
     ]
     found: list[_Task] = []
@@ -301,21 +326,25 @@ def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) ->
     """Hide, fit, predict what was hidden."""
     left = table.mask(hidden)
     try:
-        with warnings.catch_warnings():  # counted in `not_converged`
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with warnings.catch_warnings():  # convergence is counted; small views are small every time
+            warnings.simplefilter("ignore", NomomicsWarning)
             model.fit(left)
             factors = model.transform(left).to_numpy()
     except FitError as error:
         return _Task([], str(error))
     used = table.columns.get_indexer(pd.Index(model.features_))
-    values = table.to_numpy(dtype=np.float64, na_value=np.nan)[:, used]
-    known = left.to_numpy(dtype=np.float64, na_value=np.nan)[:, used]
+    values, known = (
+        one.iloc[:, used].to_numpy(dtype=np.float64, na_value=np.nan) for one in (table, left)
+    )
     asked, projection = hidden[:, used], _with_intercepts(model.projection_, factors, known)
-    mean = np.nanmean(known, axis=0)
-    unit = np.where(projection.bernoulli, 1.0, projection.scale)
+    profiles = np.full(len(table), len(projection.centre) - 1, dtype=np.intp)
+    if model.groups_:
+        profiles = known_groups(table[model.groups], model.groups_)
+    mean = np.where(projection.gaussian, projection.centre[profiles], np.nanmean(known, axis=0))
+    unit = np.where(projection.poisson, np.nanstd(known, axis=0), projection.scale[profiles])
     ours, theirs = (
         np.square((values - predicted) / unit)
-        for predicted in (reconstruction(projection, factors), np.broadcast_to(mean, values.shape))
+        for predicted in (reconstruction(projection, factors, profiles), mean)
     )
     views = np.array([view_name(name) for name in model.features_])
     rows = []
@@ -328,21 +357,20 @@ def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) ->
 
 
 def _with_intercepts(projection: Projection, factors: Matrix, known: Matrix) -> Projection:
-    """Move the centre of each 0/1 feature to where its mean probability is its rate."""
-    binary = projection.bernoulli
-    if not binary.any():
+    """Move the centre of each 0/1 or count feature to where its mean prediction is its mean."""
+    moved = ~projection.gaussian
+    if not moved.any():
         return projection
-    linear = factors @ projection.weight[binary].T
-    observed = ~np.isnan(known[:, binary])
-    rate = np.nanmean(known[:, binary], axis=0)
-    low, high = np.full(rate.shape, -50.0), np.full(rate.shape, 50.0)
-    for _ in range(60):  # halves 100 to below rounding; the mean probability rises with the centre
+    linear, observed = factors @ projection.weight.T, ~np.isnan(known)
+    mean = np.nanmean(known, axis=0)
+    reach = np.abs(linear).max() + np.nanmax(np.abs(known[:, moved])) + 50.0
+    low, high = np.full(mean.shape, -reach), np.full(mean.shape, reach)
+    for _ in range(64):  # halves the reach to below rounding: predictions rise with the centre
         middle = (low + high) / 2
-        mean = np.where(observed, expit(linear + middle), 0.0).sum(axis=0) / observed.sum(axis=0)
-        low, high = np.where(mean < rate, middle, low), np.where(mean < rate, high, middle)
-    centre = projection.centre.copy()
-    centre[binary] = (low + high) / 2
-    return replace(projection, centre=centre)
+        predicted = np.where(observed, _linked(projection, linear + middle), 0.0)
+        below = predicted.sum(axis=0) / observed.sum(axis=0) < mean
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return replace(projection, centre=np.where(moved, (low + high) / 2, projection.centre))
 
 
 def _summary(by_fold: pd.DataFrame) -> pd.DataFrame:
@@ -352,12 +380,12 @@ def _summary(by_fold: pd.DataFrame) -> pd.DataFrame:
         share=("share", "mean"), n_values=("n_values", "sum")
     )
     rows: list[tuple[int, str, float, float, int]] = []
-    for view, part in _parts(share, total):
+    for view, part in pd.concat([total.assign(view=ALL), share]).groupby("view", sort=False):
         n_values = int(part[part["n_factors"] == part["n_factors"].min()]["n_values"].sum())
-        rows.append((0, view, 1.0, 0.0, n_values))
+        rows.append((0, str(view), 1.0, 0.0, n_values))
         for k, one in part.groupby("n_factors"):
             spread = float(one["share"].std(ddof=1) / np.sqrt(len(one)))
-            rows.append((int(str(k)), view, float(one["share"].mean()), spread, n_values))
+            rows.append((int(str(k)), str(view), float(one["share"].mean()), spread, n_values))
     return pd.DataFrame(rows, columns=TABLE)
 
 
@@ -367,10 +395,3 @@ def _chosen(total: pd.DataFrame) -> tuple[int, int]:
     least = int(error.argmin())
     within = error <= error[least] + total["standard_error"].to_numpy()[least]
     return int(numbers[least]), int(numbers[within].min())
-
-
-def _parts(share: pd.DataFrame, total: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
-    if len(share):
-        yield ALL, total
-    for view in dict.fromkeys(share["view"]):
-        yield str(view), share[share["view"] == view]

@@ -122,20 +122,25 @@ def test_full_rank_reconstruction_gives_the_data_back() -> None:
     rng = np.random.default_rng(0)
     z, w = rng.normal(size=(20, 2)), rng.normal(size=(5, 2))
     mu, s = rng.normal(size=5), rng.uniform(1, 3, 5)
-    one = np.ones(5)
+    one, no = np.ones(5), np.zeros(5, dtype=bool)
     projection = Projection(
         weight=w,
         weight_square=w**2,
-        prior_precision=np.ones(2),
-        noise_precision=one,
-        centre=mu,
-        scale=s,
+        prior_precision=np.ones((2, 2)),
+        noise_precision=np.ones((2, 5)),
+        centre=np.array([mu, mu + 7]),  # two groups
+        scale=np.array([s, 2 * s]),
         lowest=-one,
         highest=one,
-        bernoulli=np.zeros(5, dtype=bool),
+        spread=one,
+        importance=one,
+        bernoulli=no,
+        poisson=no,
     )
-    table = mu + s * (z @ w.T)
-    np.testing.assert_allclose(reconstruction(projection, z), table, atol=1e-12)
+    first, last = mu + s * (z @ w.T), mu + 7 + 2 * s * (z @ w.T)
+    np.testing.assert_allclose(reconstruction(projection, z), last, atol=1e-12)
+    in_first = np.zeros(20, dtype=np.intp)
+    np.testing.assert_allclose(reconstruction(projection, z, in_first), first, atol=1e-12)
 
 
 def test_intercepts_give_each_flag_its_rate() -> None:
@@ -145,7 +150,35 @@ def test_intercepts_give_each_flag_its_rate() -> None:
     fitted = _with_intercepts(model.projection_, z, X.to_numpy())
     np.testing.assert_allclose(reconstruction(fitted, z).mean(axis=0), X.mean(), atol=1e-10)
     flat = _with_intercepts(model.projection_, 0 * z, X.to_numpy())
-    np.testing.assert_allclose(flat.centre, logit(X.mean()), atol=1e-10)
+    np.testing.assert_allclose(flat.centre[0], logit(X.mean()), atol=1e-10)
+
+
+def test_counts_keep_their_mean_and_are_predicted() -> None:
+    """Rates log(1 + exp(x)), of one factor: hidden counts are predicted, their means are kept."""
+    rng = np.random.default_rng(3)
+    linear = np.outer(rng.normal(size=80), 1.5 * rng.normal(size=12)) + 1
+    X = pd.DataFrame(rng.poisson(np.log1p(np.exp(linear))).astype(float))
+    X.columns = [f"counts:f{j}" for j in range(12)]
+    model = FactorModel(likelihoods={"counts": "poisson"}, n_factors=1)
+    fitted = clone(model).fit(X)
+    z = fitted.transform(X).to_numpy()
+    moved = _with_intercepts(fitted.projection_, z, X.to_numpy())
+    rate = np.log1p(np.exp(z @ moved.weight.T + moved.centre[0]))
+    np.testing.assert_allclose(reconstruction(moved, z), rate, atol=1e-12)
+    np.testing.assert_allclose(rate.mean(axis=0), X.mean(), atol=1e-9)
+    found = held_out_error(model, X, grid=[1], folds=3, seed=1)
+    assert found.table.query("view == 'all' and n_factors == 1")["error"].item() < 0.8
+
+
+def test_groups_are_no_factor() -> None:
+    """Two centres far apart: the mean of the centre is the prediction that factors must beat."""
+    X = noise(80)
+    X["clinical:Centre"] = ["A", "B"] * 40
+    X.loc[X["clinical:Centre"] == "B", [c for c in X if c.startswith("mri")]] += 20
+    model = FactorModel(views=["mri", "rna"], groups="clinical:Centre")
+    assert held_out_error(model, X, grid=[1], folds=3, seed=1).one_se == 0
+    without = FactorModel(views=["mri", "rna"])
+    assert held_out_error(without, X, grid=[1], folds=3, seed=1).one_se == 1
 
 
 # who is hidden --------------------------------------------------------------------------------
