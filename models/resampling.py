@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from omics.errors import NomomicsWarning
+from omics.errors import NomomicsWarning, SmallViewWarning
 from omics.parallel import Progress as Progress
 from omics.parallel import in_parallel
 
@@ -207,6 +207,8 @@ def collected_warnings(into: list[str]) -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for warning in caught:
+        if issubclass(warning.category, SmallViewWarning):
+            continue  # a finding tells it, once (`models.factor_findings`)
         if issubclass(warning.category, NomomicsWarning):
             text = f"{warning.category.__name__}: {warning.message}"
             if text not in into:

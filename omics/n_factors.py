@@ -3,16 +3,16 @@ r"""How many factors a study needs: by variance explained, and by values the fit
 Observed values are divided into folds, each fold is hidden in turn, MOFA learns from the rest, and
 the hidden values are predicted from the factors of their patients:
 
-.. math:: \hat y = \mu + s\, z w^\top \quad\text{(gaussian)}, \qquad
-          \hat p = \mathrm{expit}(z w^\top + c) \quad\text{(bernoulli)}, \qquad
-          \hat\lambda = \log(1 + \exp(z w^\top + c)) \quad\text{(poisson)}.
+.. math:: \hat y = \mu + s\, z w^\top \ \text{(gaussian)}, \quad
+          \hat p = \mathrm{expit}(z w^\top + c) \ \text{(bernoulli)}, \quad
+          \hat y = \log(1 + e^{z w^\top + c}) \ \text{(poisson)}.
 
 The error is that of the prediction as a share of the error of the mean: 1 is no better than no
 factor at all. Gaussian values count by their squared error in scaled units, 0/1 values by the Brier
-score, counts by their squared error in units of their standard deviation; with groups of patients
-the mean is the group's. The one-standard-error rule takes the fewest factors whose error lies
-within one standard error of the least: MOFA switches off what it does not need, so the curve is
-flat beyond the truth.
+score, counts by their squared error over their feature's mean.
+
+The one-standard-error rule takes the fewest factors whose error lies within one standard
+error of the least: MOFA switches off what it does not need, so the curve is flat beyond the truth.
 
 References
 ----------
@@ -38,12 +38,12 @@ from sklearn.base import clone
 from omics.errors import FitError, NomomicsWarning
 from omics.mofa import FactorModel
 from omics.mofa_parameters import known_groups
+from omics.mofa_scaling import group_means
 from omics.mofa_views import chosen_views, is_count, view_name
 from omics.parallel import Progress, in_parallel
 from omics.projection import Projection
 
 Matrix = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 ALL = "all"
 TABLE = ["n_factors", "view", "error", "standard_error", "n_values"]
@@ -126,7 +126,7 @@ def factors_explaining(model: FactorModel, share: float) -> int:
 
 
 def reconstruction(
-    projection: Projection, factors: Matrix, profiles: Index | None = None
+    projection: Projection, factors: Matrix, profiles: NDArray[np.intp] | None = None
 ) -> Matrix:
     """Predict every value of some patients from their factors.
 
@@ -136,23 +136,23 @@ def reconstruction(
         Of K factors and D features.
     factors : ndarray of shape (n_patients, n_factors)
     profiles : ndarray of int of shape (n_patients,), optional
-        As in `Projection.posterior`.
+        See `Projection.posterior`.
 
     Returns
     -------
     ndarray of shape (n_patients, n_features)
         In the units of the table: ``mu + s z w`` of a gaussian feature, the probability
-        ``expit(z w + c)`` of a bernoulli one, the rate ``log(1 + exp(z w + c))`` of a poisson one.
+        ``expit(z w + c)`` of a bernoulli, the rate ``log(1 + exp(z w + c))`` of a poisson one.
 
     Examples
     --------
     >>> one = np.ones(2)
     >>> projection = Projection(
     ...     weight=np.array([[2.0], [1.0]]), weight_square=np.array([[4.0], [1.0]]),
-    ...     prior_precision=np.ones((1, 1)), noise_precision=one[None], lowest=-9 * one,
-    ...     centre=np.array([[5.0, 0.0]]), scale=np.array([[10.0, 1.0]]), highest=9 * one,
-    ...     spread=one, importance=one, bernoulli=np.array([False, True]),
-    ...     poisson=np.array([False, False]),
+    ...     prior_precision=np.ones((1, 1)), noise_precision=one[None],
+    ...     centre=np.array([[5.0, 0.0]]), scale=np.array([[10.0, 1.0]]), lowest=-9 * one,
+    ...     highest=9 * one, spread=one, bernoulli=np.array([False, True]),
+    ...     poisson=np.array([False, False]), importance=one,
     ... )
     >>> reconstruction(projection, np.array([[0.5], [0.0]])).round(3).tolist()
     [[15.0, 0.622], [5.0, 0.5]]
@@ -160,13 +160,9 @@ def reconstruction(
     if profiles is None:
         profiles = np.full(len(factors), len(projection.centre) - 1, dtype=np.intp)
     linear = projection.scale[profiles] * (factors @ projection.weight.T)
-    return _linked(projection, linear + projection.centre[profiles])
-
-
-def _linked(projection: Projection, linear: Matrix) -> Matrix:
-    """From the linear predictor of every feature to its mean."""
-    count = np.where(projection.poisson, np.logaddexp(0.0, linear), linear)
-    return np.where(projection.bernoulli, expit(linear), count)
+    linear += projection.centre[profiles]
+    chosen = [projection.bernoulli, projection.poisson]
+    return np.select(chosen, [expit(linear), np.logaddexp(0.0, linear)], linear)
 
 
 def held_out_error(
@@ -211,8 +207,8 @@ def held_out_error(
 
     Notes
     -----
-    The intercept of a 0/1 or count feature is refitted to the values that were not hidden, so that
-    the mean prediction is the observed mean: MOFA's own is a mean pseudo-datum, no log odds (for
+    The intercept of a 0/1 feature is refitted to the values that were not hidden, so that the mean
+    predicted probability is the observed rate: MOFA's own is a mean pseudo-datum, no log odds (for
     a rate of .1 it gives .17), and would cost every number of factors more than no factor.
     A feature that does not vary among the values left, or that `max_features` leaves out, is not
     counted in that fold, whatever the number of factors.
@@ -228,19 +224,15 @@ def held_out_error(
     numbers = _checked(grid, folds)
     views = chosen_views(map(str, X.columns), model.views)
     columns = [column for names in views.values() for column in names]
-    values = X[columns].to_numpy(dtype=np.float64, na_value=np.nan)
-    grouped = [] if model.groups is None or model.groups in columns else [model.groups]
-    table = X[columns + grouped]
-    hidden = np.full(table.shape, -1)
-    hidden[:, : len(columns)] = entry_folds(values, folds=folds, seed=seed)
+    groups = [] if model.groups is None else [model.groups]
+    table = X[[*columns, *groups]]
+    hidden = entry_folds(
+        X[columns].to_numpy(dtype=np.float64, na_value=np.nan), folds=folds, seed=seed
+    )
+    everybody = {"low_information": "flag"}  # places patients who say little, too
     settings = list(product(numbers, range(folds)))
     tasks = [
-        partial(
-            _fold,
-            clone(model).set_params(n_factors=k, low_information="flag"),
-            table,
-            hidden == fold,
-        )
+        partial(_fold, clone(model).set_params(n_factors=k, **everybody), table, hidden == fold)
         for k, fold in settings
     ]
     found: list[_Task] = []
@@ -324,7 +316,9 @@ def _checked(grid: Sequence[int], folds: int) -> list[int]:
 
 def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) -> _Task:
     """Hide, fit, predict what was hidden."""
-    left = table.mask(hidden)
+    columns = table.columns[: hidden.shape[1]]  # the last may be the patients' group
+    left = table.copy()
+    left[columns] = table[columns].mask(hidden)
     try:
         with warnings.catch_warnings():  # convergence is counted; small views are small every time
             warnings.simplefilter("ignore", NomomicsWarning)
@@ -332,19 +326,21 @@ def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) ->
             factors = model.transform(left).to_numpy()
     except FitError as error:
         return _Task([], str(error))
-    used = table.columns.get_indexer(pd.Index(model.features_))
+    used = columns.get_indexer(pd.Index(model.features_))
     values, known = (
-        one.iloc[:, used].to_numpy(dtype=np.float64, na_value=np.nan) for one in (table, left)
+        one[columns].to_numpy(dtype=np.float64, na_value=np.nan)[:, used] for one in (table, left)
     )
-    asked, projection = hidden[:, used], _with_intercepts(model.projection_, factors, known)
-    profiles = np.full(len(table), len(projection.centre) - 1, dtype=np.intp)
+    groups = np.zeros(len(table), dtype=np.intp)
     if model.groups_:
-        profiles = known_groups(table[model.groups], model.groups_)
-    mean = np.where(projection.gaussian, projection.centre[profiles], np.nanmean(known, axis=0))
-    unit = np.where(projection.poisson, np.nanstd(known, axis=0), projection.scale[profiles])
+        groups = known_groups(table[model.groups], model.groups_)
+    asked, projection = hidden[:, used], _with_intercepts(model.projection_, factors, known)
+    mean = group_means(known, groups)
+    unit = np.where(projection.bernoulli, 1.0, projection.scale[groups])
+    counted = np.where(projection.poisson, np.nanmean(known, axis=0), 1.0)
+    unit = np.where(projection.poisson, np.sqrt(counted), unit)
     ours, theirs = (
         np.square((values - predicted) / unit)
-        for predicted in (reconstruction(projection, factors, profiles), mean)
+        for predicted in (reconstruction(projection, factors, groups), mean[groups])
     )
     views = np.array([view_name(name) for name in model.features_])
     rows = []
@@ -358,19 +354,26 @@ def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) ->
 
 def _with_intercepts(projection: Projection, factors: Matrix, known: Matrix) -> Projection:
     """Move the centre of each 0/1 or count feature to where its mean prediction is its mean."""
-    moved = ~projection.gaussian
-    if not moved.any():
-        return projection
-    linear, observed = factors @ projection.weight.T, ~np.isnan(known)
-    mean = np.nanmean(known, axis=0)
-    reach = np.abs(linear).max() + np.nanmax(np.abs(known[:, moved])) + 50.0
-    low, high = np.full(mean.shape, -reach), np.full(mean.shape, reach)
-    for _ in range(64):  # halves the reach to below rounding: predictions rise with the centre
-        middle = (low + high) / 2
-        predicted = np.where(observed, _linked(projection, linear + middle), 0.0)
-        below = predicted.sum(axis=0) / observed.sum(axis=0) < mean
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return replace(projection, centre=np.where(moved, (low + high) / 2, projection.centre))
+    centre = projection.centre.copy()
+    for chosen, mean_of in ((projection.bernoulli, expit), (projection.poisson, _rate)):
+        if not chosen.any():
+            continue
+        linear = factors @ projection.weight[chosen].T
+        observed = ~np.isnan(known[:, chosen])
+        target = np.nanmean(known[:, chosen], axis=0)
+        reach = 50.0 + np.abs(linear).max() + target
+        low, high = -reach, reach
+        for _ in range(80):  # halves to below rounding; the mean prediction rises with the centre
+            middle = (low + high) / 2
+            mean = np.where(observed, mean_of(linear + middle), 0.0).sum(axis=0)
+            short = mean / observed.sum(axis=0) < target
+            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        centre[:, chosen] = (low + high) / 2
+    return replace(projection, centre=centre)
+
+
+def _rate(linear: Matrix) -> Matrix:
+    return np.asarray(np.logaddexp(0.0, linear))
 
 
 def _summary(by_fold: pd.DataFrame) -> pd.DataFrame:

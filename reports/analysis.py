@@ -13,6 +13,7 @@ from models.boosting import BoostedModel
 from models.comparison import check_reference
 from models.description import associations, table_one
 from models.design import select_columns
+from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
 from models.moment import check_moment, moment_findings
@@ -237,6 +238,7 @@ def analyse(
         found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
         found += factor_findings(factors.model, cohort.development.X, cohort.kinds)
+        found += factor_cohort_findings(factors.model, cohort)
     found += () if quality is None else quality.findings
     if added is not None and volume is not None:
         found += volume_findings(added.correlations, volume)

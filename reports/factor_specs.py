@@ -4,6 +4,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from omics.mofa_fit import Convergence, Engine, Likelihood
+from omics.mofa_parameters import LowInformation
+from omics.mofa_scaling import Scale
 from omics.stability import LEAST_SHARE, LIMIT
 
 
@@ -43,5 +46,65 @@ class ChooseSpec(_Part):
             raise ValueError(
                 f"grid must hold numbers of at least 1, but {min(self.grid)} came: no factor at "
                 "all is always compared"
+            )
+        return self
+
+
+class FactorsSpec(_Part):
+    """The section `[factors]`: how MOFA factorizes the views."""
+
+    views: list[str] = Field(min_length=1)
+    likelihoods: dict[str, Likelihood] = {}
+    n_factors: int = Field(default=10, ge=1)
+    max_features: int | dict[str, int] | None = None
+    scale: Scale | dict[str, Scale] = "feature"
+    groups: str | None = Field(
+        default=None, description="a column whose levels have means and noise of their own"
+    )
+    scale_groups: bool = Field(default=False, description="divide each group by its own spread")
+    new_group: str | None = Field(
+        default=None, description="the group whose values new patients take; by default pooled ones"
+    )
+    spike_slab: bool = Field(default=True, description="single weights can be switched off")
+    ard_weights: bool = Field(default=True, description="factors can be switched off by view")
+    ard_factors: bool = Field(default=False, description="factors vary by group")
+    weight_views: bool = Field(default=False, description="count views alike, whatever their size")
+    least_r2: float | None = Field(
+        default=None, ge=0, le=1, description="drop factors that explain less of every view"
+    )
+    convergence: Convergence = "fast"
+    tolerance: float | None = Field(
+        default=None, gt=0, description="sweep on until no factor value changes by so much"
+    )
+    max_iterations: int = Field(default=1000, ge=1)
+    least_information: float | None = Field(
+        default=None, ge=0, le=1, description="on its best factor, for a patient to count"
+    )
+    low_information: LowInformation = Field(
+        default="flag", description="below it: flag the patient, or take the factors as missing"
+    )
+    engine: Engine = "nomomics"
+    stability: StabilitySpec | None = Field(
+        default=None, description="bootstraps and disturbed starts; by default none"
+    )
+    choose: ChooseSpec | None = Field(
+        default=None, description="numbers of factors to compare; by default none"
+    )
+    transductive: bool = Field(
+        default=False,
+        description="True shows beside each model what it looks like with factors of all patients",
+    )
+
+    @model_validator(mode="after")
+    def _options_go_together(self) -> Self:
+        if self.groups is None and (self.new_group is not None or self.scale_groups):
+            raise ValueError(
+                "new_group and scale_groups are for groups, but no groups came: name their column, "
+                "groups = 'table:column'"
+            )
+        if self.low_information == "missing" and self.least_information is None:
+            raise ValueError(
+                "least_information must be given where low_information is 'missing', but none "
+                "came: say from which information on a patient counts, such as 0.2"
             )
         return self

@@ -20,6 +20,7 @@ from models.signature import Signature
 from models.validation import Plan
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import StudyError
+from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.tables import read_table
 from reports.added_value import AddedValue
@@ -120,6 +121,12 @@ def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
     ]
     if absent:
         raise StudyError(f"[factors] views: table {absent[0]!r} holds no features.")
+    groups = study.factors.groups if study.factors else None
+    if groups is not None and groups not in cohort.X:
+        raise StudyError(
+            f"[factors] groups: no column is named {groups!r}. "
+            f"{nearest(groups, map(str, cohort.X.columns))}"
+        )
 
 
 def _check_unused_splines(study: Study) -> None:
@@ -140,13 +147,7 @@ def factor_model(study: Study) -> FactorModel | None:
     if spec is None:
         return None
     return FactorModel(
-        views=spec.views,
-        likelihoods=spec.likelihoods,
-        n_factors=spec.n_factors,
-        max_features=spec.max_features,
-        scale=spec.scale,
-        convergence=spec.convergence,
-        max_iterations=spec.max_iterations,
+        **{name: getattr(spec, name) for name in FactorModel().get_params() if name in dict(spec)},
         seed=study.study.seed,
     )
 

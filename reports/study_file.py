@@ -13,7 +13,7 @@ from omics.messages import nearest
 from omics.moment import Moment
 from omics.outcome import ColumnAddress, OutcomeSpec, SurvivalSpec
 from omics.table_spec import TableSpec
-from reports.factor_specs import ChooseSpec, StabilitySpec
+from reports.factor_specs import FactorsSpec
 from reports.study_words import mistakes
 
 LEARNED = ("factors:", "signature:")  # predictors that no table holds
@@ -39,28 +39,6 @@ class ExternalSpec(_Section):
     """
 
     tables: dict[str, Path]
-
-
-class FactorsSpec(_Section):
-    """The section `[factors]`: how MOFA factorizes the views."""
-
-    views: list[str] = Field(min_length=1)
-    likelihoods: dict[str, Literal["gaussian", "bernoulli"]] = {}
-    n_factors: int = Field(default=10, ge=1)
-    max_features: int | dict[str, int] | None = None
-    scale: Literal["feature", "view", "none"] = "feature"
-    convergence: Literal["fast", "medium", "slow"] = "fast"
-    max_iterations: int = Field(default=1000, ge=1)
-    stability: StabilitySpec | None = Field(
-        default=None, description="bootstraps and disturbed starts; by default none"
-    )
-    choose: ChooseSpec | None = Field(
-        default=None, description="numbers of factors to compare; by default none"
-    )
-    transductive: bool = Field(
-        default=False,
-        description="True shows beside each model what it looks like with factors of all patients",
-    )
 
 
 class SignatureSpec(_Section):

@@ -122,25 +122,23 @@ def test_full_rank_reconstruction_gives_the_data_back() -> None:
     rng = np.random.default_rng(0)
     z, w = rng.normal(size=(20, 2)), rng.normal(size=(5, 2))
     mu, s = rng.normal(size=5), rng.uniform(1, 3, 5)
-    one, no = np.ones(5), np.zeros(5, dtype=bool)
+    one = np.ones(5)
     projection = Projection(
         weight=w,
         weight_square=w**2,
-        prior_precision=np.ones((2, 2)),
-        noise_precision=np.ones((2, 5)),
-        centre=np.array([mu, mu + 7]),  # two groups
-        scale=np.array([s, 2 * s]),
+        prior_precision=np.ones((1, 2)),
+        noise_precision=one[None],
+        centre=mu[None],
+        scale=s[None],
         lowest=-one,
         highest=one,
         spread=one,
+        bernoulli=np.zeros(5, dtype=bool),
+        poisson=np.zeros(5, dtype=bool),
         importance=one,
-        bernoulli=no,
-        poisson=no,
     )
-    first, last = mu + s * (z @ w.T), mu + 7 + 2 * s * (z @ w.T)
-    np.testing.assert_allclose(reconstruction(projection, z), last, atol=1e-12)
-    in_first = np.zeros(20, dtype=np.intp)
-    np.testing.assert_allclose(reconstruction(projection, z, in_first), first, atol=1e-12)
+    table = mu + s * (z @ w.T)
+    np.testing.assert_allclose(reconstruction(projection, z), table, atol=1e-12)
 
 
 def test_intercepts_give_each_flag_its_rate() -> None:
@@ -151,34 +149,6 @@ def test_intercepts_give_each_flag_its_rate() -> None:
     np.testing.assert_allclose(reconstruction(fitted, z).mean(axis=0), X.mean(), atol=1e-10)
     flat = _with_intercepts(model.projection_, 0 * z, X.to_numpy())
     np.testing.assert_allclose(flat.centre[0], logit(X.mean()), atol=1e-10)
-
-
-def test_counts_keep_their_mean_and_are_predicted() -> None:
-    """Rates log(1 + exp(x)), of one factor: hidden counts are predicted, their means are kept."""
-    rng = np.random.default_rng(3)
-    linear = np.outer(rng.normal(size=80), 1.5 * rng.normal(size=12)) + 1
-    X = pd.DataFrame(rng.poisson(np.log1p(np.exp(linear))).astype(float))
-    X.columns = [f"counts:f{j}" for j in range(12)]
-    model = FactorModel(likelihoods={"counts": "poisson"}, n_factors=1)
-    fitted = clone(model).fit(X)
-    z = fitted.transform(X).to_numpy()
-    moved = _with_intercepts(fitted.projection_, z, X.to_numpy())
-    rate = np.log1p(np.exp(z @ moved.weight.T + moved.centre[0]))
-    np.testing.assert_allclose(reconstruction(moved, z), rate, atol=1e-12)
-    np.testing.assert_allclose(rate.mean(axis=0), X.mean(), atol=1e-9)
-    found = held_out_error(model, X, grid=[1], folds=3, seed=1)
-    assert found.table.query("view == 'all' and n_factors == 1")["error"].item() < 0.8
-
-
-def test_groups_are_no_factor() -> None:
-    """Two centres far apart: the mean of the centre is the prediction that factors must beat."""
-    X = noise(80)
-    X["clinical:Centre"] = ["A", "B"] * 40
-    X.loc[X["clinical:Centre"] == "B", [c for c in X if c.startswith("mri")]] += 20
-    model = FactorModel(views=["mri", "rna"], groups="clinical:Centre")
-    assert held_out_error(model, X, grid=[1], folds=3, seed=1).one_se == 0
-    without = FactorModel(views=["mri", "rna"])
-    assert held_out_error(without, X, grid=[1], folds=3, seed=1).one_se == 1
 
 
 # who is hidden --------------------------------------------------------------------------------
@@ -263,3 +233,65 @@ def test_fits_that_did_not_converge_are_counted() -> None:
 def test_arguments_out_of_range_are_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         held_out_error(FactorModel(), noise(), seed=1, **arguments)  # type: ignore[arg-type]
+
+
+def test_counts_are_reconstructed_by_their_rate():
+    one = np.ones(1)
+    projection = Projection(
+        weight=np.array([[2.0]]),
+        weight_square=np.array([[4.0]]),
+        prior_precision=one[None],
+        noise_precision=one[None],
+        centre=np.array([[0.5]]),
+        scale=one[None],
+        lowest=-one,
+        highest=one,
+        spread=one,
+        bernoulli=np.array([False]),
+        poisson=np.array([True]),
+        importance=one,
+    )
+    factors = np.array([[0.0], [1.0], [-2.0]])
+    expected = np.log(1 + np.exp(np.array([[0.5], [2.5], [-3.5]])))
+    np.testing.assert_allclose(reconstruction(projection, factors), expected)
+    known = np.array([[4.0], [7.0], [np.nan]])
+    moved = _with_intercepts(projection, factors, known)
+    predicted = reconstruction(moved, factors)
+    assert predicted[:2].mean() == pytest.approx(5.5)
+
+
+def test_groups_and_counts_can_be_asked_too():
+    rng = np.random.default_rng(4)
+    factor = rng.normal(size=(60, 1))
+    counts = rng.poisson(np.logaddexp(0, 1 + factor @ rng.normal(size=(1, 20)) * 1.5))
+    mri = factor @ rng.normal(size=(1, 20)) + rng.normal(size=(60, 20))
+    X = pd.DataFrame(
+        np.hstack([counts, mri]).astype(float),
+        columns=[f"{view}:{i}" for view in ("n", "mri") for i in range(20)],
+    ).assign(**{"clinical:centre": np.tile(["A", "B"], 30)})
+    model = FactorModel(views=["n", "mri"], likelihoods={"n": "poisson"}, groups="clinical:centre")
+    found = held_out_error(model, X, grid=[1, 2], folds=3, seed=0)
+    error = found.table.set_index(["n_factors", "view"])["error"]
+    assert error[1, "n"] < 0.9
+    assert error[1, "mri"] < 0.9
+
+
+def test_groups_are_no_factor() -> None:
+    """Two centres far apart: the mean of the centre is the prediction that factors must beat."""
+    X = noise(80)
+    X["clinical:Centre"] = ["A", "B"] * 40
+    X.loc[X["clinical:Centre"] == "B", [c for c in X if c.startswith("mri")]] += 20
+    model = FactorModel(views=["mri", "rna"], groups="clinical:Centre")
+    assert held_out_error(model, X, grid=[1], folds=3, seed=1).one_se == 0
+    without = FactorModel(views=["mri", "rna"])
+    assert held_out_error(without, X, grid=[1], folds=3, seed=1).one_se == 1
+
+
+def test_patients_who_say_too_little_are_predicted_too() -> None:
+    X = rank_two()
+    X.iloc[:9, 1:] = np.nan
+    settings = {"least_information": 0.9, "low_information": "missing"}
+    found, plain = (
+        held_out_error(FactorModel(**some), X, grid=[2], folds=2, seed=1) for some in (settings, {})
+    )
+    pd.testing.assert_frame_equal(found.table, plain.table)
