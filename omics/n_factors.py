@@ -23,7 +23,7 @@ models. Technometrics 1978;20:397-405. doi:10.1080/00401706.1978.10489693
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import clone
 
-from omics.errors import ConvergenceWarning, FitError
+from omics.errors import FitError, NomomicsWarning
 from omics.mofa import FactorModel
 from omics.mofa_parameters import known_groups
 from omics.mofa_scaling import group_means
@@ -222,17 +222,17 @@ def held_out_error(
     2
     """
     numbers = _checked(grid, folds)
-    columns = [
-        c for names in chosen_views(map(str, X.columns), model.views).values() for c in names
-    ]
+    views = chosen_views(map(str, X.columns), model.views)
+    columns = [column for names in views.values() for column in names]
     groups = [] if model.groups is None else [model.groups]
     table = X[[*columns, *groups]]
     hidden = entry_folds(
         X[columns].to_numpy(dtype=np.float64, na_value=np.nan), folds=folds, seed=seed
     )
+    everybody = {"low_information": "flag"}  # places patients who say little, too
     settings = list(product(numbers, range(folds)))
     tasks = [
-        partial(_fold, clone(model).set_params(n_factors=k), table, hidden == fold)
+        partial(_fold, clone(model).set_params(n_factors=k, **everybody), table, hidden == fold)
         for k, fold in settings
     ]
     found: list[_Task] = []
@@ -320,8 +320,8 @@ def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) ->
     left = table.copy()
     left[columns] = table[columns].mask(hidden)
     try:
-        with warnings.catch_warnings():  # counted in `not_converged`
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with warnings.catch_warnings():  # convergence is counted; small views are small every time
+            warnings.simplefilter("ignore", NomomicsWarning)
             model.fit(left)
             factors = model.transform(left).to_numpy()
     except FitError as error:
@@ -383,12 +383,12 @@ def _summary(by_fold: pd.DataFrame) -> pd.DataFrame:
         share=("share", "mean"), n_values=("n_values", "sum")
     )
     rows: list[tuple[int, str, float, float, int]] = []
-    for view, part in _parts(share, total):
+    for view, part in pd.concat([total.assign(view=ALL), share]).groupby("view", sort=False):
         n_values = int(part[part["n_factors"] == part["n_factors"].min()]["n_values"].sum())
-        rows.append((0, view, 1.0, 0.0, n_values))
+        rows.append((0, str(view), 1.0, 0.0, n_values))
         for k, one in part.groupby("n_factors"):
             spread = float(one["share"].std(ddof=1) / np.sqrt(len(one)))
-            rows.append((int(str(k)), view, float(one["share"].mean()), spread, n_values))
+            rows.append((int(str(k)), str(view), float(one["share"].mean()), spread, n_values))
     return pd.DataFrame(rows, columns=TABLE)
 
 
@@ -398,10 +398,3 @@ def _chosen(total: pd.DataFrame) -> tuple[int, int]:
     least = int(error.argmin())
     within = error <= error[least] + total["standard_error"].to_numpy()[least]
     return int(numbers[least]), int(numbers[within].min())
-
-
-def _parts(share: pd.DataFrame, total: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
-    if len(share):
-        yield ALL, total
-    for view in dict.fromkeys(share["view"]):
-        yield str(view), share[share["view"] == view]

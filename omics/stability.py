@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.base import clone
 
-from omics.errors import ConvergenceWarning, FitError
+from omics.errors import FitError, NomomicsWarning
 from omics.mofa import FactorModel
 from omics.parallel import Progress, in_parallel
 
@@ -249,24 +249,33 @@ def _generators(seed: int, kind: int, n: int) -> list[np.random.Generator]:
 
 def _bootstrap(model: FactorModel, X: pd.DataFrame, rng: np.random.Generator) -> _Refit:
     rows = rng.integers(len(X), size=len(X))
-    return _compared(model, X, lambda: clone(model).fit(X.iloc[rows]))
+    return _compared(model, X, lambda: _like(model).fit(X.iloc[rows]))
 
 
 def _disturbed(model: FactorModel, X: pd.DataFrame, rng: np.random.Generator) -> _Refit:
     noise = rng.normal(size=(len(X), model.n_factors))
-    return _compared(model, X, lambda: clone(model).fit_disturbed(X, disturbance=noise))
+    return _compared(model, X, lambda: _like(model).fit_disturbed(X, disturbance=noise))
+
+
+def _like(model: FactorModel) -> FactorModel:
+    """Give an unfitted model that places everybody, however little they say."""
+    other: FactorModel = clone(model)
+    other.set_params(low_information="flag")
+    return other
 
 
 def _compared(model: FactorModel, X: pd.DataFrame, fit: Callable[[], FactorModel]) -> _Refit:
     """Refit, and match its factors with those of the reference."""
     nothing = np.empty(0)
-    with warnings.catch_warnings():  # counted in `not_converged`
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with warnings.catch_warnings():  # convergence is counted; the rest the reference said already
+        warnings.simplefilter("ignore", NomomicsWarning)
         try:
             refit = fit()
         except FitError as error:
             return _Refit([], nothing, nothing, converged=False, reason=str(error))
-        r = correlations(model.transform(X).to_numpy(), refit.transform(X).to_numpy())
+        ours = model.transform(X)
+        said = ours.notna().all(axis=1).to_numpy()  # `low_information` may leave patients out
+        r = correlations(ours[said].to_numpy(), refit.transform(X)[said].to_numpy())
     partner = matched(r)
     loading_r = _loading_correlations(model, refit)
     rows, has = np.arange(len(partner)), partner >= 0

@@ -64,7 +64,8 @@ class FactorQuality:
     information_by_views : DataFrame
         By cohort, the views that patients have, and factor.
     least_information : float
-        Below it a patient counts as one with little information.
+        Below it a patient counts as one with little information: the factor model's own threshold,
+        or that of `models.findings`.
     stability : FactorStability or None
     users : mapping of factor to the models that use it
     held_out_error : HeldOutError or None
@@ -123,6 +124,8 @@ def factor_quality(
     fitted = {name: one.pipeline for name, one in validation.fitted.items()}
     users = users_of(fitted, model)
     information = model.information(cohort.X)
+    declared = model.least_information
+    least = LEAST_INFORMATION if declared is None else declared
     try:
         stability = _stability(checks, model, validation, cohort, progress)
         error = _held_out_error(checks, model, validation, cohort, progress)
@@ -141,9 +144,9 @@ def factor_quality(
     if optimism is not None:
         found += transductive_findings(optimism)
     return FactorQuality(
-        information=information_by_cohort(information, cohort, least=LEAST_INFORMATION),
+        information=information_by_cohort(information, cohort, least=least),
         information_by_views=information_by_views(information, cohort, model),
-        least_information=LEAST_INFORMATION,
+        least_information=least,
         stability=stability,
         users=users,
         held_out_error=error,

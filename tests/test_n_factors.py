@@ -274,3 +274,24 @@ def test_groups_and_counts_can_be_asked_too():
     error = found.table.set_index(["n_factors", "view"])["error"]
     assert error[1, "n"] < 0.9
     assert error[1, "mri"] < 0.9
+
+
+def test_groups_are_no_factor() -> None:
+    """Two centres far apart: the mean of the centre is the prediction that factors must beat."""
+    X = noise(80)
+    X["clinical:Centre"] = ["A", "B"] * 40
+    X.loc[X["clinical:Centre"] == "B", [c for c in X if c.startswith("mri")]] += 20
+    model = FactorModel(views=["mri", "rna"], groups="clinical:Centre")
+    assert held_out_error(model, X, grid=[1], folds=3, seed=1).one_se == 0
+    without = FactorModel(views=["mri", "rna"])
+    assert held_out_error(without, X, grid=[1], folds=3, seed=1).one_se == 1
+
+
+def test_patients_who_say_too_little_are_predicted_too() -> None:
+    X = rank_two()
+    X.iloc[:9, 1:] = np.nan
+    settings = {"least_information": 0.9, "low_information": "missing"}
+    found, plain = (
+        held_out_error(FactorModel(**some), X, grid=[2], folds=2, seed=1) for some in (settings, {})
+    )
+    pd.testing.assert_frame_equal(found.table, plain.table)

@@ -136,7 +136,18 @@ def test_the_seed_alone_changes_nothing_but_a_disturbed_start_does() -> None:
     moved = FactorModel(n_factors=2).fit_disturbed(X, disturbance=noise).factors_
     assert np.abs(moved - first).max().max() > 1e-9
     still = FactorModel(n_factors=2).fit_disturbed(X, disturbance=0 * noise).factors_
-    np.testing.assert_allclose(still, first, atol=1e-4)  # the two engines' stopping sweep
+    np.testing.assert_allclose(still, first, atol=1e-12)
+
+
+def test_patients_who_say_too_little_are_left_out_of_the_correlations() -> None:
+    table = planted()
+    table.iloc[:5] = np.nan
+    settings = {"n_factors": 2, "least_information": 0.3}
+    missing = FactorModel(**settings, low_information="missing").fit(table)
+    assert missing.transform(table).isna().all(axis=1).sum() == 5
+    found = factor_stability(missing, table, bootstraps=2, starts=1, seed=1)
+    assert found.verdicts == {"F1": "stable", "F2": "stable"}
+    assert found.refits["r"].notna().all()
 
 
 # how it is run --------------------------------------------------------------------------------
