@@ -40,7 +40,6 @@ from models.evaluation import (
     rows_drawn,
 )
 from models.pipeline import RiskPipeline
-from models.resampling import in_parallel
 from models.scores import (
     Interval,
     Predictions,
@@ -52,6 +51,7 @@ from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.messages import nearest
 from omics.outcome import Outcome
+from omics.parallel import in_parallel
 
 DIFFERENCES = [
     *("model", "reference", "cohort", "validation", "metric", "horizon", "threshold"),

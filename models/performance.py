@@ -25,7 +25,6 @@ from models.evaluation import (
     samples,
     views,
 )
-from models.resampling import in_parallel
 from models.scores import (
     Interval,
     Predictions,
@@ -41,6 +40,7 @@ from models.ticks import pretty
 from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT
 from omics.outcome import Outcome, is_survival
+from omics.parallel import in_parallel
 
 COLUMNS = [
     "model",

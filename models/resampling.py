@@ -9,23 +9,23 @@ thread each, and a store keeps what is done, so that an interrupted run goes on 
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from omics.errors import NomomicsWarning
+from omics.errors import NomomicsWarning, SmallViewWarning
+from omics.parallel import Progress as Progress
+from omics.parallel import in_parallel
 
-T = TypeVar("T")
 Arrays = dict[str, NDArray[Any]]
-Progress = Callable[[str, int, int], None]  # what, done, of how many
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -207,6 +207,8 @@ def collected_warnings(into: list[str]) -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for warning in caught:
+        if issubclass(warning.category, SmallViewWarning):
+            continue  # a finding tells it, once (`models.factor_findings`)
         if issubclass(warning.category, NomomicsWarning):
             text = f"{warning.category.__name__}: {warning.message}"
             if text not in into:
@@ -259,25 +261,3 @@ def run_resamples(
         if progress is not None:
             progress(what, len(results), len(resamples))
     return [results[i] for i in range(len(resamples))]
-
-
-def in_parallel(tasks: Iterable[Callable[[], T]], *, n_jobs: int) -> Iterator[T]:
-    """Run every task, in `n_jobs` processes of one BLAS thread each; give the results in order.
-
-    Examples
-    --------
-    >>> list(in_parallel([partial(pow, 2, 3), partial(pow, 3, 2)], n_jobs=1))
-    [8, 9]
-    """
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
-            joblib.delayed(task)() for task in tasks
-        )
-    try:
-        # `yield from` would close `results` outside the silence
-        for result in results:  # noqa: UP028
-            yield result
-    finally:
-        with warnings.catch_warnings():  # whoever interrupts the work knows that tasks are lost
-            warnings.filterwarnings("ignore", message=".*limit unnecessary computation time")
-            results.close()

@@ -29,13 +29,13 @@ from models.evaluation import (
 )
 from models.performance import COLUMNS
 from models.pipeline import rarer_class
-from models.resampling import in_parallel
 from models.scores import Interval, Key, Scores, all_scores, calibration_scores, ranking_scores
 from models.terms import is_category
 from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.messages import nearest
 from omics.outcome import Outcome, is_survival
+from omics.parallel import in_parallel
 
 SUBGROUPS = [*COLUMNS, "subgroup", "subgroup_level"]
 CENTRE = "centre"

@@ -20,6 +20,10 @@ class ConvergenceWarning(NomomicsWarning):
     """An iterative fit stopped before it converged."""
 
 
+class SmallViewWarning(NomomicsWarning):
+    """A view has too few features for factors to be learnt from it."""
+
+
 class FewEventsWarning(NomomicsWarning):
     """The model has more parameters than the events can support."""
 

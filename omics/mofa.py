@@ -13,38 +13,41 @@ doi:10.15252/msb.20178124
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self, get_args, overload
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from omics.errors import ConvergenceWarning, FitError
+from omics.errors import ConvergenceWarning
+from omics.frozen_factors import FrozenFactors, dropped_table
 from omics.mofa_engine import fit_engine
-from omics.mofa_file import read_model, write_model
-from omics.mofa_fit import Convergence, EngineFit, Likelihood, variance_explained
-from omics.mofa_views import (
-    PreparedView,
-    Scale,
-    check_binary,
-    check_columns,
-    feature_name,
-    is_count,
-    numbers,
-    prepare_views,
-    stacked,
-    view_name,
+from omics.mofa_fit import Convergence, Engine, EngineFit, Likelihood, MofaOptions
+from omics.mofa_loop import principal_start
+from omics.mofa_parameters import (
+    Absent,
+    LowInformation,
+    check_parameters,
+    check_size,
+    explained_by_group,
+    explained_table,
+    group_index,
+    padded,
+    warn_of_small_views,
 )
-from omics.projection import Posterior, Projection
+from omics.mofa_scaling import PreparedView, Scale, ViewOptions, prepare_views, stacked
+from omics.mofa_views import feature_name, numbers
 
 Matrix = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+MOST_CONTRIBUTIONS = 20_000_000
 
 
-class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class FactorModel(FrozenFactors):
     """MOFA factors of the wide table, learnt from some patients and exact on any others.
 
     Parameters
@@ -52,7 +55,7 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
     views : sequence of str, optional
         Views to use; other columns are ignored. None: all, and then all must be numbers.
     likelihoods : dict, optional
-        View to ``"gaussian"`` (the default) or ``"bernoulli"`` (0/1).
+        View to ``"gaussian"`` (the default), ``"bernoulli"`` (0/1) or ``"poisson"`` (counts).
     n_factors : int
         At most the number of patients and of features.
     max_features : int or dict of view to int, optional
@@ -60,37 +63,68 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
     scale : {"feature", "view", "none"} or dict of view to these
         Gaussian views are centred, then divided by each feature's standard deviation, by that of
         the whole view, or not at all.
+    groups : str, optional
+        A column of the table whose levels are groups of patients (centres, cohorts): each group has
+        its own means and noise, and with `ard_factors` its own variance of each factor. None: one
+        group.
+    scale_groups : bool
+        Divide gaussian views of each group by the group's standard deviation, too.
+    new_group : str, optional
+        The group whose means, noise and factor variances apply to patients of none. None: pooled
+        ones (mean of all patients, mean noise variance, mean factor variance).
+    spike_slab, ard_weights, ard_factors, weight_views, least_r2
+        See `omics.mofa_fit.MofaOptions`.
     max_iterations : int
         Most sweeps; reaching it gives a ConvergenceWarning.
     tolerance : float, optional
-        Sweep on after mofapy2 has stopped, until no factor value changes by `tolerance` or more.
-        None: stop where mofapy2 does.
+        Sweep on after mofapy2's criterion is met, until no factor value changes by `tolerance` or
+        more. None: stop there.
     convergence : {"fast", "medium", "slow"}
         mofapy2's criterion: the lower bound changes by less than 5e-6, 5e-7 or 5e-8 of its first
-        value, three times running.
+        value, twice running.
     reach : float, optional
         A gaussian value of a new patient is held at the ends of the training patients' range,
         widened on either side by `reach` times its width: a feature that was all but constant in
         training would otherwise throw a patient off by any distance. `beyond` counts such values.
         None: hold nothing.
+    least_information : float, optional
+        A patient whose best information over the active factors lies below this, in [0, 1], says
+        too little; `uninformed` names them.
+    low_information : {"flag", "missing"}
+        What `transform` does with them: keep their values, which are drawn to 0; or give missing
+        ones, with which a model does what it does with missing predictors.
+    absent : {"refuse", "missing"}
+        Whether `transform` takes a table that lacks columns; ``"missing"`` takes their values as
+        missing. `lacking` and `information_lost` say what that costs.
+    engine : {"nomomics", "mofapy2"}
+        Who fits; both give the same numbers.
     seed : int
 
     Attributes
     ----------
     factors_ : DataFrame of shape (n_patients, n_factors)
-        Factor values of the patients of `fit` as mofapy2 leaves them. A model that follows trains
-        on ``transform(X)`` instead, so that training and new patients get the same treatment.
-        Not saved in a file: it holds patients.
+        Factor values of the patients of `fit` as the engine leaves them. A model that follows
+        trains on ``transform(X)`` instead, so that training and new patients get the same
+        treatment. Not saved in a file: it holds patients.
     loadings_ : DataFrame
         Columns `view`, `feature`, `factor`, `loading` (E[w]; per unit of the scaled feature).
     variance_explained_ : DataFrame
         Columns `view`, `factor`, `r2`; the factor ``all`` is all of them together. At most 1; of
-        the pseudo-data in a bernoulli view. Observed values only.
+        the pseudo-data in views that are not gaussian. Observed values only.
+    group_variance_explained_ : DataFrame
+        The same with a column `group`; empty without groups.
+    information_ : DataFrame
+        Columns `factor`, `information`: the mean over the patients of `fit`.
     features_ : tuple of str
         Columns used, in the order of the model.
     dropped_ : DataFrame
         Columns `view`, `feature`, `reason`: ``all missing``, ``constant`` or ``low variance``.
-    n_patients_ : int
+    groups_ : tuple of str
+        The levels of `groups`; empty without groups.
+    active_ : tuple of str
+        The factors that are not switched off, such as ``F1``. Empty: no structure was found.
+    n_patients_, n_without_values_ : int
+        Patients of `fit`; those among them without a value in any view.
     n_iterations_ : int
     converged_ : bool
     elbo_ : float
@@ -104,22 +138,22 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
     -----
     Factors are ordered as mofapy2 orders them, by variance explained summed over the views. The
     sign of a factor is arbitrary: here its loading largest in size is positive (of equals, the
-    first). A factor that automatic relevance determination has switched off stays as a column
-    of zeros, with loadings of 0 (in `factors_` its values are below 1e-6).
+    first). A factor that automatic relevance determination has switched off, or that `least_r2` has
+    dropped, stays as a column of zeros, with loadings of 0.
 
     mofapy2 counts a missing 0/1 value as 0 when it learns the base rate c_d of a bernoulli feature,
-    so that rate is too low for features that many patients lack.
+    so that rate is too low for features that many patients lack; so does our engine.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> factor = rng.normal(size=40)
     >>> X = pd.DataFrame(
-    ...     np.outer(factor, [1, 2, -1, 3]) + rng.normal(size=(40, 4)) / 10,
-    ...     columns=["rna:A", "rna:B", "mri:C", "mri:D"],
+    ...     np.outer(factor, rng.normal(size=40)) + rng.normal(size=(40, 40)),
+    ...     columns=[f"{'rna' if i < 20 else 'mri'}:{i}" for i in range(40)],
     ... )
     >>> model = FactorModel(n_factors=1).fit(X)
-    >>> abs(np.corrcoef(model.transform(X)["factors:F1"], factor)[0, 1]).round(2).item()
+    >>> abs(np.corrcoef(model.transform(X)["factors:F1"], factor)[0, 1]).round(1).item()
     1.0
     """
 
@@ -131,10 +165,22 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         n_factors: int = 10,
         max_features: int | Mapping[str, int] | None = None,
         scale: Scale | Mapping[str, Scale] = "feature",
+        groups: str | None = None,
+        scale_groups: bool = False,
+        new_group: str | None = None,
+        spike_slab: bool = True,
+        ard_weights: bool = True,
+        ard_factors: bool = False,
+        weight_views: bool = False,
+        least_r2: float | None = None,
         max_iterations: int = 1000,
         tolerance: float | None = None,
         convergence: Convergence = "fast",
         reach: float | None = 1.0,
+        least_information: float | None = None,
+        low_information: LowInformation = "flag",
+        absent: Absent = "refuse",
+        engine: Engine = "nomomics",
         seed: int = 0,
     ) -> None:
         self.views = views
@@ -142,10 +188,22 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.n_factors = n_factors
         self.max_features = max_features
         self.scale = scale
+        self.groups = groups
+        self.scale_groups = scale_groups
+        self.new_group = new_group
+        self.spike_slab = spike_slab
+        self.ard_weights = ard_weights
+        self.ard_factors = ard_factors
+        self.weight_views = weight_views
+        self.least_r2 = least_r2
         self.max_iterations = max_iterations
         self.tolerance = tolerance
         self.convergence = convergence
         self.reach = reach
+        self.least_information = least_information
+        self.low_information = low_information
+        self.absent = absent
+        self.engine = engine
         self.seed = seed
 
     def fit(self, X: pd.DataFrame | ArrayLike, y: object = None) -> Self:
@@ -166,148 +224,82 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Raises
         ------
         ValueError
-            If an argument is out of range, a view is unknown, or a value is no number, infinite, or
-            neither 0 nor 1 in a bernoulli view.
+            If an argument is out of range, a view or the column of groups is unknown, a patient has
+            no group, or a value is no number, infinite, or none that its likelihood knows.
         FitError
             If there are fewer patients or features than factors, a view has no value or no feature
-            that varies, or mofapy2 gives up.
+            that varies, or the numbers of the fit are not finite.
+
+        Warns
+        -----
+        SmallViewWarning
+            If a view has fewer than 15 features that vary.
+        ConvergenceWarning
+            If `max_iterations` were not enough.
         """
-        self._check_parameters()
+        return self._fit(X, disturbance=None)
+
+    def fit_disturbed(self, X: pd.DataFrame | ArrayLike, *, disturbance: Matrix) -> Self:
+        """Learn the factors from another start than `fit` does, to see whether they are the same.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_patients, n_columns)
+            As in `fit`.
+        disturbance : ndarray of shape (n_patients, n_factors)
+            Is added to the principal components that `fit` starts from, in units of the standard
+            deviation of each.
+
+        Returns
+        -------
+        FactorModel
+        """
+        return self._fit(X, disturbance=disturbance)
+
+    def _fit(self, X: pd.DataFrame | ArrayLike, *, disturbance: Matrix | None) -> Self:
+        check_parameters(self)
         table = self._table(X)
-        prepared = prepare_views(
-            table,
+        levels, groups = group_index(table, self.groups, new_group=self.new_group)
+        options = ViewOptions(
             views=self.views,
             likelihoods=self.likelihoods,
             max_features=self.max_features,
             scale=self.scale,
+            scale_groups=self.scale_groups,
         )
-        self._check_size(len(table), sum(len(view.columns) for view in prepared))
-        fit = fit_engine(
-            [view.data for view in prepared],
-            likelihoods=[view.likelihood for view in prepared],
-            n_factors=self.n_factors,
-            max_iterations=self.max_iterations,
-            tolerance=self.tolerance,
-            convergence=self.convergence,
-            seed=self.seed,
-        )
+        prepared = prepare_views(table, groups, options)
+        check_size(self.n_factors, len(table), sum(len(view.columns) for view in prepared))
+        warn_of_small_views({view.name: len(view.columns) for view in prepared})
+        fit = self._engine_fit(prepared, groups, disturbance)
         if not fit.converged:
             warnings.warn(
                 f"MOFA did not converge in {fit.n_iterations} sweeps; its factors are those of the "
                 "last sweep. Raise max_iterations, or loosen convergence or tolerance.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        self._keep(prepared, fit, table)
+        self._keep(prepared, padded(fit, self.n_factors), table, levels, groups)
         return self
 
-    @overload
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame: ...
-    @overload
-    def transform(self, X: ArrayLike) -> Matrix: ...
-    def transform(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame | Matrix:
-        """Place patients on the factors; each patient's values depend on that patient alone.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_patients, n_columns)
-            A table must have every column of `features_`, in any order; others are ignored.
-            A patient's missing values are left out; of a patient without any, all factors are 0.
-
-        Returns
-        -------
-        DataFrame or ndarray of shape (n_patients, n_factors)
-            Posterior means, columns ``factors:F1``, ...; an array if X is one.
-
-        Raises
-        ------
-        ValueError
-            If a column the factors need is absent, or a value is no number, infinite, or neither 0
-            nor 1 in a bernoulli view.
-        """
-        return self._like(X, self._posterior(X).mean)
-
-    @overload
-    def information(self, X: pd.DataFrame) -> pd.DataFrame: ...
-    @overload
-    def information(self, X: ArrayLike) -> Matrix: ...
-    def information(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame | Matrix:
-        """Tell how much each patient's values say about each factor.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_patients, n_columns)
-            As in `transform`.
-
-        Returns
-        -------
-        DataFrame or ndarray of shape (n_patients, n_factors)
-            Share of the factor's prior variance that the patient's values removed, in [0, 1]:
-            ``1 - alpha_k (A^-1)_kk``; 0 where nothing was observed.
-        """
-        return self._like(X, self._posterior(X).information)
-
-    def beyond(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
-        """Count the values that `transform` holds because they lie too far out (see `reach`).
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_patients, n_columns)
-            As in `transform`.
-
-        Returns
-        -------
-        DataFrame, one row per feature with such values
-            `feature` (its column) and `n_values`.
-        """
-        check_is_fitted(self)
-        counts = self.projection_.beyond(self._values(X)).sum(axis=0)
-        found = [(name, int(n)) for name, n in zip(self.features_, counts, strict=True) if n]
-        return pd.DataFrame(found, columns=["feature", "n_values"])
-
-    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
-        """Return ``factors:F1``, ``factors:F2``, ...; `input_features` plays no part."""
-        check_is_fitted(self)
-        return np.array([f"factors:{name}" for name in self._factor_names()], dtype=object)
-
-    def save(self, folder: str | Path) -> None:
-        """Write `factors.json` and `factors.npz` into `folder`: plain data, no patients."""
-        write_model(Path(folder), *self.plain())
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote; no code runs. `factors_` is not there: it holds patients.
-
-        Raises
-        ------
-        ValueError
-            If the files are of another version, incomplete, or do not belong together.
-        """
-        return cls.from_plain(*read_model(Path(folder)))
-
-    def plain(self) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
-        """Return all that places a patient: a document and arrays, without any patient."""
-        check_is_fitted(self)
-        return self._document(), self.projection_.arrays()
-
-    @classmethod
-    def from_plain(cls, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Build the model that `plain` described."""
-        model = cls()
-        model.set_params(**document["parameters"])
-        model.projection_ = Projection(**arrays)
-        model.features_ = tuple(document["features"])
-        model._positions = np.array(document["positions"], dtype=np.intp)
-        model.n_features_in_ = document["n_features_in"]
-        if document["feature_names_in"] is not None:
-            model.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
-        model.variance_explained_ = pd.DataFrame(document["variance_explained"])
-        model.dropped_ = _dropped_table(tuple(row) for row in document["dropped"])
-        model.n_patients_ = document["n_patients"]
-        model.n_iterations_, model.converged_ = document["n_iterations"], document["converged"]
-        model.elbo_ = document["elbo"]
-        model.loadings_ = model._loadings()
-        return model
+    def _engine_fit(
+        self, prepared: Sequence[PreparedView], groups: Index, disturbance: Matrix | None
+    ) -> EngineFit:
+        """Fit from the usual start, or from one that is disturbed."""
+        names = [field.name for field in fields(MofaOptions)]
+        options = MofaOptions(**{name: getattr(self, name) for name in names})
+        views = [view.data for view in prepared]
+        start = None
+        if disturbance is not None:
+            start = principal_start(views, self.n_factors, np.random.RandomState(self.seed))
+            start = start + disturbance * start.std(axis=0)
+        return fit_engine(
+            views,
+            likelihoods=[view.likelihood for view in prepared],
+            groups=groups,
+            options=options,
+            engine=self.engine,
+            start=start,
+        )
 
     def _table(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
         """Take X at fit, as a table of unique text columns."""
@@ -327,118 +319,50 @@ class FactorModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(values, columns=list(names), index=index)
 
-    def _values(self, X: pd.DataFrame | ArrayLike) -> Matrix:
-        """Take the columns the model needs, in the order of `features_`."""
-        if isinstance(X, pd.DataFrame) and ":" in self.features_[0]:
-            check_columns(X.columns, self.features_)
-            return numbers(X[list(self.features_)])
-        values = validate_data(
-            self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False
-        )
-        return np.asarray(values)[:, self._positions]
-
-    def _posterior(self, X: pd.DataFrame | ArrayLike) -> Posterior:
-        check_is_fitted(self)
-        values = self._values(X)
-        binary = self.projection_.bernoulli
-        check_binary(
-            values[:, binary], [f for f, b in zip(self.features_, binary, strict=True) if b]
-        )
-        return self.projection_.posterior(values)
-
-    def _like(self, X: pd.DataFrame | ArrayLike, result: Matrix) -> pd.DataFrame | Matrix:
-        if not isinstance(X, pd.DataFrame):
-            return result
-        return pd.DataFrame(result, index=X.index, columns=self.get_feature_names_out())
-
-    def _check_parameters(self) -> None:
-        for name in ("n_factors", "max_iterations"):
-            value = getattr(self, name)
-            if not is_count(value):
-                raise ValueError(f"{name} must be a whole number of at least 1, but is {value!r}.")
-        if self.reach is not None and not self.reach >= 0:
-            raise ValueError(f"reach must be at least 0 or None, but is {self.reach!r}.")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise ValueError(f"tolerance must be above 0 or None, but is {self.tolerance!r}.")
-        if self.convergence not in get_args(Convergence):
-            raise ValueError(
-                f"convergence must be one of {', '.join(map(repr, get_args(Convergence)))}, "
-                f"but is {self.convergence!r}."
-            )
-
-    def _check_size(self, n_patients: int, n_features: int) -> None:
-        for what, n in (("patients", n_patients), ("usable features", n_features)):
-            if n < self.n_factors:
-                raise FitError(
-                    f"n_factors must be at most the number of {what}, but {self.n_factors} factors "
-                    f"were asked of {n} {what}. Ask for fewer factors."
-                )
-
-    def _keep(self, prepared: Sequence[PreparedView], fit: EngineFit, table: pd.DataFrame) -> None:
+    def _keep(
+        self,
+        prepared: Sequence[PreparedView],
+        fit: EngineFit,
+        table: pd.DataFrame,
+        levels: tuple[str, ...],
+        groups: Index,
+    ) -> None:
         """Store what was learnt."""
-        self.projection_ = stacked(prepared, fit, reach=self.reach)
+        self.groups_ = levels
+        self.projection_ = stacked(
+            prepared,
+            fit,
+            group_sizes=np.bincount(groups) / len(groups),
+            reach=self.reach,
+            new_group=None if self.new_group is None else levels.index(self.new_group),
+        )
         self.features_ = tuple(name for view in prepared for name in view.columns)
         place = {str(name): i for i, name in enumerate(table.columns)}
         self._positions = np.array([place[name] for name in self.features_], dtype=np.intp)
+        names = self._factor_names()
+        on = np.atleast_1d(self.projection_.weight.any(axis=0))
+        self.active_ = tuple(name for name, yes in zip(names, on, strict=True) if yes)
         self.factors_ = pd.DataFrame(
             fit.factors, index=table.index, columns=self.get_feature_names_out()
         )
         self.n_iterations_, self.converged_, self.elbo_ = fit.n_iterations, fit.converged, fit.elbo
         self.n_patients_ = len(table)
+        values = numbers(table[list(self.features_)])
+        self.n_without_values_ = int(np.isnan(values).all(axis=1).sum())
+        information = self.projection_.posterior(values, groups).information.mean(axis=0)
+        self.information_ = pd.DataFrame({"factor": names, "information": information})
         self.loadings_ = self._loadings()
-        factors = [*self._factor_names(), "all"]
-        self.variance_explained_ = pd.DataFrame(
-            [
-                (view.name, factor, r2)
-                for view, fitted in zip(prepared, fit.views, strict=True)
-                for factor, r2 in zip(factors, variance_explained(fit.factors, fitted), strict=True)
-            ],
-            columns=["view", "factor", "r2"],
-        )
-        self.dropped_ = _dropped_table(
+        views = [view.name for view in prepared]
+        self.variance_explained_ = explained_table(views, names, fit)
+        self.group_variance_explained_ = explained_by_group(views, names, fit, levels, groups)
+        self.dropped_ = dropped_table(
             (view.name, feature_name(column), reason)
             for view in prepared
             for column, reason in view.dropped
         )
-
-    def _factor_names(self) -> list[str]:
-        return [f"F{k + 1}" for k in range(self.projection_.weight.shape[1])]
-
-    def _loadings(self) -> pd.DataFrame:
-        """One row per feature and factor, factor by factor."""
-        wide = pd.DataFrame(self.projection_.weight, columns=self._factor_names())
-        wide.insert(0, "view", list(map(view_name, self.features_)))
-        wide.insert(1, "feature", list(map(feature_name, self.features_)))
-        return wide.melt(id_vars=["view", "feature"], var_name="factor", value_name="loading")
-
-    def _document(self) -> dict[str, Any]:
-        """Say what the model knows, in words; patients are left out."""
-        names = getattr(self, "feature_names_in_", None)
-        likelihoods = np.where(self.projection_.bernoulli, "bernoulli", "gaussian").tolist()
-        return {
-            "parameters": self.get_params(deep=False),
-            "features": list(self.features_),
-            "likelihoods": dict(zip(map(view_name, self.features_), likelihoods, strict=True)),
-            "positions": self._positions.tolist(),
-            "n_features_in": self.n_features_in_,
-            "feature_names_in": None if names is None else [str(name) for name in names],
-            "variance_explained": self.variance_explained_.to_dict(orient="list"),
-            "dropped": self.dropped_.to_numpy().tolist(),
-            "n_iterations": self.n_iterations_,
-            "converged": self.converged_,
-            "elbo": self.elbo_,
-            "n_patients": self.n_patients_,
-        }
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "projection_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []  # always float64
         return tags
-
-
-def _dropped_table(rows: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["view", "feature", "reason"], dtype=object)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FORMAT = "nomomics factor model"
-VERSION = 1
+VERSION = 2
 DOCUMENT, ARRAYS = "factors.json", "factors.npz"
 
 _KEYS = {
@@ -25,6 +25,11 @@ _KEYS = {
     "n_features_in",
     "feature_names_in",
     "variance_explained",
+    "group_variance_explained",
+    "information",
+    "groups",
+    "active",
+    "n_without_values",
     "dropped",
     "n_iterations",
     "converged",
@@ -33,9 +38,10 @@ _KEYS = {
     "software",
     "sha256",
 }
-_PER_FEATURE = {"noise_precision", "centre", "scale", "lowest", "highest", "bernoulli"}
+_PER_FEATURE = {"lowest", "highest", "spread", "bernoulli", "poisson", "importance"}
+_PER_PROFILE_AND_FEATURE = {"noise_precision", "centre", "scale"}
 _PER_FEATURE_AND_FACTOR = {"weight", "weight_square"}
-_PER_FACTOR = {"prior_precision"}
+_PER_PROFILE_AND_FACTOR = {"prior_precision"}
 
 
 def write_model(
@@ -136,17 +142,22 @@ def _read_document(path: Path) -> dict[str, Any]:
 
 
 def _check_arrays(arrays: Mapping[str, NDArray[Any]], n_features: int) -> None:
-    missing = sorted((_PER_FEATURE | _PER_FEATURE_AND_FACTOR | _PER_FACTOR) - set(arrays))
+    needed = (
+        _PER_FEATURE | _PER_PROFILE_AND_FEATURE | _PER_FEATURE_AND_FACTOR | _PER_PROFILE_AND_FACTOR
+    )
+    missing = sorted(needed - set(arrays))
     if missing:
         raise ValueError(
             f"{ARRAYS} must hold every array, but {len(missing)} are missing "
             f"({', '.join(missing)}). The file is incomplete: save the model again."
         )
-    n_factors = len(arrays["prior_precision"])
+    prior = arrays["prior_precision"]
+    n_profiles, n_factors = prior.shape if prior.ndim == 2 else (0, 0)
     shapes = {
         **dict.fromkeys(_PER_FEATURE, (n_features,)),
+        **dict.fromkeys(_PER_PROFILE_AND_FEATURE, (n_profiles, n_features)),
         **dict.fromkeys(_PER_FEATURE_AND_FACTOR, (n_features, n_factors)),
-        **dict.fromkeys(_PER_FACTOR, (n_factors,)),
+        **dict.fromkeys(_PER_PROFILE_AND_FACTOR, (n_profiles, n_factors)),
     }
     for name, shape in shapes.items():
         if arrays[name].shape != shape:

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 
 Likelihood = Literal["gaussian", "bernoulli", "poisson"]
 Convergence = Literal["fast", "medium", "slow"]
+Engine = Literal["nomomics", "mofapy2"]
 Matrix = NDArray[np.float64]
+
+NOT_FINITE = (
+    "MOFA's factors are not finite: the data are too few for the factors asked for. "
+    "Ask for fewer factors."
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -166,6 +166,9 @@ external = ["Centre C"]
 views = ["radiomics", "expression", "mutations", "proteomics"]
 likelihoods = {{ mutations = "bernoulli" }}
 n_factors = 6
+stability = {{ bootstraps = 20, starts = 5 }}
+choose = {{ grid = [1, 3, 6], folds = 3 }}
+transductive = true
 
 [[signatures]]
 name = "Radscore"

@@ -13,6 +13,7 @@ from models.boosting import BoostedModel
 from models.comparison import check_reference
 from models.description import table_one
 from models.design import select_columns
+from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
 from models.moment import check_moment, moment_findings
@@ -40,6 +41,7 @@ from reports.factor_meaning import (
     factor_scatter,
     tested_gene_sets,
 )
+from reports.factor_quality import FactorChecks, FactorQuality, factor_quality
 
 PACKAGES = (
     *("nomomics", "numpy", "scipy", "pandas", "scikit-learn", "lifelines", "xgboost", "mofapy2"),
@@ -72,6 +74,8 @@ class About:
         Models for which it is; by default all.
     moment : {"baseline", "surgery", "pathology", "follow_up"}, optional
         When predictions are made; a model that reads what is known later is refused.
+    factor_checks : FactorChecks
+        What to find out about the factors: stability, number, optimism of transductive ones.
     factor_columns : sequence of str
         Columns that factors are tested against, beside the clinical and pathology ones and the
         outcome; such as chosen mutations.
@@ -89,6 +93,7 @@ class About:
     subgroups: Splits = field(default_factory=dict)
     subgroup_models: Sequence[str] | None = None
     moment: Moment | None = None
+    factor_checks: FactorChecks = field(default_factory=FactorChecks)
     factor_columns: Sequence[str] = ()
     gene_sets: GeneSetTest | None = None
 
@@ -136,6 +141,8 @@ class Results:
         Coefficients of a regression, importances of boosted trees.
     nomograms : dict of model to Nomogram
     factors : FactorResults or None
+    factor_quality : FactorQuality or None
+        None without factors.
     signatures : dict of name to SignatureSummary
     table_one, missing : DataFrame
     added_value : AddedValueResults or None
@@ -167,6 +174,7 @@ class Results:
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
     subgroups: Subgroups | None = None
+    factor_quality: FactorQuality | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -235,6 +243,17 @@ def analyse(
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort)
         factors, untested = _factor_results(cohort, validation, about)
+        quality = None
+        if factors is not None:
+            quality = factor_quality(
+                about.factor_checks,
+                factors.model,
+                pipelines,
+                validation,
+                cohort,
+                store=store,
+                progress=progress,
+            )
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested]
     found += model_findings(validation, figures, cohort)
     if about.moment is not None:
@@ -242,7 +261,9 @@ def analyse(
     if factors is not None:
         development, learnt = cohort.development, list(factors.model.features_)
         found += factor_findings(factors.model, development.X, cohort.kinds)
+        found += factor_cohort_findings(factors.model, cohort)
         found += outcome_in_views(development.X[learnt], development.y, label=cohort.outcome.label)
+    found += () if quality is None else quality.findings
     if added is not None and volume is not None:
         found += volume_findings(added.correlations, volume)
     found += [
@@ -267,6 +288,7 @@ def analyse(
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
         subgroups=groups,
+        factor_quality=quality,
     )
 
 

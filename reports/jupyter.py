@@ -16,11 +16,19 @@ from models.nomogram import Nomogram
 from models.performance import Performance
 from models.signature import Signature
 from models.subgroups import Subgroups
+from models.transductive import TransductiveOptimism
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
+from omics.n_factors import HeldOutError
 from omics.saved_factors import SavedFactors
+from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
+from reports.factor_quality_sections import (
+    n_factors_blocks,
+    stability_blocks,
+    transductive_blocks,
+)
 from reports.factor_sections import saved_factors_blocks
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
@@ -58,8 +66,9 @@ def drawn(result: Any) -> Section | Page:
 
     Parameters
     ----------
-    result : Results, Cohort, FactorModel, SavedFactors, Signature, Performance, Comparison,
-        Subgroups, Nomogram, Calibration or DecisionCurve
+    result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
+        SavedFactors, Signature, Performance, Comparison, Subgroups, Nomogram,
+        Calibration or DecisionCurve
 
     Returns
     -------
@@ -98,6 +107,9 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Comparison: _of_blocks("Added value", comparison_blocks),
     Subgroups: subgroups_section,
     FactorModel: _of_blocks("Factors", factor_model_blocks),
+    FactorStability: _of_blocks("Stability of factors", stability_blocks),
+    HeldOutError: _of_blocks("Number of factors", n_factors_blocks),
+    TransductiveOptimism: _of_blocks("Transductive factors", transductive_blocks),
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),

@@ -22,7 +22,8 @@ from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
 from omics.table_spec import TableSpec
 from reports.added_value import AddedValueResults
-from reports.analysis import Results
+from reports.analysis import FactorResults, Results
+from reports.factor_quality import FactorQuality
 from reports.tables import write_csv
 
 INCOMPLETE = ".incomplete"
@@ -194,6 +195,17 @@ def file_name(model: str, taken: Iterable[str] = ()) -> str:
     return name
 
 
+def _factor_tables(factors: FactorResults) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "variance_explained", factors.model.variance_explained_
+    if factors.model.groups_:
+        yield "variance_explained_by_group", factors.model.group_variance_explained_
+    yield "loadings", factors.model.loadings_
+    yield "features_dropped", factors.model.dropped_
+    yield "associations", factors.associations
+    if factors.gene_sets is not None:
+        yield "gene_sets", factors.gene_sets.table
+
+
 def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     figures = results.performance
     yield "flow", results.cohort.flow.table
@@ -215,12 +227,9 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
     if results.factors is not None:
-        yield "variance_explained", results.factors.model.variance_explained_
-        yield "loadings", results.factors.model.loadings_
-        yield "features_dropped", results.factors.model.dropped_
-        yield "associations", results.factors.associations
-        if results.factors.gene_sets is not None:
-            yield "gene_sets", results.factors.gene_sets.table
+        yield from _factor_tables(results.factors)
+    if results.factor_quality is not None:
+        yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
     names: dict[str, str] = {}
     for model, table in results.coefficients.items():
@@ -236,6 +245,18 @@ def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.Data
     yield "added_value_lost", found.lost
     if found.volume is not None:
         yield "added_value_volume", found.correlations
+
+
+def _factor_quality_tables(found: FactorQuality) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "factor_information", found.information
+    yield "factor_information_by_views", found.information_by_views
+    if found.stability is not None:
+        yield "factor_stability", found.stability.table
+        yield "factor_stability_refits", found.stability.refits
+    if found.held_out_error is not None:
+        yield "n_factors", found.held_out_error.table
+    if found.transductive is not None:
+        yield "transductive", found.transductive.table
 
 
 def _signature_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:

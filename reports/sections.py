@@ -7,6 +7,7 @@ from omics.mofa import FactorModel
 from reports.added_value_sections import added_value_section
 from reports.analysis import FactorResults, Results
 from reports.factor_meaning import ordered_active
+from reports.factor_quality_sections import factor_quality_section
 from reports.factor_sections import gene_set_blocks, loading_map_blocks, scatter_blocks
 from reports.figures.associations import draw_associations
 from reports.figures.flow import draw_flow
@@ -37,6 +38,9 @@ def page_of(results: Results) -> Page:
     ]
     if results.factors is not None:
         sections.append(factors_section(results.factors))
+    if results.factors is not None and results.factor_quality is not None:
+        declared = results.factors.model.n_factors
+        sections.append(factor_quality_section(results.factor_quality, declared=declared))
     if results.signatures:
         sections.append(signatures_section(results))
     sections.append(models_section(results))

@@ -21,6 +21,7 @@ from models.validation import Plan
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import StudyError
 from omics.gene_sets import read_gmt
+from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.tables import read_table
 from reports.added_value import AddedValue
@@ -34,6 +35,7 @@ from reports.analysis import (
     factor_columns,
 )
 from reports.factor_meaning import GeneSetTest
+from reports.factor_quality import FactorChecks
 from reports.study_file import ModelSpec, Study
 
 
@@ -127,6 +129,12 @@ def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
     ]
     if absent:
         raise StudyError(f"[factors] views: table {absent[0]!r} holds no features.")
+    groups = study.factors.groups if study.factors else None
+    if groups is not None and groups not in cohort.X:
+        raise StudyError(
+            f"[factors] groups: no column is named {groups!r}. "
+            f"{nearest(groups, map(str, cohort.X.columns))}"
+        )
 
 
 def _check_unused_splines(study: Study) -> None:
@@ -147,13 +155,7 @@ def factor_model(study: Study) -> FactorModel | None:
     if spec is None:
         return None
     return FactorModel(
-        views=spec.views,
-        likelihoods=spec.likelihoods,
-        n_factors=spec.n_factors,
-        max_features=spec.max_features,
-        scale=spec.scale,
-        convergence=spec.convergence,
-        max_iterations=spec.max_iterations,
+        **{name: getattr(spec, name) for name in FactorModel().get_params() if name in dict(spec)},
         seed=study.study.seed,
     )
 
@@ -226,8 +228,23 @@ def about_of(study: Study) -> About:
         subgroups=study.report.subgroups,
         subgroup_models=study.report.subgroup_models,
         moment=None if study.prediction is None else study.prediction.moment,
+        factor_checks=_factor_checks(study),
         factor_columns=[] if study.factors is None else study.factors.associations,
         gene_sets=_gene_sets(study),
+    )
+
+
+def _factor_checks(study: Study) -> FactorChecks:
+    """Say what to find out about the factors of a study."""
+    spec = study.factors
+    if spec is None:
+        return FactorChecks()
+    refits = {} if spec.stability is None else spec.stability.model_dump()
+    numbers = {} if spec.choose is None else spec.choose.model_dump()
+    return FactorChecks(
+        **refits,
+        **numbers | {"grid": tuple(numbers.get("grid", ()))},
+        transductive=spec.transductive,
     )
 
 

@@ -13,6 +13,7 @@ from omics.messages import nearest
 from omics.moment import Moment
 from omics.outcome import ColumnAddress, OutcomeSpec, SurvivalSpec
 from omics.table_spec import TableSpec
+from reports.factor_specs import FactorsSpec
 from reports.study_words import mistakes
 
 LEARNED = ("factors:", "signature:")  # predictors that no table holds
@@ -38,44 +39,6 @@ class ExternalSpec(_Section):
     """
 
     tables: dict[str, Path]
-
-
-class FactorsSpec(_Section):
-    """The section `[factors]`: how MOFA factorizes the views."""
-
-    views: list[str] = Field(min_length=1)
-    likelihoods: dict[str, Literal["gaussian", "bernoulli"]] = {}
-    n_factors: int = Field(default=10, ge=1)
-    max_features: int | dict[str, int] | None = None
-    scale: Literal["feature", "view", "none"] = "feature"
-    convergence: Literal["fast", "medium", "slow"] = "fast"
-    max_iterations: int = Field(default=1000, ge=1)
-    associations: list[str] = Field(
-        default=[],
-        description="columns that factors are tested against, beside the clinical and pathology "
-        "ones and the outcome",
-    )
-    gene_sets: Path | None = Field(default=None, description="a .gmt file of gene sets")
-    gene_sets_view: str | None = Field(default=None, description="the view that holds genes")
-    gene_sets_top: int = Field(default=50, ge=1, description="top genes of each factor and sign")
-    gene_sets_sizes: tuple[int, int] = Field(
-        default=(5, 500), description="smallest and largest set tested, in genes of the view"
-    )
-
-    @model_validator(mode="after")
-    def _gene_sets_have_a_view(self) -> Self:
-        given = {"gene_sets_view", "gene_sets_top", "gene_sets_sizes"} & self.model_fields_set
-        if self.gene_sets is None and given:
-            raise ValueError(f"{sorted(given)[0]} is for gene sets, but gene_sets names no file")
-        if self.gene_sets is not None and self.gene_sets_view not in self.views:
-            raise ValueError(
-                f"gene_sets_view must name the view that holds genes, one of {self.views}, but is "
-                f"{self.gene_sets_view!r}"
-            )
-        low, high = self.gene_sets_sizes
-        if not 1 <= low <= high:
-            raise ValueError(f"gene_sets_sizes must rise from 1, but {low} and {high} came")
-        return self
 
 
 class SignatureSpec(_Section):

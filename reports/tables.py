@@ -37,6 +37,7 @@ LABELS = {
     "calibration_slope": "Calibration slope",
     "cross_validated": "Cross-validated",
     "e50": "E50",
+    "n_factors": "Factors",
     "e90": "E90",
     "emax": "Emax",
     "hazard_ratio": "Hazard ratio",

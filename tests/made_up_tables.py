@@ -13,14 +13,17 @@ from reports.figures.factor_scatter import draw_factor_scatter
 from reports.figures.flow import draw_flow
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
+from reports.figures.information import draw_information
 from reports.figures.kaplan_meier import draw_kaplan_meier
 from reports.figures.loading_map import draw_loading_map
 from reports.figures.loadings import draw_loadings
+from reports.figures.n_factors import draw_n_factors
 from reports.figures.nomogram import draw_nomogram
 from reports.figures.roc import draw_roc
 from reports.figures.score_by_outcome import draw_score_by_outcome
 from reports.figures.signature_deviance import draw_signature_deviance
 from reports.figures.signature_path import draw_signature_path
+from reports.figures.stability import draw_stability
 from reports.figures.variance_explained import draw_variance_explained
 from reports.figures.waterfall import draw_waterfall
 
@@ -287,6 +290,47 @@ def score_by_outcome_table() -> pd.DataFrame:
     )
 
 
+def stability_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Three factors in ten bootstraps and four starts; the third does not come back."""
+    rng = np.random.default_rng(8)
+    rows = [
+        (kind, refit + 1, factor, float(np.clip(sign * rng.normal(centre, 0.05), -1, 1)))
+        for kind, n in (("bootstrap", 10), ("start", 4))
+        for refit in range(n)
+        for factor, centre, sign in (("F1", 0.97, 1), ("F2", 0.86, -1), ("F3", 0.45, 1))
+    ]
+    refits = pd.DataFrame(rows, columns=["kind", "refit", "factor", "r"])
+    size = refits.assign(r=refits["r"].abs()).groupby(["factor", "kind"], sort=False)["r"]
+    table = size.quantile([0.25, 0.5, 0.75]).unstack()
+    table.columns = ["lower_quartile", "median", "upper_quartile"]
+    return table.assign(refits=size.count()).reset_index(), refits
+
+
+def n_factors_table() -> pd.DataFrame:
+    error = {"all": [1, 0.8, 0.62, 0.61], "mri": [1, 0.7, 0.6, 0.6], "rna": [1, 0.9, 0.64, 0.62]}
+    return pd.DataFrame(
+        [
+            {"n_factors": k, "view": view, "error": e, "standard_error": 0.02 * (k > 0)}
+            for view, errors in error.items()
+            for k, e in zip((0, 1, 2, 4), errors, strict=True)
+        ]
+    )
+
+
+def information_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            (cohort, factor, n, low, low + 0.3, low + 0.4, low + 0.45, low + 0.5)
+            for cohort, n, low in (("development", 160, 0.4), ("Centre C", 80, 0.05))
+            for factor in ("F1", "F2")
+        ],
+        columns=[
+            *("cohort", "factor", "n_patients", "lowest", "lower_quartile", "median"),
+            *("upper_quartile", "highest"),
+        ],
+    )
+
+
 def findings() -> tuple[Finding, ...]:
     return (
         Finding(
@@ -348,6 +392,9 @@ def all_figures() -> dict[str, go.Figure]:
             name="IDH",
         ),
         "Associations": draw_associations(associations_table()),
+        "Stability of factors": draw_stability(*stability_tables(), limit=0.8),
+        "Number of factors": draw_n_factors(n_factors_table(), chosen=2, declared=4),
+        "Information": draw_information(information_table(), limit=0.2),
         "Importances": draw_importances(importances_table()),
         "Hazard ratios": draw_forest(coefficients_table()),
         "Comparison": draw_comparison(performance_table(), metric="c_index"),

@@ -19,10 +19,13 @@ from reports.figures.factor_scatter import draw_factor_scatter
 from reports.figures.flow import draw_flow
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
+from reports.figures.information import draw_information
 from reports.figures.kaplan_meier import draw_kaplan_meier
 from reports.figures.loading_map import draw_loading_map
 from reports.figures.loadings import draw_loadings
+from reports.figures.n_factors import draw_n_factors
 from reports.figures.nomogram import draw_nomogram
+from reports.figures.stability import draw_stability
 from reports.figures.variance_explained import draw_variance_explained
 from reports.style import DARK, PALETTE, shorten
 from tests.made_up_tables import (
@@ -39,11 +42,14 @@ from tests.made_up_tables import (
     grouped_variance_table,
     groups_table,
     importances_table,
+    information_table,
     kaplan_meier_tables,
     loading_map_table,
     loadings_table,
+    n_factors_table,
     nomogram_table,
     performance_table,
+    stability_tables,
     variance_table,
 )
 
@@ -391,6 +397,44 @@ def test_flow_shows_every_count() -> None:
     assert shown.count("not used") == 2
 
 
+def test_stability_shows_every_refit_the_quartiles_and_the_limit() -> None:
+    table, refits = stability_tables()
+    figure = draw_stability(table, refits, limit=0.8)
+    (median,) = traces(figure, "Bootstrap of patients")
+    rows = table.query("kind == 'bootstrap'")
+    assert list(median.x) == rows["median"].tolist()
+    assert "F2, Bootstrap of patients<br>median 0.8" in median.hovertext[1]
+    pale = [trace for trace in figure.data if trace.marker.opacity == 0.3]
+    assert [len(trace.x) for trace in pale] == [30, 12]
+    assert min(pale[0].x) > 0  # |r|: a turned factor is the same factor
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert list(lines[0].x[:2]) == rows[["lower_quartile", "upper_quartile"]].iloc[0].tolist()
+    assert [shape.x0 for shape in figure.layout.shapes] == [0.8]
+    only = draw_stability(table.query("factor == 'F1'"), refits, limit=0.8)
+    assert list(only.layout.yaxis.ticktext) == ["F1"]
+
+
+def test_number_of_factors_shows_views_the_mean_and_both_choices() -> None:
+    figure = draw_n_factors(n_factors_table(), chosen=2, declared=4)
+    assert [trace.name for trace in figure.data] == ["mri", "rna", "All views"]
+    (whole,) = traces(figure, "All views")
+    assert list(whole.y) == [1, 0.8, 0.62, 0.61]
+    assert list(whole.error_y.array) == [0, 0.02, 0.02, 0.02]
+    assert [shape.x0 for shape in figure.layout.shapes] == [2, 4, 0]
+    assert figure.layout.shapes[-1].y0 == 1
+    alone = draw_n_factors(n_factors_table(), chosen=2)
+    assert [shape.x0 for shape in alone.layout.shapes] == [2, 0]
+
+
+def test_information_shows_each_cohort_with_its_extremes() -> None:
+    figure = draw_information(information_table(), limit=0.2)
+    (external,) = traces(figure, "Centre C")
+    assert list(external.x) == pytest.approx([0.45, 0.45])
+    thin = [trace for trace in figure.data if trace.mode == "lines" and trace.line.width < 2]
+    assert [list(trace.x[:2]) for trace in thin] == [[0.4, 0.9], [0.05, 0.55]]
+    assert [shape.x0 for shape in figure.layout.shapes] == [0.2]
+
+
 def test_missing_columns_and_empty_tables_are_named() -> None:
     with pytest.raises(ValueError, match=r"lacks \['observed'\]"):
         draw_calibration(pd.DataFrame({"predicted": [0.1]}), label="External")
@@ -438,10 +482,12 @@ def hostile_groups() -> go.Figure:
             name=HOSTILE,
         ),
         hostile_groups,
+        lambda: draw_n_factors(n_factors_table().replace({"mri": HOSTILE}), chosen=1),
+        lambda: draw_information(information_table().replace({"Centre C": HOSTILE})),
     ],
     ids=[
         *("loadings", "forest", "importances", "nomogram", "flow", "associations"),
-        *("loading map", "variance by group", "scatter", "groups"),
+        *("loading map", "variance by group", "scatter", "groups", "n_factors", "information"),
     ],
 )
 def test_hostile_names_are_only_text(draw: Callable[[], go.Figure]) -> None:

@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from omics.errors import ConvergenceWarning, FitError
 from omics.mofa import FactorModel
 from omics.mofa_engine import fit_engine
+from omics.mofa_fit import Engine, MofaOptions
 from omics.projection import Projection
 from tests.realdata import DATA, needs_data
 
@@ -129,14 +130,14 @@ def test_variance_explained_of_complete_flags_is_that_of_mofapy2() -> None:
 
 def by_hand(projection: Projection, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The gaussian posterior of one patient, feature by feature as written in the formula."""
-    A = np.diag(projection.prior_precision)
+    A = np.diag(projection.prior_precision[0])
     b = np.zeros(len(A))
     for d in np.flatnonzero(~np.isnan(values)):
-        w, tau = projection.weight[d], projection.noise_precision[d]
+        w, tau = projection.weight[d], projection.noise_precision[0, d]
         variance = projection.weight_square[d] - w**2
         A = A + tau * (np.outer(w, w) + np.diag(variance))
-        b = b + tau * w * (values[d] - projection.centre[d]) / projection.scale[d]
-    return np.linalg.solve(A, b), 1 - projection.prior_precision * np.diag(np.linalg.inv(A))
+        b = b + tau * w * (values[d] - projection.centre[0, d]) / projection.scale[0, d]
+    return np.linalg.solve(A, b), 1 - projection.prior_precision[0] * np.diag(np.linalg.inv(A))
 
 
 def test_gaussian_posterior_is_the_closed_form() -> None:
@@ -156,13 +157,16 @@ def test_one_factor_by_hand() -> None:
     projection = Projection(
         weight=np.array([[1.0], [2.0]]),
         weight_square=np.array([[1.0], [5.0]]),
-        prior_precision=np.ones(1),
-        noise_precision=np.array([4.0, 2.0]),
-        centre=np.array([1.0, 0.0]),
-        scale=np.array([2.0, 1.0]),
+        prior_precision=np.ones((1, 1)),
+        noise_precision=np.array([[4.0, 2.0]]),
+        centre=np.array([[1.0, 0.0]]),
+        scale=np.array([[2.0, 1.0]]),
         lowest=np.array([-9.0, -9.0]),
         highest=np.array([9.0, 9.0]),
+        spread=np.ones(2),
         bernoulli=np.array([False, False]),
+        poisson=np.array([False, False]),
+        importance=np.ones(2),
     )
     posterior = projection.posterior(np.array([[3.0, 1.0], [3.0, np.nan], [np.nan, np.nan]]))
     np.testing.assert_allclose(posterior.mean.ravel(), [8 / 15, 4 / 5, 0], rtol=1e-12)
@@ -175,13 +179,16 @@ def test_bernoulli_fixed_point_by_hand(y: float) -> None:
     projection = Projection(
         weight=np.array([[weight]]),
         weight_square=np.array([[second]]),
-        prior_precision=np.ones(1),
-        noise_precision=np.array([np.nan]),
-        centre=np.array([centre]),
-        scale=np.ones(1),
+        prior_precision=np.ones((1, 1)),
+        noise_precision=np.array([[np.nan]]),
+        centre=np.array([[centre]]),
+        scale=np.ones((1, 1)),
         lowest=-np.ones(1),
         highest=np.ones(1),
+        spread=np.ones(1),
         bernoulli=np.array([True]),
+        poisson=np.array([False]),
+        importance=np.ones(1),
     )
     z, a = 0.0, 1.0
     for _ in range(200):  # plain scalars, as in METHODS section 1
@@ -404,13 +411,13 @@ def test_scales_divide_by_what_they_say() -> None:
     X = cohort()[0].filter(regex="mri|rna")
     model = FactorModel(n_factors=2, scale={"mri": "view", "rna": "none"}).fit(X)
     mri = X.filter(like="mri:")
-    scale = dict(zip(model.features_, model.projection_.scale, strict=True))
+    scale = dict(zip(model.features_, model.projection_.scale[0], strict=True))
     assert (
         scale["mri:M0"] == scale["mri:M5"] == pytest.approx(np.std((mri - mri.mean()).to_numpy()))
     )
     assert scale["rna:R0"] == 1
     by_feature = FactorModel(n_factors=2).fit(X)
-    np.testing.assert_allclose(by_feature.projection_.scale, X.std(ddof=0), rtol=1e-12)
+    np.testing.assert_allclose(by_feature.projection_.scale[0], X.std(ddof=0), rtol=1e-12)
 
 
 def test_useless_features_are_dropped_and_listed() -> None:
@@ -449,11 +456,12 @@ def test_array_in_array_out() -> None:
 # Manners ---------------------------------------------------------------------------------------
 
 
-def test_nothing_leaks(capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("engine", ["nomomics", "mofapy2"])
+def test_nothing_leaks(capfd: pytest.CaptureFixture[str], engine: Engine) -> None:
     X = with_gaps(cohort()[0])
     before, filters = X.copy(), list(warnings.filters)
     state = np.random.get_state()[1].copy()  # noqa: NPY002
-    model = FactorModel(n_factors=2, likelihoods=LIKELIHOODS)
+    model = FactorModel(n_factors=2, likelihoods=LIKELIHOODS, engine=engine)
     parameters = dict(model.get_params())
     model.fit(X).transform(X)
     assert capfd.readouterr() == ("", "")
@@ -470,11 +478,11 @@ def test_same_seed_same_numbers() -> None:
 
 
 def test_exit_of_mofapy2_becomes_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    import omics.mofa_engine as engine
+    import omics.reference_engine as engine
 
     monkeypatch.setattr(engine, "_built", lambda *_: builtins.exit(1))
     with pytest.raises(FitError, match=r"mofapy2 gave up on this fit \(exit code 1\)"):
-        FactorModel(n_factors=1).fit(cohort()[0].filter(like="mri:"))
+        FactorModel(n_factors=1, engine="mofapy2").fit(cohort()[0].filter(like="mri:"))
 
 
 def test_interrupt_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,21 +493,20 @@ def test_interrupt_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(BayesNet, "calculateELBO", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        FactorModel(n_factors=1).fit(cohort()[0].filter(like="mri:"))
+        FactorModel(n_factors=1, engine="mofapy2").fit(cohort()[0].filter(like="mri:"))
 
 
-def test_views_given_to_the_engine_are_not_changed() -> None:
+@pytest.mark.parametrize("engine", ["nomomics", "mofapy2"])
+def test_views_given_to_the_engine_are_not_changed(engine: Engine) -> None:
     view = with_gaps(cohort()[0]).filter(like="mri:").to_numpy()
     view = view - np.nanmean(view, axis=0)
     before = view.copy()
     fit_engine(
         [view],
         likelihoods=["gaussian"],
-        n_factors=1,
-        max_iterations=5,
-        tolerance=None,
-        convergence="fast",
-        seed=0,
+        groups=np.zeros(len(view), dtype=np.intp),
+        options=MofaOptions(n_factors=1, max_iterations=5),
+        engine=engine,
     )
     np.testing.assert_array_equal(view, before)
 
@@ -545,7 +552,7 @@ def _edited(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 2}, r"factors\.json must be of version 1, but is of version 2"),
+        ({"version": 1}, r"factors\.json must be of version 2, but is of version 1"),
         ({"format": "other"}, "must be a nomomics factor model"),
         ({"features": None, "elbo": None}, r"2 are missing \(elbo, features\)"),
         ({"sha256": "0"}, "its sha256 differs"),
@@ -588,7 +595,7 @@ def test_damaged_files_are_refused(
         ({"views": ["mrii"]}, r"views must name views of X.*'mrii'.*Did you mean 'mri'\?"),
         ({"views": ["mri", "mri"]}, "'mri' is named twice"),
         ({"likelihoods": {"flag": "bernoulli"}}, r"likelihoods must name.*Did you mean 'flags'\?"),
-        ({"likelihoods": {"flags": "poisson"}}, "likelihoods must be one of.*'poisson'"),
+        ({"likelihoods": {"flags": "binomial"}}, "likelihoods must be one of.*'binomial'"),
         ({"likelihoods": {"rna": "bernoulli"}}, "must hold only 0, 1 or missing, but 540 values"),
         ({"scale": "robust"}, "scale must be one of 'feature', 'view', 'none'"),
         ({"max_features": 0}, "max_features must be at least 1, but is 0"),

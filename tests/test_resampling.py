@@ -24,13 +24,13 @@ from models.resampling import (
     StepMemory,
     bootstrap,
     collected_warnings,
-    in_parallel,
     repeated_k_fold,
     run_resamples,
 )
 from models.validation import Plan, Validation, validate
 from omics.errors import ConvergenceWarning
 from omics.mofa import FactorModel
+from omics.parallel import in_parallel
 from tests.made_cohorts import Counter, made_cohort
 
 # divisions ------------------------------------------------------------------------------------

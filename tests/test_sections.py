@@ -40,7 +40,13 @@ from reports.tables import (
 from tests.made_up_tables import HOSTILE
 from tests.small_study import SmallStudy, binary_study, small_study
 
-FACTORS = {"views": ["radiomics"], "n_factors": 2}
+FACTORS = {
+    "views": ["radiomics"],
+    "n_factors": 2,
+    "stability": {"bootstraps": 3, "starts": 2},
+    "choose": {"grid": [1, 2], "folds": 2},
+    "transductive": True,
+}
 MODELS: list[dict[str, Any]] = [
     {
         "name": "Clinical",
@@ -143,10 +149,10 @@ def drawings(blocks: Iterator[Block] | list[Block]) -> Iterator[Figure]:
 def test_every_section_is_there(results: Results) -> None:
     page = page_of(results)
     assert [part.id for part in page.sections] == [
-        *("findings", "flow", "table-one", "missing", "factors", "models"),
+        *("findings", "flow", "table-one", "missing", "factors", "factor-quality", "models"),
         *("comparison", "methods", "session"),
     ]
-    assert [part.title for part in page.sections[5].sections] == ["Clinical", "Factors"]
+    assert [part.title for part in page.sections[6].sections] == ["Clinical", "Factors"]
     shown = {
         block.title.partition(",")[0].rstrip(".")
         for block in section(results, "model-1").blocks
@@ -205,6 +211,55 @@ def test_factors_show_variance_loadings_and_associations(results: Results, folde
     assert printed.rows[0][0] == first["factor"].removeprefix("factors:")
     assert printed.rows[0][1] == first["column"].partition(":")[2]
     assert format_p_value(first["p_value"]) in printed.rows[0]
+
+
+def test_quality_of_factors_is_that_of_the_files(results: Results, folder: Path) -> None:
+    part = section(results, "factor-quality")
+    rows = {block.title: block.table for block in part.blocks if isinstance(block, Table)}
+    stability = pd.read_csv(folder / "tables" / "factor_stability.csv")
+    found = rows["Factors found again."]
+    assert isinstance(found, pd.DataFrame)
+    assert found["verdict"].tolist() == stability["verdict"].tolist()
+    assert found["found again"].tolist() == list(map(format_percent, stability["share"]))
+    assert found["refits"].tolist() == stability["refits"].tolist()
+    assert set(found["used_by"]) == {"Factors"}
+    refits = pd.read_csv(folder / "tables" / "factor_stability_refits.csv")
+    assert len(refits) == (3 + 2) * 2
+    numbers = pd.read_csv(folder / "tables" / "n_factors.csv").query("view == 'all'")
+    shown = rows["Error of hidden values, all views."]
+    assert isinstance(shown, pd.DataFrame)
+    np.testing.assert_allclose(shown["error"], numbers["error"])
+    assert "the study's" in shown.query("n_factors == 2")["choice"].item()
+    optimism = pd.read_csv(folder / "tables" / "transductive.csv").query("metric == 'c_index'")
+    side = rows["Inductive and transductive factors."]
+    assert isinstance(side, pd.DataFrame)
+    assert side["validation"].tolist() == ["Cross-validated", "External (B)"]
+    assert side["inductive"].tolist() == list(map(format_number, optimism["inductive"]))
+    assert side["transductive"].tolist() == list(map(format_number, optimism["transductive"]))
+    headline = results.performance.estimate("Factors", "c_index", validation="cross_validated")
+    assert optimism["inductive"].iloc[0] == pytest.approx(headline.estimate)  # it stays inductive
+    words = [block.text for block in part.blocks if isinstance(block, Text)]
+    assert "Every figure elsewhere in this report is inductive" in words[0]
+
+
+def test_information_is_told_by_cohort_and_by_views(results: Results, folder: Path) -> None:
+    by_cohort = pd.read_csv(folder / "tables" / "factor_information.csv")
+    assert results.factors is not None
+    information = results.factors.information.loc[results.cohort.external["B"].X.index]
+    row = by_cohort.query("cohort == 'B' and factor == 'F1'").iloc[0]
+    assert row["median"] == pytest.approx(information["factors:F1"].median())
+    assert row["n_low"] == (information["factors:F1"] < 0.2).sum()
+    by_views = pd.read_csv(folder / "tables" / "factor_information_by_views.csv")
+    assert set(by_views["views"]) == {"radiomics"}
+    mean = by_views.query("cohort == 'B' and factor == 'F2'")["mean"].item()
+    assert mean == pytest.approx(information["factors:F2"].mean())
+
+
+def test_methods_say_how_factors_were_tried(results: Results) -> None:
+    text = methods_text(results)
+    assert "refitted to 3 bootstrap samples of the patients and from 2 disturbed starts" in text
+    assert "1, 2 factors were compared by 2-fold cross-validation over observed values" in text
+    assert "Headline figures are inductive." in text
 
 
 @pytest.mark.parametrize(("number", "name"), [(1, "Clinical"), (2, "Factors")])
@@ -394,12 +449,17 @@ def saved_factors(results: Results) -> SavedFactors:
 def drawn_results(results: Results) -> dict[type, Any]:
     event, risk = np.array([0, 0, 1, 0, 1, 1, 0, 1]), np.linspace(0.1, 0.8, 8)
     assert results.factors is not None
+    quality = results.factor_quality
+    assert quality is not None
     cohort = results.cohort.development
     signature = Signature(["radiomics:*"], rule="min", folds=3).fit(cohort.X, cohort.y)
     found = [
         results,
         results.cohort,
         results.factors.model,
+        quality.stability,
+        quality.held_out_error,
+        quality.transductive,
         saved_factors(results),
         signature,
         results.performance,

@@ -145,7 +145,11 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
             {"B": {"tables": {"clinical": "b.csv"}, "table": {}}},
             "[external.B]: unknown key 'table'. Did you mean 'tables'?",
         ),
-        ("factors", FACTORS, "[factors]: unknown key 'n_factor'. Did you mean 'n_factors'?"),
+        (
+            "factors",
+            FACTORS,
+            "[factors]: unknown key 'n_factor'. Did you mean 'n_factors' or 'ard_factors'?",
+        ),
         (
             "models 0 nomogramm",
             True,

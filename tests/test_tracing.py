@@ -39,25 +39,6 @@ def made_contributions(matrix: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def contributions_of(model: FactorModel, X: pd.DataFrame) -> pd.DataFrame:
-    """Take z = A^-1 sum tau w y apart, feature by feature (gaussian views)."""
-    p = model.projection_
-    values = X[list(model.features_)].to_numpy(dtype=float)
-    data = np.clip((values - p.centre) / p.scale, p.lowest, p.highest)
-    tau = np.where(np.isnan(data), 0.0, p.noise_precision)
-    rows = []
-    for i, patient in enumerate(X.index):
-        variance = p.weight_square - p.weight**2
-        a = np.diag(p.prior_precision + tau[i] @ variance)
-        a = a + (p.weight * tau[i][:, None]).T @ p.weight
-        parts = np.linalg.solve(a, (p.weight * (tau[i] * np.nan_to_num(data[i]))[:, None]).T)
-        for k in range(len(parts)):
-            for name, part in zip(model.features_, parts[k], strict=True):
-                view, _, feature = name.partition(":")
-                rows.append((patient, f"F{k + 1}", view, feature, part))
-    return pd.DataFrame(rows, columns=["patient", "factor", "view", "feature", "contribution"])
-
-
 def test_points_by_hand() -> None:
     chart, matrix = made_chart()
     trace = trace_points(chart, matrix.loc[["P3"]], made_contributions(matrix))
@@ -101,7 +82,7 @@ def test_a_fitted_pipeline_is_traced_to_what_was_measured(kind: str) -> None:
     some = cohort.X.iloc[:12]
     matrix = pipeline.design_matrix(some)
     assert pipeline.factor_model is not None
-    trace = trace_points(chart, matrix, contributions_of(pipeline.factor_model, some))
+    trace = trace_points(chart, matrix, FactorModel.contributions(pipeline.factor_model, some))
     total = trace.table.groupby("patient")["points"].sum().loc[some.index]
     np.testing.assert_allclose(total, chart.points(matrix), atol=1e-9)
     # and from points back to the model's own linear predictor
