@@ -124,16 +124,16 @@ def _check_patients(model: FactorModel, X: pd.DataFrame) -> None:
 
 
 def _variance_and_likelihoods(model: FactorModel) -> dict[str, Any]:
-    table = model.variance_explained_[model.variance_explained_["factor"] != ALL]
+    several = len(model.groups_) > 1
+    table = model.group_variance_explained_ if several else model.variance_explained_
     variance: dict[str, Any] = {}
-    for view, rows in table.groupby("view", sort=False):
-        if "group" in rows.columns and rows["group"].nunique() > 1:
+    for view, rows in table[table["factor"] != ALL].groupby("view", sort=False):
+        variance[str(view)] = 100 * rows["r2"].to_numpy(dtype=np.float64)
+        if several:
             variance[str(view)] = {
                 str(group): 100 * part["r2"].to_numpy(dtype=np.float64)
                 for group, part in rows.groupby("group", sort=False)
             }
-        else:
-            variance[str(view)] = 100 * rows["r2"].to_numpy(dtype=np.float64)
     return {"variance": variance, "likelihoods": model.plain()[0]["likelihoods"]}
 
 
