@@ -107,7 +107,10 @@ class Passport:
 
     def differences(self, patients: NewPatients) -> pd.DataFrame:
         """List how new patients differ from what the models know; see `models.schema`."""
-        return differences(self.columns, patients)
+        factors = [model.pipeline.factor_model for model in self.models.values()]
+        return differences(
+            self.columns, patients, factors=[one for one in factors if one is not None]
+        )
 
     def score(self, table: RawTable | pd.DataFrame, *, title: str = "table") -> Scores:
         """Score new patients.

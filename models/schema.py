@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from omics.mofa import FactorModel
 from omics.new_patients import NewPatients
 
 FACTORS = (10.0, 100.0, 1000.0)  # between units of one quantity: mm and cm, per cent and fraction
@@ -112,13 +113,17 @@ def learn_column(
     )
 
 
-def differences(columns: Sequence[Column], patients: NewPatients) -> pd.DataFrame:
+def differences(
+    columns: Sequence[Column], patients: NewPatients, *, factors: Sequence[FactorModel] = ()
+) -> pd.DataFrame:
     """List every difference between new patients and what the models know.
 
     Parameters
     ----------
     columns : sequence of Column
     patients : NewPatients
+    factors : sequence of FactorModel, fitted
+        Whose views are compared as a whole, too.
 
     Returns
     -------
@@ -126,7 +131,11 @@ def differences(columns: Sequence[Column], patients: NewPatients) -> pd.DataFram
         Columns `severity` (`refused`, `caution`, `note`), `difference`, `column`, `count`,
         `detail`; what is refused first.
     """
-    found = [*_of_names(patients), *_of_values(columns, patients)]
+    found = [
+        *_of_names(patients),
+        *_of_views(factors, patients),
+        *_of_values(columns, patients),
+    ]
     rank = ("refused", "caution", "note")
     found.sort(key=lambda item: rank.index(item.severity))
     return pd.DataFrame(
@@ -159,6 +168,26 @@ def _of_names(patients: NewPatients) -> Iterator[Difference]:
             count=len(patients.extra),
             detail=f"not looked at: {_listed(patients.extra)}",
         )
+
+
+def _of_views(factors: Sequence[FactorModel], patients: NewPatients) -> Iterator[Difference]:
+    """Whole views on another scale than that of the patients the factors were learnt from."""
+    told: set[str] = set()
+    for model in factors:
+        table = model.shifts(patients.X.reindex(columns=list(model.features_)))
+        for row in table[table["flagged"]].to_dict("records"):
+            view = str(row["view"])
+            if view not in told:
+                told.add(view)
+                yield Difference(
+                    severity="caution",
+                    difference="another scale",
+                    column=f"{view}:*",
+                    count=int(row["n_features"]),
+                    detail=f"the view as a whole: medians {row['shift']:.1f} standard deviations "
+                    f"away, spread {row['ratio']:.2g} times that of development; check units, "
+                    "transformation and scanner before the scores are believed",
+                )
 
 
 def _renamed(column: str, extra: Sequence[str]) -> str:

@@ -31,6 +31,8 @@ LEAST_V = 0.9
 LEAST_AUC = 0.95
 LEAST_RHO = 0.9
 CHANCE = 0.01  # after Bonferroni
+LEAST_TIMES = 5
+COPY = 0.99  # agreement above which a column is the outcome, not a strong marker of it
 COLUMNS = ["column", "what", "measure", "agreement", "limit", "n_patients"]
 
 
@@ -99,21 +101,27 @@ def outcome_in_views(
 def _finding(view: str, table: pd.DataFrame, label: str) -> Finding:
     first = table.iloc[0]
     features = [str(column).partition(":")[2] for column in table["column"]]
+    copy = not first["measure"] or first["agreement"] >= COPY
     how = "bears the name of a column that it was read from"
     if first["measure"]:
         how = (
             f"agrees with its {first['what']} ({first['measure']} {first['agreement']:.2f} in "
             f"{first['n_patients']} patients; the limit is {first['limit']:g})"
         )
-    others = f" So do {len(features) - 1} more of this view." if len(features) > 1 else ""
+    more = len(features) - 1
+    others = f" So do{'es' if more == 1 else ''} {more} more of this view." if more else ""
+    holds = f"the outcome {label}" if copy else f"what all but decides the outcome {label}"
+    unless = (
+        "" if copy else ", unless they are known before the outcome and are meant to predict it"
+    )
     return Finding(
         code="outcome_in_view",
-        severity="serious",
+        severity="serious" if copy else "caution",
         where=view,
-        message=f"The view {view}, which MOFA learns from, holds the outcome {label} or its like: "
-        f"{first['column']!r} {how}.{others} The factors then carry the answer, and models on them "
-        f"look better than they are. Drop it from the view (drop = [{quoted(features)}] in table "
-        f"{view!r}), unless it is known before the outcome and is meant to predict it.",
+        message=f"The view {view}, which MOFA learns from, holds {holds}: {first['column']!r} "
+        f"{how}.{others} The factors then carry the answer, and models on them look better than "
+        f"they are. Drop them from the view (drop = [...] in table {view!r}: {quoted(features)})"
+        f"{unless}.",
     )
 
 
@@ -158,15 +166,17 @@ def _likeness(x: NDArray[np.float64], y: NDArray[np.bool_]) -> tuple[str, float,
 
 
 def _like_time(X: pd.DataFrame, time: NDArray[np.float64]) -> Iterator[dict[str, object]]:
-    ranked = X.rank()
-    series = pd.Series(time, index=X.index)
-    for column in X.columns:
-        known = X[column].notna().to_numpy()
-        if known.sum() < 3 or ranked[column].nunique() < 3:
+    values, ranks = X.to_numpy(dtype=np.float64), X.rank().to_numpy(dtype=np.float64)
+    for position, rank in enumerate(ranks.T):
+        known = ~np.isnan(rank)
+        if known.sum() < LEAST_TIMES or np.ptp(rank[known]) == 0 or np.ptp(time[known]) == 0:
             continue
-        result = stats.spearmanr(X.loc[known, column], series[known])
-        rho = abs(float(result.statistic))
-        if rho >= LEAST_RHO and float(result.pvalue) * X.shape[1] < CHANCE:
+        rho = abs(float(np.corrcoef(rank[known], stats.rankdata(time[known]))[0, 1]))
+        if rho < LEAST_RHO:
+            continue
+        p_value = float(stats.spearmanr(values[known, position], time[known]).pvalue)
+        if p_value * X.shape[1] < CHANCE:
+            column = str(X.columns[position])
             yield _row(column, "time", "|rho|", rho, LEAST_RHO, n_patients=int(known.sum()))
 
 

@@ -145,9 +145,10 @@ def factor_scatter(
         name, values = _outcome_levels(development)
     else:
         name, values = column.partition(":")[2], _levels_of_two(development.X[column])
+    shown = scores.loc[development.X.index, axes].dropna()  # who says too little has none
     return FactorScatter(
-        scores=scores.loc[development.X.index, axes],
-        values=values,
+        scores=shown,
+        values=values.loc[shown.index],
         name=name,
         p_adjusted=float(first["p_adjusted"]),
     )

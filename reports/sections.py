@@ -155,6 +155,13 @@ def factor_model_blocks(model: FactorModel) -> list[Block]:
             "patients, and all factors together.",
         )
     ]
+    if len(model.groups_) > 1:
+        by_group = Figure(
+            figure=draw_variance_explained(model.group_variance_explained_),
+            title="Variance explained by group.",
+            caption="The same within each group of patients, whose means are its own.",
+        )
+        blocks.append(by_group)
     views = list(dict.fromkeys(variance["view"]))
     panels = [
         Figure(

@@ -259,7 +259,31 @@ def test_other_units_show_before_any_number_is_computed():
     assert not few["flagged"].any()
 
 
-def test_noise_has_no_structure_and_says_so():
+@pytest.mark.parametrize("seed", range(3))
+def test_no_factor_survives_on_noise(seed):
+    noise = np.random.default_rng(seed).normal(size=(150, 120))
+    X = pd.DataFrame(noise, columns=[f"{'ab'[i % 2]}:{i}" for i in range(120)])
+    model = FactorModel(n_factors=5).fit(X)
+    assert model.active_ == ()
+    assert (model.transform(X) == 0).all(axis=None)
+
+
+@pytest.mark.parametrize("noise", [1.0, 1.5])
+def test_planted_factors_are_recovered_at_the_stated_noise(noise):
+    """Factors of size 2, 1.4 and 1, each on a third of the features of two views."""
+    rng = np.random.default_rng(7)
+    truth = rng.normal(size=(150, 3))
+    weights = np.kron(np.diag([2.0, 1.4, 1.0]), np.ones((1, 20))) * rng.normal(1, 0.3, size=60)
+    parts = [truth @ weights + noise * rng.normal(size=(150, 60)) for _ in range(2)]
+    X = pd.DataFrame(np.hstack(parts), columns=[f"{v}:{i}" for v in "ab" for i in range(60)])
+    model = FactorModel(n_factors=5, max_iterations=3000).fit(X)
+    found = model.transform(X)[[f"factors:{name}" for name in model.active_]].to_numpy()
+    r = np.abs(np.corrcoef(truth.T, found.T)[:3, 3:])
+    assert found.shape[1] == 3
+    assert (r.max(axis=1) > 0.95).all()
+
+
+def test_dropped_factors_are_no_structure_and_say_so():
     noise = np.random.default_rng(1).normal(size=(60, 40))
     X = pd.DataFrame(noise, columns=[f"mri:{i}" for i in range(40)])
     model = FactorModel(n_factors=4, least_r2=0.2).fit(X)

@@ -9,8 +9,11 @@ from scipy import stats
 from scipy.stats.contingency import association
 from sklearn.metrics import roc_auc_score
 
+from omics.mudata import read_mudata
 from omics.outcome import survival_outcome
 from omics.outcome_in_views import outcome_in_views, outcome_likenesses
+from omics.table_spec import TableSpec
+from tests.realdata import DATA, needs_data
 
 N = 120
 
@@ -107,11 +110,20 @@ def test_the_finding_names_column_view_agreement_and_cure() -> None:
     X["rna:ZAP70"] = 4.0 * y + np.random.default_rng(2).normal(size=N)
     flags, rna = outcome_in_views(X, y, label="IGHV")
     assert (flags.code, flags.severity, flags.where) == ("outcome_in_view", "serious", "flags")
-    assert "holds the outcome IGHV or its like: 'flags:IGHV_status' agrees" in flags.message
-    assert "(Cramér's V 1.00 in 120 patients; the limit is 0.9). So do 1 more" in flags.message
-    assert "drop = ['IGHV_status', 'unmutated'] in table 'flags'" in flags.message
+    assert "holds the outcome IGHV: 'flags:IGHV_status' agrees with its class" in flags.message
+    assert "(Cramér's V 1.00 in 120 patients; the limit is 0.9). So does 1 more" in flags.message
+    assert "drop = [...] in table 'flags': 'IGHV_status', 'unmutated')." in flags.message
     assert rna.where == "rna"
     assert "(AUC 1.00 in 120 patients; the limit is 0.95)" in rna.message
+
+
+def test_a_strong_marker_is_a_caution_and_may_be_meant() -> None:
+    X, y = made_view()
+    X["rna:LPL"] = 2.6 * y + np.random.default_rng(4).normal(size=N)
+    (finding,) = outcome_in_views(X, y, label="IGHV")
+    assert finding.severity == "caution"
+    assert "holds what all but decides the outcome IGHV: 'rna:LPL' agrees" in finding.message
+    assert finding.message.endswith("known before the outcome and are meant to predict it.")
 
 
 def test_few_patients_and_many_columns_accuse_no_innocent() -> None:
@@ -139,3 +151,24 @@ def test_the_coding_of_the_outcome_plays_no_part(seed: int) -> None:
     X["flags:copy"] = np.where(y, 2.0, 5.0)
     one, two = outcome_likenesses(X, y), outcome_likenesses(X, ~y)
     pd.testing.assert_frame_equal(one, two)
+
+
+@needs_data("cll")
+def test_ighv_among_the_mutations_of_cll_is_found_and_its_methylation_is_a_caution() -> None:
+    views = [_cll(name) for name in ("Mutations", "Methylation")]
+    X = pd.concat(views, axis=1)
+    known = X["Mutations:IGHV"].notna()
+    X = X[known]
+    mutations, methylation = outcome_in_views(X, X["Mutations:IGHV"].to_numpy() == 1, label="IGHV")
+    assert "holds the outcome IGHV: 'Mutations:IGHV' agrees with its class" in mutations.message
+    assert (mutations.severity, methylation.severity) == ("serious", "caution")
+    assert "(AUC 0.96 in 184 patients" in methylation.message
+
+
+def _cll(modality: str) -> pd.DataFrame:
+    spec = TableSpec(path=DATA / "cll" / "cll.h5mu", kind="features", modality=modality)
+    grid = read_mudata(spec, title=modality)
+    names = [f"{modality}:{name}" for name in grid.iloc[0, 1:]]
+    return pd.DataFrame(
+        grid.iloc[1:, 1:].to_numpy(dtype=np.float64), index=grid.iloc[1:, 0], columns=names
+    )

@@ -210,6 +210,20 @@ def test_other_units_are_shown_not_converted(study: SmallStudy, tmp_path: Path) 
     assert (pd.read_csv(out).query("model == 'Clinical'")["outside"] == "clinical:Age").all()
 
 
+def test_a_view_on_another_scale_is_told_as_a_whole(study: SmallStudy, tmp_path: Path) -> None:
+    table = new_patients(study)
+    features = [name for name in study.tables["radiomics"].columns if name != "ID"]
+    assert "radiomics:*" not in set(differences(study, table)["column"])
+    table[features] = table[features] * 7 + 30
+    found = differences(study, table).set_index("column").loc["radiomics:*"]
+    assert (found["severity"], found["difference"]) == ("caution", "another scale")
+    assert found["count"] == len(features)
+    assert "standard deviations away" in found["detail"]
+    code, said, _ = scored(study, tmp_path, table)
+    assert code == 0
+    assert "another scale" in said
+
+
 def test_values_outside_the_range_are_counted(study: SmallStudy) -> None:
     table = new_patients(study)
     table["Age"] = 55.0

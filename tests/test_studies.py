@@ -9,7 +9,7 @@ import pytest
 from models.validation import Plan
 from omics.cohort import Cohort
 from reports.analysis import Results, analyse
-from reports.study import about_of, build_pipelines, load_cohort, plan_of
+from reports.study import about_of, build_pipelines, factor_model, load_cohort, plan_of
 from reports.study_file import Study, read_study
 from tests.realdata import ROOT, needs_data
 
@@ -54,6 +54,20 @@ class TestPLGG:
         # Fractions of 1e-18 in a training fold once threw held-out patients to 1e10.
         held_out = results.validation.out_of_fold["Clinical + factors"].linear_predictor
         assert np.abs(held_out).max() < 20
+
+    def test_radiomics_and_immune_views_share_little(self) -> None:
+        study = read_study(STUDIES / "plgg.toml")
+        model = factor_model(study)
+        assert model is not None
+        fitted = model.fit(load_cohort(study).development.X)
+        r2 = fitted.variance_explained_.query("factor != 'all'").pivot(
+            index="factor", columns="view", values="r2"
+        )
+        immune = r2[["tis", "xcell"]].max(axis=1)
+        assert r2["radiomics"].max() > 0.1
+        assert immune.max() > 0.3
+        # each factor is about the one or the other: what both have of it is 3 % at most
+        assert np.minimum(r2["radiomics"], immune).max() == pytest.approx(0.033, abs=0.01)
 
 
 @needs_data("ucsf_pdgm")

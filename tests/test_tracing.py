@@ -98,6 +98,24 @@ def test_a_fitted_pipeline_is_traced_to_what_was_measured(kind: str) -> None:
     assert len(gap) == 2
 
 
+def test_patients_of_mixed_views_are_traced_exactly() -> None:
+    cohort = made_cohort(90)
+    rng = np.random.default_rng(5)
+    flags = {f"flags:G{i}": (cohort.X["rna:f0"] + rng.normal(size=90) > 0) * 1.0 for i in range(6)}
+    X = cohort.X.assign(**flags)
+    X.iloc[3:9, -6:] = np.nan
+    model = FactorModel(
+        views=["mri", "flags"], likelihoods={"flags": "bernoulli"}, n_factors=2, seed=1
+    )
+    pipeline = risk_pipeline(["factors:*"], CoxModel(), factors=model).fit(X, cohort.y)
+    chart = nomogram(pipeline.design, pipeline.model, horizons=[12.0])
+    matrix = pipeline.design_matrix(X)
+    assert pipeline.factor_model is not None
+    trace = trace_points(chart, matrix, pipeline.factor_model.contributions(X))
+    total = trace.table.groupby("patient")["points"].sum().loc[X.index]
+    np.testing.assert_allclose(total, chart.points(matrix), atol=1e-9)
+
+
 def test_one_patient_is_shown_with_the_small_features_together() -> None:
     chart, matrix = made_chart()
     trace = trace_points(chart, matrix, made_contributions(matrix))
