@@ -71,7 +71,8 @@ class FactorModel(FrozenFactors):
         Divide gaussian views of each group by the group's standard deviation, too.
     new_group : str, optional
         The group whose means, noise and factor variances apply to patients of none. None: pooled
-        ones (mean of all patients, mean noise variance, mean factor variance).
+        ones (mean of all patients; noise within groups plus the spread of the groups' means; mean
+        factor variance).
     spike_slab, ard_weights, ard_factors, weight_views, least_r2
         See `omics.mofa_fit.MofaOptions`.
     max_iterations : int

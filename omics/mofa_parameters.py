@@ -101,7 +101,9 @@ def group_index(
     Raises
     ------
     ValueError
-        If the column is not there, a patient has no group, or `new_group` is none of them.
+        If the column is not there, or a patient has no group.
+    FitError
+        If `new_group` is none of them, such as in a resample without its patients.
 
     Examples
     --------
@@ -131,7 +133,7 @@ def group_index(
         )
     levels = tuple(sorted(map(str, labels.unique())))
     if new_group is not None and new_group not in levels:
-        raise ValueError(
+        raise FitError(
             f"new_group must be one of the groups ({', '.join(levels)}), but is {new_group!r}."
         )
     place = {level: g for g, level in enumerate(levels)}

@@ -280,8 +280,9 @@ def stacked(
     left at 1e-80, a model that follows would see a column that varies.
 
     Where there are several groups, a last profile is added for patients of none: that of the group
-    `new_group`, or else a pooled one, with the mean of all patients, the mean of the groups' noise
-    variances (by observed values) and of their factors' prior variances (by patients).
+    `new_group`, or else a pooled one: the mean of all patients; as noise, the mean variance within
+    groups plus the variance between their means (a group not seen has its own mean, which nobody
+    knows), both by observed values; the mean of the factors' prior variances, by patients.
     """
     pairs = list(zip(prepared, fit.views, strict=True))
     lowest = np.concatenate([np.nanmin(view.data, axis=0) for view in prepared])
@@ -322,7 +323,9 @@ def _profiles(
 ) -> tuple[Matrix, Matrix, Matrix]:
     """Centre, scale and noise by profile, (n_profiles, n_features) each."""
     share = view.counts / view.counts.sum(axis=0)
-    noise = 1.0 / (share / fitted.noise_precision).sum(axis=0)
+    within = (share / fitted.noise_precision).sum(axis=0)
+    between = (share * ((view.centre - view.pooled_centre) / view.pooled_scale) ** 2).sum(axis=0)
+    noise = 1.0 / (within + between)
     return (
         # a view has one of the two: mu where it is gaussian, c_d where it is not
         _with_new(view.centre, new_group, view.pooled_centre) + fitted.centre,

@@ -132,6 +132,8 @@ def test_a_new_centre_takes_pooled_values_or_those_of_a_named_group():
     np.testing.assert_allclose(p.centre[2], np.nanmean(raw, axis=0))
     n = np.stack([(~np.isnan(raw[rows])).sum(axis=0) for rows in (is_a, ~is_a)])
     variance = (n / p.noise_precision[:2]).sum(axis=0) / n.sum(axis=0)
+    apart = ((p.centre[:2] - p.centre[2]) / p.scale[2]) ** 2  # a new centre has a mean of its own
+    variance += (n * apart).sum(axis=0) / n.sum(axis=0)
     np.testing.assert_allclose(p.noise_precision[2], 1 / variance)
     share = np.array([is_a.mean(), 1 - is_a.mean()])
     np.testing.assert_allclose(p.prior_precision[2], 1 / (share @ (1 / p.prior_precision[:2])))
@@ -347,7 +349,7 @@ def test_saved_with_every_option(tmp_path):
         ({"new_group": "A"}, ValueError, "new_group must be left out"),
         (
             {"groups": "clinical:centre", "new_group": "C"},
-            ValueError,
+            FitError,
             r"one of the groups \(A, B\), but is 'C'",
         ),
         ({"least_r2": 2}, ValueError, r"least_r2 must lie in \[0, 1\]"),
