@@ -8,8 +8,12 @@ import plotly.graph_objects as go
 from reports.style import (
     BLUE,
     GREEN,
+    INK,
     LINE,
+    MUTED,
     PALETTE,
+    SMALL,
+    TINY,
     YELLOW,
     check_columns,
     feature_name,
@@ -104,7 +108,12 @@ def _numbers(scores: pd.DataFrame, x: str, y: str, values: pd.Series, name: str)
         "color": values.astype(float).tolist(),
         "colorscale": RISING,
         "showscale": True,
-        "colorbar": {"title": {"text": plain(name), "side": "right"}, "thickness": 12},
+        "colorbar": {
+            "title": {"text": plain(name), "side": "right", "font": {"size": SMALL, "color": INK}},
+            "tickfont": {"size": TINY, "color": MUTED},
+            "thickness": 12,
+            "outlinewidth": 0,
+        },
     }
     points.hovertemplate = "%{x:.2f}, %{y:.2f}: %{marker.color:.4g}<extra>%{fullData.name}</extra>"
     return points
