@@ -188,7 +188,8 @@ def _rank_correlations(
         for part in (values, np.where(known, time[:, np.newaxis], np.nan))
     )
     size = np.sqrt(np.square(x).sum(axis=0) * np.square(t).sum(axis=0))
-    return np.divide((x * t).sum(axis=0), size, out=np.zeros(values.shape[1]), where=size > 0)
+    nothing = np.zeros(values.shape[1])
+    return np.asarray(np.divide((x * t).sum(axis=0), size, out=nothing, where=size > 0))
 
 
 def _row(
