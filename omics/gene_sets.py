@@ -232,7 +232,7 @@ def gene_set_enrichment(
     wide = _genes_of(loadings, view)
     universe = list(wide.index)
     found = _in_universe(gene_sets, universe, view)
-    tested = sets_to_test(gene_sets, universe, view=view, min_size=min_size, max_size=max_size)
+    tested = sets_in_range(gene_sets, universe, view=view, min_size=min_size, max_size=max_size)
     rule = f"the {n_top} largest loadings of each sign"
     if least_loading is not None:
         rule = f"loadings of {least_loading:g} or more in size, each sign apart"
@@ -259,7 +259,7 @@ def gene_set_enrichment(
     )
 
 
-def sets_to_test(
+def sets_in_range(
     gene_sets: GeneSets, universe: Sequence[str], *, view: str, min_size: int, max_size: int
 ) -> dict[str, frozenset[str]]:
     """Return the sets of a size to test, each with its genes in the view.

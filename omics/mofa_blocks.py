@@ -30,7 +30,7 @@ Index = NDArray[np.intp]
 
 _SMALLEST_PATTERN = 32  # features; rarer patterns of gaps are taken together as irregular
 _CACHED = 2**17  # weights of a block, so that they stay near the processor
-_TEMPORARY = 2**22  # values of a block's temporaries
+_TEMPORARY = 2**19  # values of a block's temporaries
 
 
 @dataclass(eq=False)

@@ -22,6 +22,8 @@ Convergence = Literal["fast", "medium", "slow"]
 Engine = Literal["nomomics", "mofapy2"]
 Matrix = NDArray[np.float64]
 
+_VALUES_AT_ONCE = 2**19
+
 NOT_FINITE = (
     "MOFA's factors are not finite: the data are too few for the factors asked for. "
     "Ask for fewer factors."
@@ -202,12 +204,17 @@ def variance_explained(factors: Matrix, view: FittedView) -> Matrix:
     >>> variance_explained(np.array([[0.5], [-0.5], [9.0]]), view).tolist()
     [0.75, 0.75]
     """
-    observed = ~np.isnan(view.pseudo_data)
-    data = np.where(observed, view.pseudo_data, 0.0)
-    total = float(np.square(data).sum())
-    # sum (y - z w)^2 = sum y^2 - 2 z'y w + z^2 w^2, for all factors at once
-    cross = (factors * (data @ view.weight)).sum(axis=0)
-    square = (factors**2 * (observed @ view.weight**2)).sum(axis=0)
-    residual = data - np.where(observed, factors @ view.weight.T, 0.0)
-    together = 1 - np.square(residual).sum() / total
-    return np.append((2 * cross - square) / total, together)
+    n_factors = factors.shape[1]
+    explained, total, left = np.zeros(n_factors), 0.0, 0.0
+    size = max(_VALUES_AT_ONCE // max(len(factors), 1), 1)
+    for start in range(0, len(view.weight), size):  # in parts, so that no copy of the data is made
+        part = slice(start, start + size)
+        weight = view.weight[part]
+        observed = ~np.isnan(view.pseudo_data[:, part])
+        data = np.where(observed, view.pseudo_data[:, part], 0.0)
+        total += float(np.square(data).sum())
+        # sum (y - z w)^2 = sum y^2 - 2 z'y w + z^2 w^2, for all factors at once
+        explained += 2 * (factors * (data @ weight)).sum(axis=0)
+        explained -= (factors**2 * (observed @ weight**2)).sum(axis=0)
+        left += float(np.square(data - np.where(observed, factors @ weight.T, 0.0)).sum())
+    return np.append(explained, total - left) / total

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
+from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from omics.errors import FitError
@@ -28,6 +29,8 @@ from omics.mofa_updates import (
 Matrix = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+_LARGE = 1_000_000  # values
+_COLUMNS_AT_ONCE = 1024
 _SWEEPS_PER_BOUND = 5  # freqELBO; the first bound after sweep 1
 _CHANGE = {"fast": 5e-6, "medium": 5e-7, "slow": 5e-8}  # of the first bound, twice running
 
@@ -72,13 +75,34 @@ def principal_start(
     Missing values are set to their feature's mean (init_model.initZ).
     """
     table = np.concatenate(views, axis=1)
-    missing = np.isnan(table)
-    if missing.any():
-        means = np.nanmean(table, axis=0)
-        np.copyto(table, means, where=missing)
-    scores = PCA(n_components=n_factors, whiten=True, copy=False, random_state=random)
-    start = scores.fit_transform(table)
-    return np.asarray(2.0 * (start - start.min(axis=0)) / np.ptp(start, axis=0) - 1)
+    for start in range(0, table.shape[1], _COLUMNS_AT_ONCE):
+        part = table[:, start : start + _COLUMNS_AT_ONCE]
+        missing = np.isnan(part)
+        if missing.any():
+            np.copyto(part, np.nanmean(part, axis=0), where=missing)
+    scores = _principal_components(table, n_factors, random)
+    return np.asarray(2.0 * (scores - scores.min(axis=0)) / np.ptp(scores, axis=0) - 1)
+
+
+def _principal_components(
+    table: Matrix, n_components: int, random: np.random.RandomState
+) -> Matrix:
+    """Return whitened principal components; the table is used up.
+
+    scikit-learn's PCA, whose variances take as much memory as the table again: of large tables, for
+    which it takes the randomised decomposition, that is called without it.
+    """
+    n_patients, n_features = table.shape
+    tall = n_features <= 1000 and n_patients >= 10 * n_features
+    if table.size < _LARGE or tall or n_components >= 0.8 * min(table.shape):
+        whitened = PCA(n_components=n_components, whiten=True, copy=False, random_state=random)
+        return np.asarray(whitened.fit_transform(table))
+    table -= table.mean(axis=0)
+    left, _, right = randomized_svd(
+        table, n_components, n_iter="auto", flip_sign=False, random_state=random
+    )
+    largest = right[np.arange(n_components), np.abs(right).argmax(axis=1)]
+    return np.asarray(left * np.sign(largest) * np.sqrt(n_patients - 1))
 
 
 def _run(

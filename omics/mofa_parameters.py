@@ -122,7 +122,7 @@ def group_index(
             f"groups must name a column of X, but {column!r} is not there. X has "
             f"{len(table.columns)} columns (first: {str(table.columns[0])!r})."
         )
-    labels = _labels(table[column])
+    labels = group_labels(table[column])
     missing = int(labels.isna().sum())
     if missing:
         raise ValueError(
@@ -142,12 +142,12 @@ def known_groups(column: pd.Series, levels: Sequence[str]) -> Index:
     """Return the group of each patient; ``len(levels)``, the last profile, for any other."""
     place = {level: g for g, level in enumerate(levels)}
     last = len(levels) if len(levels) > 1 else 0
-    labels = _labels(column).map(place)
+    labels = group_labels(column).map(place)
     return np.array(labels.fillna(last), dtype=np.intp)
 
 
-def _labels(column: pd.Series) -> pd.Series:
-    """Return the values as text; 3 and 3.0 alike."""
+def group_labels(column: pd.Series) -> pd.Series:
+    """Return the values of the column of groups as text; 3 and 3.0 alike."""
     if pd.api.types.is_numeric_dtype(column):
         return column.map(lambda value: f"{value:g}", na_action="ignore").astype("object")
     return column.astype("object").map(str, na_action="ignore")

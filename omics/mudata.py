@@ -110,7 +110,7 @@ def _obs(frame: h5py.Group, *, title: str) -> tuple[str, Any, list[str], NDArray
     name, ids = frame_index(frame)
     order = [str(column) for column in frame.attrs.get("column-order", ())]
     columns = [column for column in order if column in frame and column != name]
-    values = [_column(frame, column, title=title) for column in columns]
+    values = [frame_column(frame, column, title=title) for column in columns]
     stacked = np.column_stack(values) if values else np.empty((len(ids), 0), dtype=object)
     return name, ids, columns, stacked
 
@@ -122,8 +122,8 @@ def text_array(data: h5py.Dataset) -> NDArray[np.object_]:
     )
 
 
-def _column(frame: h5py.Group, name: str, *, title: str) -> NDArray[np.object_]:
-    """Read one column of `obs`; None where it is missing."""
+def frame_column(frame: h5py.Group, name: str, *, title: str) -> NDArray[np.object_]:
+    """Return one column of a frame; None where it is missing."""
     item = frame[name]
     if isinstance(item, h5py.Dataset):
         values = text_array(item)

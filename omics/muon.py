@@ -1,8 +1,10 @@
 """Factors to and from muon: one .h5mu file, under the names that muon's own MOFA uses.
 
 `obsm["X_mofa"]` holds the factor values, `varm["LFs"]` the loadings, `uns["mofa"]["variance"]` the
-variance explained in per cent, per view (and group, where there are several). Each view is a
-modality; patients without any value of it are absent from it, as muon has it.
+variance explained in per cent, per view (and group, where there are several), and
+`uns["mofa"]["params"]` the options, among them the likelihoods, view by view, and the column of
+`obs` that tells the groups apart. Each view is a modality; patients without any value of it are
+absent from it, as muon has it.
 
 References
 ----------
@@ -10,6 +12,7 @@ Bredikhin D, et al. MUON: multimodal omics analysis framework. Genome Biology 20
 doi:10.1186/s13059-021-02577-8
 """
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,9 @@ from numpy.typing import NDArray
 from omics.errors import StudyError
 from omics.messages import quoted
 from omics.mofa import FactorModel
+from omics.mofa_parameters import group_labels
 from omics.mofa_views import feature_name, view_name
-from omics.mudata import frame_index
+from omics.mudata import frame_column, frame_index, text_array
 from omics.saved_factors import (
     ALL,
     SavedFactors,
@@ -59,7 +63,8 @@ def write_muon(model: FactorModel, X: pd.DataFrame, path: str | Path) -> None:
     Notes
     -----
     A feature is named without its view, unless two views have a feature of one name: then all are
-    named ``view:feature``, as muon makes names unique.
+    named ``view:feature``, as muon makes names unique. Where factors were learnt in groups and X
+    tells them, `obs` does too. The file appears whole or not at all.
     """
     path = Path(path)
     if path.suffix != ".h5mu":
@@ -72,7 +77,7 @@ def write_muon(model: FactorModel, X: pd.DataFrame, path: str | Path) -> None:
     names = bare if len(set(bare)) == len(bare) else columns
     index = pd.Index(X.index.astype(str))
     modalities = {}
-    for view in dict.fromkeys(map(view_name, columns)):
+    for view in _views(model):
         chosen = [i for i, column in enumerate(columns) if view_name(column) == view]
         table = X[[columns[i] for i in chosen]].to_numpy(dtype=np.float64)
         there = ~np.isnan(table).all(axis=1)
@@ -85,8 +90,22 @@ def write_muon(model: FactorModel, X: pd.DataFrame, path: str | Path) -> None:
         order = index.get_indexer(data.obs_names)
         data.obsm[FACTORS] = scores.to_numpy()[order]
         data.varm[LOADINGS] = model.projection_.weight[pd.Index(names).get_indexer(data.var_names)]
-        data.uns["mofa"] = _variance_and_likelihoods(model)
-        data.write(path)
+        label = _groups_label(model, X)
+        if label is not None:
+            data.obs[label] = pd.Categorical(group_labels(X[model.groups]).to_numpy()[order])
+        data.uns["mofa"] = {"params": _params(model, label), "variance": _variance(model)}
+        part = path.with_name(f".{path.stem}.part.h5mu")
+        data.write(part)
+    os.replace(part, path)
+
+
+def _views(model: FactorModel) -> list[str]:
+    return list(dict.fromkeys(map(view_name, model.features_)))
+
+
+def _groups_label(model: FactorModel, X: pd.DataFrame) -> str | None:
+    """Name the column of the groups in `obs`; None where there are none, or X does not say."""
+    return feature_name(model.groups) if model.groups is not None and model.groups in X else None
 
 
 def _packages() -> tuple[Any, Any]:
@@ -110,10 +129,11 @@ def _check_patients(model: FactorModel, X: pd.DataFrame) -> None:
             f"X must have the {len(model.features_)} columns the factors were learnt from, but "
             f"{quoted(absent, limit=3)} are absent. Pass the wide table of the cohort."
         )
-    if X.index.astype(str).has_duplicates:
+    repeated = int(X.index.astype(str).duplicated().sum())
+    if repeated:
         raise ValueError(
-            f"X must hold each patient once, but {int(X.index.duplicated().sum())} rows repeat a "
-            "name. Give each patient one row."
+            f"X must hold each patient once, but {repeated} rows repeat a name. Give each patient "
+            "one row."
         )
     silent = int(X[list(model.features_)].isna().all(axis=1).sum())
     if silent:
@@ -123,18 +143,46 @@ def _check_patients(model: FactorModel, X: pd.DataFrame) -> None:
         )
 
 
-def _variance_and_likelihoods(model: FactorModel) -> dict[str, Any]:
-    several = len(model.groups_) > 1
-    table = model.group_variance_explained_ if several else model.variance_explained_
-    variance: dict[str, Any] = {}
-    for view, rows in table[table["factor"] != ALL].groupby("view", sort=False):
-        variance[str(view)] = 100 * rows["r2"].to_numpy(dtype=np.float64)
-        if several:
-            variance[str(view)] = {
-                str(group): 100 * part["r2"].to_numpy(dtype=np.float64)
-                for group, part in rows.groupby("group", sort=False)
-            }
-    return {"variance": variance, "likelihoods": model.plain()[0]["likelihoods"]}
+def _params(model: FactorModel, label: str | None) -> dict[str, Any]:
+    """Return the options under muon's names; it keeps the likelihoods in the order of the views."""
+    likelihoods = model.plain()[0]["likelihoods"]
+    data = {
+        "likelihoods": np.array([likelihoods[view] for view in _views(model)], dtype=object),
+        "scale_groups": model.scale_groups,
+        "center_groups": True,
+    }
+    if label is not None:
+        data["groups_label"] = label
+    return {
+        "data": data,
+        "model": {
+            "ard_factors": model.ard_factors,
+            "ard_weights": model.ard_weights,
+            "spikeslab_weights": model.spike_slab,
+            "spikeslab_factors": False,
+            "n_factors": model.n_factors,
+        },
+        "training": {
+            "n_iterations": model.max_iterations,
+            "convergence_mode": model.convergence,
+            "seed": model.seed,
+        },
+    }
+
+
+def _variance(model: FactorModel) -> dict[str, Any]:
+    """Return the variance explained in per cent: by view, and by group where there are groups."""
+    if len(model.groups_) < 2:
+        table = model.variance_explained_.query(f"factor != '{ALL}'")
+        return {
+            str(view): 100 * rows["r2"].to_numpy(dtype=np.float64)
+            for view, rows in table.groupby("view", sort=False)
+        }
+    table = model.group_variance_explained_.query(f"factor != '{ALL}'")
+    variance: dict[str, Any] = {view: {} for view in _views(model)}
+    for (view, group), rows in table.groupby(["view", "group"], sort=False):
+        variance[str(view)][str(group)] = 100 * rows["r2"].to_numpy(dtype=np.float64)
+    return variance
 
 
 def read_muon(path: str | Path) -> SavedFactors:
@@ -147,8 +195,7 @@ def read_muon(path: str | Path) -> SavedFactors:
     Returns
     -------
     SavedFactors
-        Its groups are those of the variance explained if there is only one; which patient was in
-        which of several groups, such a file does not say: `groups` is then missing.
+        Its `groups` are missing where MOFA had several and the file does not say who was in which.
 
     Raises
     ------
@@ -193,21 +240,16 @@ def _read(file: h5py.File, source: str) -> SavedFactors:
         rows = np.flatnonzero(np.asarray(file[f"varmap/{view}"][:]).ravel() > 0)
         features = [names[row].removeprefix(f"{view}:") for row in rows]
         loadings.append(tidy_loadings(view, features, w[rows]))
-    variance = _read_variance(file, views, z.shape[1])
-    one = variance["group"].nunique() <= 1
     factors = pd.DataFrame(z, index=patients, columns=factor_names(z.shape[1]))
+    variance = _read_variance(file, views, z.shape[1], source)
     return SavedFactors(
         factors=factors.rename_axis("patient"),
         groups=pd.Series(
-            ONE_GROUP if one else None, index=factors.index, name="group", dtype=object
+            _read_groups(file, variance, source), index=factors.index, name="group", dtype=object
         ).rename_axis("patient"),
         loadings=stack_loadings(loadings),
         variance_explained=variance,
-        likelihoods={
-            view: str(file[f"uns/mofa/likelihoods/{view}"].asstr()[()])
-            for view in views
-            if f"uns/mofa/likelihoods/{view}" in file
-        },
+        likelihoods=_read_likelihoods(file, views, source),
         source=source,
     )
 
@@ -220,7 +262,34 @@ def _matrix(data: Any, source: str) -> NDArray[np.float64]:
     return np.asarray(data[:], dtype=np.float64)
 
 
-def _read_variance(file: h5py.File, views: list[str], n_factors: int) -> pd.DataFrame:
+def _read_groups(
+    file: h5py.File, variance: pd.DataFrame, source: str
+) -> NDArray[np.object_] | str | None:
+    """Return the group of each patient, the name of the only one, or None."""
+    stored = file.get("uns/mofa/params/data/groups_label")
+    label = None if stored is None or stored.shape is None else str(stored.asstr()[()])
+    if label is not None and label in file["obs"]:
+        groups = frame_column(file["obs"], label, title=source)
+        known = pd.notna(groups)
+        groups[known] = groups[known].astype(str)
+        return groups
+    return ONE_GROUP if label is None and variance["group"].nunique() <= 1 else None
+
+
+def _read_likelihoods(file: h5py.File, views: list[str], source: str) -> dict[str, str]:
+    stored = file.get("uns/mofa/params/data/likelihoods")
+    if stored is None or stored.shape is None:
+        return {}
+    kinds = [str(kind) for kind in text_array(stored)]
+    if len(kinds) != len(views):
+        raise StudyError(
+            f"{source}: uns/mofa must hold a likelihood for each of {len(views)} modalities, but "
+            f"has {len(kinds)}. Modalities were added or taken out since: run MOFA again."
+        )
+    return dict(zip(views, kinds, strict=True))
+
+
+def _read_variance(file: h5py.File, views: list[str], n_factors: int, source: str) -> pd.DataFrame:
     rows = []
     for view in views:
         stored = file.get(f"uns/mofa/variance/{view}")
@@ -229,8 +298,11 @@ def _read_variance(file: h5py.File, views: list[str], n_factors: int) -> pd.Data
         by_group = {ONE_GROUP: stored} if isinstance(stored, h5py.Dataset) else dict(stored.items())
         for group, data in by_group.items():
             share = np.asarray(data[:], dtype=np.float64) / 100
-            rows += [
-                (view, name, group, r2)
-                for name, r2 in zip(factor_names(n_factors), share, strict=True)
-            ]
+            if share.shape != (n_factors,):
+                raise StudyError(
+                    f"{source}: {data.name} must have one value for each of {n_factors} factors, "
+                    f"but has shape {share.shape}. It is of another model: run MOFA again."
+                )
+            names = factor_names(n_factors)
+            rows += [(view, name, group, r2) for name, r2 in zip(names, share, strict=True)]
     return pd.DataFrame(rows, columns=["view", "factor", "group", "r2"])

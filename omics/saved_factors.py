@@ -141,7 +141,7 @@ def _read(file: h5py.File, source: str) -> SavedFactors:
         factors=factors,
         groups=pd.concat(labels).rename("group").rename_axis("patient"),
         loadings=stack_loadings(loadings),
-        variance_explained=_variance(file, groups, views),
+        variance_explained=_variance(file, groups, views, factors.shape[1], source),
         likelihoods=_likelihoods(file, views),
         source=source,
     )
@@ -182,13 +182,21 @@ def stack_loadings(wide: Sequence[pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-def _variance(file: h5py.File, groups: list[str], views: list[str]) -> pd.DataFrame:
+def _variance(
+    file: h5py.File, groups: list[str], views: list[str], n_factors: int, source: str
+) -> pd.DataFrame:
     """Variance explained, of per cent in the file."""
     rows = []
     per_factor = file.get("variance_explained/r2_per_factor")
     total = file.get("variance_explained/r2_total")
     for group in groups if per_factor is not None else ():
         share = np.asarray(per_factor[group][:], dtype=np.float64) / 100
+        if share.shape != (len(views), n_factors):
+            raise StudyError(
+                f"{source}: {per_factor[group].name} must have a row for each of {len(views)} views"
+                f" and a column for each of {n_factors} factors, but has shape {share.shape}. The "
+                "file is damaged: save the model again."
+            )
         whole = None if total is None else np.asarray(total[group][:], dtype=np.float64) / 100
         for m, view in enumerate(views):
             names = factor_names(share.shape[1])

@@ -39,7 +39,7 @@ from reports.factor_meaning import (
     GeneSetTest,
     factor_associations,
     factor_scatter,
-    tested_gene_sets,
+    gene_set_results,
 )
 from reports.factor_quality import FactorChecks, FactorQuality, factor_quality
 
@@ -428,7 +428,7 @@ def _factor_results(
     columns = factor_columns(cohort, about.factor_columns)
     scores = model.transform(cohort.X)
     tested = factor_associations(cohort, model, scores, columns)
-    gene_sets, findings = tested_gene_sets(about.gene_sets, model)
+    gene_sets, findings = gene_set_results(about.gene_sets, model)
     described = FactorResults(
         model=model,
         scores=scores,

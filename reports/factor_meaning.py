@@ -10,7 +10,7 @@ from models.associations import OUTCOME, associations
 from models.findings import active_factors
 from omics.cohort import Cohort
 from omics.errors import Finding, StudyError
-from omics.gene_sets import GeneSetResult, GeneSets, gene_set_enrichment, sets_to_test
+from omics.gene_sets import GeneSetResult, GeneSets, gene_set_enrichment, sets_in_range
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
 
@@ -57,7 +57,7 @@ class GeneSetTest:
         """
         genes = [str(c).partition(":")[2] for c in cohort.X if str(c).startswith(f"{self.view}:")]
         low, high = self.sizes
-        sets_to_test(self.sets, genes, view=self.view, min_size=low, max_size=high)
+        sets_in_range(self.sets, genes, view=self.view, min_size=low, max_size=high)
         if self.n_top >= len(genes):
             raise StudyError(
                 f"the top genes must be some of the {len(genes)} genes of view {self.view!r}, but "
@@ -96,7 +96,7 @@ def ordered_active(model: FactorModel) -> list[str]:
     return [str(name) for name in model.get_feature_names_out() if name in active]
 
 
-def tested_gene_sets(
+def gene_set_results(
     test: GeneSetTest | None, model: FactorModel
 ) -> tuple[GeneSetResult | None, list[Finding]]:
     """Test gene sets; where MOFA kept too few genes for that, a finding says so."""

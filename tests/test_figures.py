@@ -306,6 +306,15 @@ def test_factors_are_coloured_by_numbers_on_a_named_scale() -> None:
     assert list(known.x) == factor_scores()["factors:F1"].iloc[3:].tolist()
 
 
+def test_levels_beyond_the_palette_get_another_symbol() -> None:
+    scores = factor_scores()
+    centres = pd.Series(pd.Categorical([f"centre {i % 9}" for i in range(20)]), scores.index)
+    figure = draw_factor_scatter(scores, x="factors:F1", y="factors:F2", values=centres, name="C")
+    marks = [(trace.marker.color, trace.marker.symbol) for trace in figure.data]
+    assert len(set(marks)) == 9
+    assert (marks[7], marks[0]) == ((PALETTE[0], "diamond"), (PALETTE[0], "circle"))
+
+
 @pytest.mark.parametrize("numbers", [True, False])
 def test_no_point_bears_a_patient(numbers: bool) -> None:
     assert "PATIENT" not in scatter(numbers=numbers).to_json()

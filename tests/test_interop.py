@@ -1,6 +1,7 @@
 """Factors to and from other programs: mofapy2's own file, and muon's .h5mu read by mudata."""
 
 import builtins
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -21,6 +22,7 @@ from omics.table_spec import TableSpec
 from omics.tables import read_table
 from tests.made_cohorts import made_cohort
 
+REFERENCE = Path(__file__).parent / "reference"
 GROUPS = {"north": 18, "south": 12}
 
 # mofapy2's file -------------------------------------------------------------------------------
@@ -127,6 +129,9 @@ def test_damaged_files_are_refused(trained: tuple[Path, Any], tmp_path: Path) ->
     )
     with pytest.raises(StudyError, match="each patient once, but 12 names stand twice"):
         read_mofa(twice)
+    turned = {"variance_explained__r2_per_factor__north": np.zeros((3, 2))}
+    with pytest.raises(StudyError, match=r"a row for each of 2 views and .* 3 factors, but has"):
+        read_mofa(copy_without(path, tmp_path, **turned))
     text = tmp_path / "notes.hdf5"
     text.write_text("no HDF5")
     with pytest.raises(StudyError, match=r"notes.hdf5 cannot be read as a MOFA model"):
@@ -173,7 +178,10 @@ def test_mudata_reads_what_we_write(
     pd.testing.assert_frame_equal(rna, X.loc[rna.index, rna.columns], check_names=False)
     share = model.variance_explained_.query("view == 'rna' and factor != 'all'")["r2"]
     np.testing.assert_allclose(data.uns["mofa"]["variance"]["rna"], 100 * share, atol=1e-10)
-    assert data.uns["mofa"]["likelihoods"] == {"mri": "gaussian", "rna": "gaussian"}
+    params = data.uns["mofa"]["params"]
+    assert list(params["data"]["likelihoods"]) == ["gaussian", "gaussian"]
+    assert (params["model"]["n_factors"], params["training"]["seed"]) == (2, 1)
+    assert [file.name for file in tmp_path.iterdir()] == ["factors.h5mu"]
 
 
 def test_what_we_write_we_read_back(
@@ -208,20 +216,68 @@ def test_features_of_one_name_in_two_views_are_told_apart(tmp_path: Path, mudata
     pd.testing.assert_frame_equal(read_muon(tmp_path / "factors.h5mu").loadings, model.loadings_)
 
 
-def test_variance_by_group_is_kept_by_group(tmp_path: Path, mudata: Any) -> None:
-    X = made_cohort(60).X.drop(columns=["clinical:Age"])
-    X["clinical:Centre"] = pd.Categorical(["north", "south"] * 30)
-    X.loc[X["clinical:Centre"] == "south", [c for c in X if c.startswith("rna:")]] = np.nan
-    model = FactorModel(views=["mri", "rna"], n_factors=2, groups="clinical:Centre", seed=1)
-    model.fit(X)
-    write_muon(model, X, tmp_path / "factors.h5mu")
+@pytest.fixture(scope="module")
+def in_groups() -> tuple[FactorModel, pd.DataFrame]:
+    X = made_cohort(60).X
+    X["clinical:Centre"] = [1.0, 2.0, 2.0] * 20
+    X.loc[X["clinical:Centre"] == 2, [c for c in X if c.startswith("rna:")]] = np.nan
+    model = FactorModel(
+        views=["mri", "rna"], n_factors=2, groups="clinical:Centre", ard_factors=True, seed=1
+    )
+    return model.fit(X), X
+
+
+def test_groups_and_their_variance_come_back(
+    in_groups: tuple[FactorModel, pd.DataFrame], tmp_path: Path, mudata: Any
+) -> None:
+    model, X = in_groups
+    path = tmp_path / "factors.h5mu"
+    write_muon(model, X, path)
+    saved = read_muon(path)
+    centre = saved.groups.loc[X.index]
+    assert centre.tolist() == ["1", "2", "2"] * 20  # whole numbers, as model.groups_ has them
+    key = ["group", "view", "factor"]
+    expected = model.group_variance_explained_.query("factor != 'all'").set_index(key)["r2"]
+    ours = saved.variance_explained.set_index(key)["r2"].sort_index()
+    pd.testing.assert_series_equal(ours, expected.sort_index())
+    assert set(ours["1"].index.get_level_values("view")) == {"mri", "rna"}
+    assert set(ours["2"].index.get_level_values("view")) == {"mri"}  # none of them has rna
+    data = mudata.read_h5mu(path)
+    assert data.uns["mofa"]["params"]["data"]["groups_label"] == "Centre"
+    assert data.obs["Centre"].loc[X.index].tolist() == centre.tolist()
+    north = model.group_variance_explained_.query("group == '1' and view == 'rna'")["r2"]
+    np.testing.assert_allclose(data.uns["mofa"]["variance"]["rna"]["1"], 100 * north[:2])
+
+
+def test_patients_of_unsaid_groups_have_none(
+    in_groups: tuple[FactorModel, pd.DataFrame], tmp_path: Path, mudata: Any
+) -> None:
+    model, X = in_groups
+    write_muon(model, X.drop(columns="clinical:Centre"), tmp_path / "factors.h5mu")
     saved = read_muon(tmp_path / "factors.h5mu")
-    key = ["view", "group", "factor"]
-    ours = model.group_variance_explained_.query("factor != 'all'").set_index(key)["r2"]
-    read = saved.variance_explained.set_index(key)["r2"]
-    pd.testing.assert_series_equal(read.sort_index(), ours.sort_index())
-    assert set(read.loc["rna"].index.get_level_values("group")) == {"north"}  # south has no rna
     assert saved.groups.isna().all()  # the file does not say who was in which
+    assert set(saved.variance_explained["group"]) == {"1", "2"}
+
+
+def test_what_muon_itself_wrote_is_read() -> None:
+    """`tests/reference/muon_files.py` says how the file was made, and what mofapy2 says of it."""
+    saved = read_muon(REFERENCE / "muon.h5mu")
+    truth = json.loads((REFERENCE / "muon_expected.json").read_text(encoding="utf-8"))
+    assert saved.likelihoods == truth["likelihoods"] == {"rna": "gaussian", "flags": "bernoulli"}
+    assert len(saved.factors) == 24
+    for group, patients in truth["factors"].items():
+        assert set(saved.groups.index[saved.groups == group]) == set(patients)
+        for patient, values in patients.items():
+            np.testing.assert_allclose(saved.factors.loc[patient], values, atol=1e-12)
+    loadings = saved.loadings.set_index(["view", "feature", "factor"])["loading"].sort_index()
+    assert len(loadings) == 8 * 2
+    for view, features in truth["loadings"].items():
+        for feature, values in features.items():
+            np.testing.assert_allclose(loadings[view, feature], values, atol=1e-12)
+    share = saved.variance_explained.set_index(["group", "view", "factor"])["r2"].sort_index()
+    for group, views in truth["variance_explained"].items():
+        for view, percent in views.items():
+            np.testing.assert_allclose(100 * share[group, view], percent, atol=1e-10)
 
 
 def test_patients_and_columns_that_do_not_fit_are_refused(
@@ -268,6 +324,14 @@ def test_files_without_factors_or_of_two_models_are_refused(
         read_muon(copy_without(path, tmp_path, varm__LFs=np.zeros((24, 3))))
     with pytest.raises(StudyError, match="one value for each of 24 features, but has 5"):
         read_muon(copy_without(path, tmp_path, varm__LFs=np.zeros((5, 2))))
+    three = {"uns__mofa__variance__rna": np.zeros(3)}
+    with pytest.raises(StudyError, match=r"/uns/mofa/variance/rna must have .* 2 factors, but"):
+        read_muon(copy_without(path, tmp_path, **three))
+    kinds = {"uns__mofa__params__data__likelihoods": np.array(["gaussian"], dtype="S")}
+    with pytest.raises(StudyError, match="a likelihood for each of 2 modalities, but has 1"):
+        read_muon(copy_without(path, tmp_path, **kinds))
+    silent = read_muon(copy_without(path, tmp_path, drop="uns/mofa"))
+    assert (silent.likelihoods, len(silent.variance_explained)) == ({}, 0)
     with pytest.raises(StudyError, match="/obsm/X_mofa must be a plain matrix"):
         read_muon(copy_without(path, tmp_path, obsm__X_mofa=np.zeros(60)))
     text = tmp_path / "notes.h5mu"

@@ -18,6 +18,7 @@ from reports.style import (
 )
 
 RISING = [[0.0, YELLOW], [0.5, GREEN], [1.0, BLUE]]  # no end of it is the colour of paper
+SYMBOLS = ("circle", "diamond", "square", "triangle-up")  # a further one each time colours run out
 SIZE = 8
 MISSING = "Missing"
 
@@ -61,8 +62,7 @@ def draw_factor_scatter(
         for position, level in enumerate(levels):
             rows = values == level
             label = f"{plain(level)} ({int(rows.sum())})"
-            shade = {"color": PALETTE[position % len(PALETTE)]}
-            figure.add_trace(_points(scores[rows], x, y, label, shade))
+            figure.add_trace(_points(scores[rows], x, y, label, _mark(position)))
     elif not unknown.all():
         figure.add_trace(_numbers(scores[~unknown], x, y, values[~unknown], name))
     figure.update_layout(
@@ -74,6 +74,12 @@ def draw_factor_scatter(
         yaxis={"title": {"text": plain(feature_name(y))}, "zeroline": True, "zerolinecolor": LINE},
     )
     return figure
+
+
+def _mark(position: int) -> dict[str, str]:
+    """Return a colour, and a symbol that tells it from an earlier level of the same colour."""
+    turn, place = divmod(position, len(PALETTE))
+    return {"color": PALETTE[place], "symbol": SYMBOLS[turn % len(SYMBOLS)]}
 
 
 def _points(
