@@ -21,7 +21,7 @@ Benjamini Y, Hochberg Y. Controlling the false discovery rate. JRSS B 1995;57:28
 doi:10.1111/j.2517-6161.1995.tb02031.x
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,15 @@ from omics.outcome import is_survival
 OUTCOME = "outcome"  # view of the outcome's own row
 LEAST_PATIENTS = 4
 LEAST_EVENTS = 2
-COLUMNS = ["factor", "column", "test", "effect", "measure", "n_patients", "p_value", "learned_from"]
+COLUMNS = [
+    *("factor", "column", "test", "effect", "measure", "higher_in", "n_patients", "p_value"),
+    "learned_from",
+]
+SIDES = {
+    "Spearman": ("larger values", "smaller values"),
+    "Kendall": ("later levels", "earlier levels"),
+    "Cox": ("earlier events", "later events, or none"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,7 @@ class _Tested:
     measure: str
     n_patients: int
     effect: float = float("nan")
+    higher_in: str = ""
     p_value: float = float("nan")
 
 
@@ -78,8 +87,10 @@ def associations(
     -------
     DataFrame, one row per factor and column
         `factor`, `column`, `test`, `effect` (in [-1, 1]; eta squared in [0, 1]), `measure` (what
-        the effect is), `n_patients`, `p_value`, `learned_from`, `p_adjusted` (Benjamini-Hochberg
-        over all rows that could be tested).
+        the effect is), `higher_in` (where the factor is higher: a level, of several the one of the
+        highest mean rank, or `larger values`, `earlier events` and the like; empty where nowhere),
+        `n_patients`, `p_value`, `learned_from`, `p_adjusted` (Benjamini-Hochberg over all rows that
+        could be tested).
 
     Raises
     ------
@@ -90,8 +101,8 @@ def associations(
     --------
     >>> factor = pd.DataFrame({"factors:F1": [1.0, 2.0, 3.0, 4.0]})
     >>> columns = pd.DataFrame({"clinical:Age": [30.0, 41, 52, 63], "flags:IDH": [1.0, 1, 0, 0]})
-    >>> associations(factor, columns)[["test", "effect"]].values.tolist()
-    [['Spearman', 1.0], ['Mann-Whitney', -1.0]]
+    >>> associations(factor, columns)[["test", "effect", "higher_in"]].values.tolist()
+    [['Spearman', 1.0, 'larger values'], ['Mann-Whitney', -1.0, '0']]
     """
     if not factors.index.equals(columns.index):
         raise ValueError("factors and columns must hold the same patients in the same order")
@@ -127,14 +138,20 @@ def _association(scores: NDArray[np.float64], values: pd.Series) -> _Tested:
     x, values = scores[known], values[known]
     category = isinstance(values.dtype, pd.CategoricalDtype)
     other = np.asarray(values.cat.codes if category else values, dtype=np.float64)
-    n_distinct = len(np.unique(other))
-    if n_distinct == 2:
-        return _mann_whitney(x, other)
+    distinct = np.unique(other)
+    names = [str(values.cat.categories[int(v)]) if category else f"{v:g}" for v in distinct]
+    if len(distinct) == 2:
+        return _mann_whitney(x, other, names)
     if not category:
         return _ranked("Spearman", "rho", x, other)
     if values.cat.ordered:
         return _ranked("Kendall", "tau-b", x, other)
-    return _kruskal(x, other)
+    return _kruskal(x, other, names)
+
+
+def _side(effect: float, above: str, below: str) -> str:
+    """Say where the factor is higher: `above` where the effect is above 0."""
+    return "" if effect == 0 else above if effect > 0 else below
 
 
 def _ranked(test: str, measure: str, x: NDArray[np.float64], other: NDArray[np.float64]) -> _Tested:
@@ -146,36 +163,44 @@ def _ranked(test: str, measure: str, x: NDArray[np.float64], other: NDArray[np.f
         measure=measure,
         n_patients=len(x),
         effect=float(result.statistic),
+        higher_in=_side(float(result.statistic), *SIDES[test]),
         p_value=float(result.pvalue),
     )
 
 
-def _mann_whitney(x: NDArray[np.float64], other: NDArray[np.float64]) -> _Tested:
+def _mann_whitney(
+    x: NDArray[np.float64], other: NDArray[np.float64], names: Sequence[str]
+) -> _Tested:
     """Test by the normal approximation, corrected for ties and continuity (R's wilcox.test)."""
     high = other == other.max()
     if len(x) < LEAST_PATIENTS or np.ptp(x) == 0:
         return _Tested(test="Mann-Whitney", measure="2 AUC - 1", n_patients=len(x))
     result = stats.mannwhitneyu(x[high], x[~high], method="asymptotic")
     pairs = int(high.sum()) * int((~high).sum())
+    effect = 2 * float(result.statistic) / pairs - 1
     return _Tested(
         test="Mann-Whitney",
         measure="2 AUC - 1",
         n_patients=len(x),
-        effect=2 * float(result.statistic) / pairs - 1,
+        effect=effect,
+        higher_in=_side(effect, names[1], names[0]),
         p_value=float(result.pvalue),
     )
 
 
-def _kruskal(x: NDArray[np.float64], codes: NDArray[np.float64]) -> _Tested:
+def _kruskal(x: NDArray[np.float64], codes: NDArray[np.float64], names: Sequence[str]) -> _Tested:
     groups = [x[codes == code] for code in np.unique(codes)]
     if len(groups) < 2 or len(x) <= len(groups) or np.ptp(x) == 0:
         return _Tested(test="Kruskal-Wallis", measure="eta squared", n_patients=len(x))
     result = stats.kruskal(*groups)
+    ranks = stats.rankdata(x)
+    mean_ranks = [ranks[codes == code].mean() for code in np.unique(codes)]
     return _Tested(
         test="Kruskal-Wallis",
         measure="eta squared",
         n_patients=len(x),
         effect=float(result.statistic) / (len(x) - 1),
+        higher_in=names[int(np.argmax(mean_ranks))] if np.ptp(mean_ranks) > 0 else "",
         p_value=float(result.pvalue),
     )
 
@@ -193,10 +218,14 @@ def _with_outcome(scores: NDArray[np.float64], outcome: NDArray[Any]) -> _Tested
     if not at_zero.information.item() > 0:  # no event has two patients who differ at risk
         return nothing
     score = at_zero.gradient.item() ** 2 / at_zero.information.item()
+    effect = 2 * c_index(time, event, x) - 1
+    if np.isnan(effect):  # tied events alone: no pair has an order
+        return nothing
     return _Tested(
         test="Cox",
         measure="2 C - 1",
         n_patients=len(x),
-        effect=2 * c_index(time, event, x) - 1,
+        effect=effect,
+        higher_in=_side(effect, *SIDES["Cox"]),
         p_value=float(stats.chi2.sf(score, 1)),
     )

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from omics.errors import StudyError
@@ -241,8 +242,8 @@ def gene_set_enrichment(
         for sign in SIGNS
         for row in _rows(str(factor), sign, wide[factor], tested, n_top, least_loading)
     ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    if len(table):
+    if len(table := pd.DataFrame(rows, columns=COLUMNS)):
+        table["p_value"] = _chances(table, len(universe))
         table["p_adjusted"] = stats.false_discovery_control(table["p_value"].to_numpy())
     return GeneSetResult(
         table=table,
@@ -372,9 +373,16 @@ def _rows(
             "n_overlap": k,
             "expected": len(top) * n_set / n_universe,
             "odds_ratio": _odds_ratio(k * neither, (len(top) - k) * (n_set - k)),
-            "p_value": min(1.0, float(stats.hypergeom.sf(k - 1, n_universe, n_set, len(top)))),
             "genes": " ".join(both),
         }
+
+
+def _chances(table: pd.DataFrame, n_universe: int) -> NDArray[np.float64]:
+    """Give every row its p, summed once for the many rows of the same counts."""
+    counts = table[["n_overlap", "n_set", "n_top"]].to_numpy(dtype=np.int64).T
+    (overlap, n_set, n_top), place = np.unique(counts, axis=1, return_inverse=True)
+    chances = np.minimum(stats.hypergeom.sf(overlap - 1, n_universe, n_set, n_top), 1.0)
+    return np.asarray(chances[place.ravel()], dtype=np.float64)
 
 
 def _odds_ratio(concordant: int, discordant: int) -> float:
@@ -387,7 +395,6 @@ def _top_genes(
     signed: "pd.Series[float]", n_top: int | None, least_loading: float | None
 ) -> list[str]:
     """Genes above the rule among the loadings above 0, the largest first."""
-    ranked = signed[signed > 0].sort_values(ascending=False, kind="stable")
-    if least_loading is not None:
-        ranked = ranked[ranked >= least_loading]
+    chosen = signed[(signed > 0) & (signed >= (least_loading or 0.0))]
+    ranked = chosen.sort_values(ascending=False, kind="stable")
     return [str(gene) for gene in ranked.index[:n_top]]

@@ -166,18 +166,30 @@ def _likeness(x: NDArray[np.float64], y: NDArray[np.bool_]) -> tuple[str, float,
 
 
 def _like_time(X: pd.DataFrame, time: NDArray[np.float64]) -> Iterator[dict[str, object]]:
-    values, ranks = X.to_numpy(dtype=np.float64), X.rank().to_numpy(dtype=np.float64)
-    for position, rank in enumerate(ranks.T):
-        known = ~np.isnan(rank)
-        if known.sum() < LEAST_TIMES or np.ptp(rank[known]) == 0 or np.ptp(time[known]) == 0:
-            continue
-        rho = abs(float(np.corrcoef(rank[known], stats.rankdata(time[known]))[0, 1]))
-        if rho < LEAST_RHO:
-            continue
+    values = X.to_numpy(dtype=np.float64)
+    agreement = np.abs(_rank_correlations(values, time))
+    enough = (~np.isnan(values)).sum(axis=0) >= LEAST_TIMES
+    for position in np.flatnonzero(enough & (agreement >= LEAST_RHO)):
+        known = ~np.isnan(values[:, position])
         p_value = float(stats.spearmanr(values[known, position], time[known]).pvalue)
         if p_value * X.shape[1] < CHANCE:
-            column = str(X.columns[position])
+            column, rho = str(X.columns[int(position)]), float(agreement[position])
             yield _row(column, "time", "|rho|", rho, LEAST_RHO, n_patients=int(known.sum()))
+
+
+def _rank_correlations(
+    values: NDArray[np.float64], time: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Spearman's correlation of every column with `time`, over those known; 0 where none varies."""
+    known = ~np.isnan(values)
+    middle = (known.sum(axis=0) + 1) / 2  # the mean of n ranks, ties or not
+    x, t = (
+        np.where(known, pd.DataFrame(part).rank().to_numpy() - middle, 0.0)
+        for part in (values, np.where(known, time[:, np.newaxis], np.nan))
+    )
+    size = np.sqrt(np.square(x).sum(axis=0) * np.square(t).sum(axis=0))
+    nothing = np.zeros(values.shape[1])
+    return np.asarray(np.divide((x * t).sum(axis=0), size, out=nothing, where=size > 0))
 
 
 def _row(

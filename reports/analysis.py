@@ -37,6 +37,7 @@ from reports.added_value import AddedValue, AddedValueResults, added_value, tent
 from reports.factor_meaning import (
     FactorScatter,
     GeneSetTest,
+    columns_to_test,
     factor_associations,
     factor_scatter,
     gene_set_results,
@@ -79,6 +80,8 @@ class About:
     factor_columns : sequence of str
         Columns that factors are tested against, beside the clinical and pathology ones and the
         outcome; such as chosen mutations.
+    ordered_columns : sequence of str
+        Those of them whose declared levels rise from the first to the last.
     gene_sets : GeneSetTest, optional
         Gene sets to look for among the top genes of the factors.
     """
@@ -95,6 +98,7 @@ class About:
     moment: Moment | None = None
     factor_checks: FactorChecks = field(default_factory=FactorChecks)
     factor_columns: Sequence[str] = ()
+    ordered_columns: Sequence[str] = ()
     gene_sets: GeneSetTest | None = None
 
 
@@ -295,7 +299,8 @@ def analyse(
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
     """Refuse names of no model and splits of no column, before anything is fitted."""
     declared_subgroups(cohort, about.subgroups)
-    factor_columns(cohort, about.factor_columns)
+    columns = factor_columns(cohort, about.factor_columns)
+    columns_to_test(cohort, columns, ordered=about.ordered_columns)
     if about.gene_sets is not None:
         about.gene_sets.check(cohort)
     try:
@@ -427,7 +432,7 @@ def _factor_results(
         return None, []
     columns = factor_columns(cohort, about.factor_columns)
     scores = model.transform(cohort.X)
-    tested = factor_associations(cohort, model, scores, columns)
+    tested = factor_associations(cohort, model, scores, columns, ordered=about.ordered_columns)
     gene_sets, findings = gene_set_results(about.gene_sets, model)
     described = FactorResults(
         model=model,

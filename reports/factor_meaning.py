@@ -11,6 +11,7 @@ from models.findings import active_factors
 from omics.cohort import Cohort
 from omics.errors import Finding, StudyError
 from omics.gene_sets import GeneSetResult, GeneSets, gene_set_enrichment, sets_in_range
+from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
 
@@ -111,14 +112,53 @@ def gene_set_results(
         return None, [finding]
 
 
+def columns_to_test(
+    cohort: Cohort, columns: Sequence[str], *, ordered: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Take the columns that factors are tested against, levels in order where that is declared.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    columns : sequence of str
+    ordered : sequence of str
+        Those of them whose levels rise from the first declared to the last.
+
+    Raises
+    ------
+    StudyError
+        If one of `ordered` is none of the columns, or has no levels.
+    """
+    table = cohort.X[list(columns)]
+    for name in ordered:
+        if name not in table:
+            raise StudyError(
+                "[factors] ordered must name columns that factors are tested against, but "
+                f"{name!r} is none of {len(columns)}. {nearest(name, columns)} "
+                "Columns of other tables come in by associations."
+            )
+        if not isinstance(table[name].dtype, pd.CategoricalDtype):
+            raise StudyError(
+                f"[factors] ordered must name columns with levels, but {name!r} holds numbers, "
+                "which are tested by their ranks anyhow. Take it out, or declare its levels "
+                f"(categories) in table {name.partition(':')[0]!r}."
+            )
+    return table.assign(**{name: table[name].cat.as_ordered() for name in ordered})
+
+
 def factor_associations(
-    cohort: Cohort, model: FactorModel, scores: pd.DataFrame, columns: Sequence[str]
+    cohort: Cohort,
+    model: FactorModel,
+    scores: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    ordered: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Test factors against columns and the outcome, development patients; see `associations`."""
     development = cohort.development
     return associations(
         scores.loc[development.X.index],
-        development.X[list(columns)],
+        columns_to_test(development, columns, ordered=ordered),
         outcome=development.y,
         outcome_name=f"{cohort.outcome.label} (outcome)",
         learned_from=frozenset(model.features_),

@@ -101,6 +101,11 @@ class FactorsSpec(_Part):
         description="columns that factors are tested against, beside the clinical and pathology "
         "ones and the outcome",
     )
+    ordered: list[str] = Field(
+        default=[],
+        description="those of them whose declared levels rise from the first to the last: they "
+        "are tested as ordered",
+    )
     gene_sets: Path | None = Field(default=None, description="a .gmt file of gene sets")
     gene_sets_view: str | None = Field(default=None, description="the view that holds genes")
     gene_sets_top: int = Field(default=50, ge=1, description="top genes of each factor and sign")

@@ -34,7 +34,7 @@ from reports.analysis import (
     described_columns,
     factor_columns,
 )
-from reports.factor_meaning import GeneSetTest
+from reports.factor_meaning import GeneSetTest, columns_to_test
 from reports.factor_quality import FactorChecks
 from reports.study_file import ModelSpec, Study
 
@@ -73,7 +73,8 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     described_columns(cohort, study.report.table_one)  # refuses what names no column
     declared_subgroups(cohort, study.report.subgroups)  # likewise, and cuts that do not rise
     if study.factors is not None:
-        factor_columns(cohort, study.factors.associations)
+        columns = factor_columns(cohort, study.factors.associations)
+        columns_to_test(cohort, columns, ordered=study.factors.ordered)
     gene_sets = _gene_sets(study)  # refuses a file that is no GMT
     if gene_sets is not None:
         gene_sets.check(cohort)
@@ -230,6 +231,7 @@ def about_of(study: Study) -> About:
         moment=None if study.prediction is None else study.prediction.moment,
         factor_checks=_factor_checks(study),
         factor_columns=[] if study.factors is None else study.factors.associations,
+        ordered_columns=[] if study.factors is None else study.factors.ordered,
         gene_sets=_gene_sets(study),
     )
 

@@ -171,6 +171,45 @@ def test_effects_by_hand() -> None:
     assert table.loc["outcome:outcome", "effect"] == 1.0
 
 
+def test_where_the_factor_is_higher_by_hand() -> None:
+    factor = pd.DataFrame({"factors:F1": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]})
+    columns = pd.DataFrame(
+        {
+            "clinical:Age": [60.0, 50.0, 55.0, 40.0, 30.0, 20.0],
+            "flags:IDH": [0.0, 0.0, 1.0, np.nan, 1.0, 1.0],
+            "clinical:Sex": pd.Categorical(["m", "m", "f", "m", "f", "f"], categories=["f", "m"]),
+            "clinical:even": [1.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+            "clinical:grade": pd.Categorical(list("432322"), list("234"), ordered=True),
+            "clinical:site": pd.Categorical(list("acabbc")),  # mean ranks 2, 4.5, 4
+            "clinical:same": pd.Categorical(list("abccba")),
+        }
+    )
+    y = survival_outcome([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [True, True, False, True, True, True])
+    for sign, expected in (
+        (1, ["smaller values", "1", "f", "", "earlier levels", "b", "", "later events, or none"]),
+        (-1, ["larger values", "0", "m", "", "later levels", "a", "", "earlier events"]),
+    ):
+        table = associations(sign * factor, columns, outcome=y)
+        assert table["higher_in"].tolist() == expected
+    off = associations(0 * factor, columns, outcome=y)
+    assert set(off["higher_in"]) == {""}
+
+
+@given(seed=st.integers(0, 30))
+def test_of_two_levels_the_higher_has_the_larger_mean_rank(seed: int) -> None:
+    factors, columns = made_columns(seed=seed)
+    columns = columns.assign(**{"clinical:Sex": columns["clinical:KPS"] > 75})
+    for row in (
+        associations(factors, columns)
+        .query("test in ['Mann-Whitney', 'Kruskal-Wallis']")
+        .itertuples()
+    ):
+        values = columns[row.column].dropna()
+        ranks = factors.loc[values.index, row.factor].rank().groupby(values, observed=True).mean()
+        shown = {f"{key:g}" if isinstance(key, bool) else str(key): v for key, v in ranks.items()}
+        assert row.higher_in == max(shown, key=lambda level: shown[level])
+
+
 def test_a_binary_outcome_is_tested_as_a_binary_column() -> None:
     factor, columns, _ = r_patients()
     flag = columns["flags:binary"].to_numpy() == 1
@@ -195,6 +234,10 @@ def test_an_outcome_that_cannot_be_tested_is_empty() -> None:
     same = factor.assign(**{"factors:F1": np.r_[np.arange(43.0), 7.0, 7.0]})
     table = associations(same, columns, outcome=alone).set_index("column")
     assert np.isnan(table.loc["outcome:outcome", "p_value"])
+    # the two events are the last, at one time: the score test says p = 1 of nothing
+    tied = survival_outcome(np.r_[np.arange(43.0) + 1, 99.0, 99.0], np.arange(45) >= 43)
+    table = associations(factor, columns, outcome=tied).set_index("column")
+    assert table.loc["outcome:outcome", ["effect", "p_value", "p_adjusted"]].isna().all()
 
 
 def test_an_outcome_of_other_patients_is_refused() -> None:

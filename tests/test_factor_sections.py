@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import kendalltau
 
 from omics.gene_sets import GeneSets, gene_set_enrichment
 from omics.mofa import FactorModel
@@ -48,6 +49,7 @@ def study_with_genes(folder: Path) -> SmallStudy:
         "views": ["expression"],
         "n_factors": 3,
         "associations": ["flags:IDH", "expression:G5"],
+        "ordered": ["clinical:Grade"],
         "gene_sets": "sets.gmt",
         "gene_sets_view": "expression",
         "gene_sets_top": 4,
@@ -134,6 +136,25 @@ def test_factors_are_tested_against_named_columns_and_the_outcome(results: Resul
     assert (scatter.values == "1").to_numpy().tolist() == (flags == 1).tolist()
 
 
+def test_levels_declared_in_order_are_tested_for_a_trend(results: Results) -> None:
+    assert results.factors is not None
+    table = results.factors.associations.query("column == 'clinical:Grade'").set_index("factor")
+    assert set(table["test"]) == {"Kendall"}
+    development = results.cohort.development
+    grade = development.X["clinical:Grade"]
+    known = grade.notna()
+    assert not grade.cat.ordered  # the cohort is left as it was
+    expected = kendalltau(
+        results.factors.scores.loc[development.X.index, "factors:F1"][known],
+        grade[known].astype(int),
+    )
+    row = table.loc["factors:F1"]
+    assert row["effect"] == pytest.approx(expected.statistic, abs=1e-12)
+    assert row["p_value"] == pytest.approx(expected.pvalue, rel=1e-10)
+    higher = {True: "later levels", False: "earlier levels"}[row["effect"] > 0]
+    assert row["higher_in"] == higher
+
+
 def test_the_copy_of_the_follow_up_among_the_genes_is_a_finding(results: Results) -> None:
     (finding,) = [f for f in results.findings if f.code == "outcome_in_view"]
     assert finding.where == "expression"
@@ -165,6 +186,8 @@ def test_a_run_writes_the_tables_and_names_the_file(tmp_path: Path) -> None:
         ("gene_sets_top", 16, "top genes must be some of the 16 genes of view 'expression'"),
         ("gene_sets_sizes", [5, 9], "no set has 5 to 9 genes in view 'expression'"),
         ("associations", ["flags:IDX"], "[factors] associations:"),
+        ("ordered", ["clinical:Grad"], "is none of 5. Did you mean 'clinical:Grade' or"),
+        ("ordered", ["clinical:Age"], "'clinical:Age' holds numbers, which are tested by their"),
     ],
 )
 def test_what_cannot_be_tested_is_refused_before_anything_is_fitted(

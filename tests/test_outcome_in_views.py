@@ -92,6 +92,30 @@ def test_time_and_event_of_survival_are_looked_for() -> None:
     assert table.loc["flags:last_seen", "measure"] == "|rho|"
 
 
+@given(seed=st.integers(0, 20))
+def test_the_time_is_looked_for_among_the_values_that_are_there(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    time = rng.exponential(30, 60).round() + 1  # with ties
+    X = pd.DataFrame(
+        time[:, np.newaxis] * np.exp(rng.normal(size=(60, 8)) * np.linspace(0, 0.6, 8)),
+        columns=[f"rna:G{i}" for i in range(8)],
+    ).mask(rng.random((60, 8)) < 0.3)
+    found = outcome_likenesses(X, survival_outcome(time, rng.random(60) < 0.5))
+    expected = {name: stats.spearmanr(X[name], time, nan_policy="omit").statistic for name in X}
+    near = {name: rho for name, rho in expected.items() if rho >= 0.9}
+    assert near
+    assert set(found["column"]) == set(near)
+    for row in found.itertuples():
+        assert row.agreement == pytest.approx(near[row.column], abs=1e-10)
+
+
+def test_two_known_values_say_nothing_of_the_time() -> None:
+    X, event = made_view()
+    X["rna:rare"] = [1.0, 2.0, *[np.nan] * (N - 2)]
+    time = np.arange(N) + 1.0
+    assert outcome_likenesses(X, survival_outcome(time, event)).empty
+
+
 def test_the_outcomes_own_column_is_found_by_name_whatever_its_values() -> None:
     X, y = made_view()
     X["flags:Ighv "] = np.nan

@@ -8,8 +8,9 @@ from models.cox import CoxModel
 from models.design import Design
 from models.logistic import LogisticModel
 from models.nomogram import Nomogram, nomogram
-from models.pipeline import risk_pipeline
+from models.pipeline import RiskPipeline, risk_pipeline
 from models.tracing import AT_ZERO, WHOLE, trace_points
+from omics.cohort import Cohort
 from omics.mofa import FactorModel
 from tests.made_cohorts import made_cohort
 
@@ -96,6 +97,60 @@ def test_a_fitted_pipeline_is_traced_to_what_was_measured(kind: str) -> None:
     gap = trace.table[(key == [patient, view, feature]).all(axis=1)]
     assert (gap["points"] == 0).all()
     assert len(gap) == 2
+
+
+def fitted_pipeline(cohort: Cohort) -> RiskPipeline:
+    factors = FactorModel(views=["mri", "rna"], n_factors=2, seed=1)
+    predictors = ["clinical:Age", "factors:F1", "factors:F2"]
+    return risk_pipeline(predictors, CoxModel(), factors=factors).fit(cohort.X, cohort.y)
+
+
+def test_the_trace_is_that_of_the_projections_own_arrays() -> None:
+    cohort = made_cohort(90, missing=0.05)
+    pipeline = fitted_pipeline(cohort)
+    model = pipeline.factor_model
+    assert model is not None
+    p, features = model.projection_, list(model.features_)
+    patient = cohort.X[features].isna().sum(axis=1).idxmax()
+    y = cohort.X.loc[patient, features].to_numpy(dtype=float)
+    seen = ~np.isnan(y)
+    data = np.clip((y - p.centre[0]) / p.scale[0], p.lowest, p.highest)
+    tau, w = np.where(seen, p.noise_precision[0], 0.0), p.weight
+    variance = np.diag(tau @ (p.weight_square - w**2))
+    precision = np.diag(p.prior_precision[0]) + (w.T * tau) @ w + variance
+    share = np.linalg.inv(precision) @ (w * (tau * np.where(seen, data, 0.0))[:, None]).T
+    chart = nomogram(pipeline.design, pipeline.model, horizons=[12.0])
+    one = cohort.X.loc[[patient]]
+    trace = trace_points(chart, pipeline.design_matrix(one), model.contributions(one)).table
+    for k, factor in enumerate(("factors:F1", "factors:F2")):
+        rows = trace[(trace["predictor"] == factor) & (trace["feature"] != AT_ZERO)]
+        points = rows.set_index(rows["view"] + ":" + rows["feature"])["points"].loc[features]
+        expected = chart.points_per_unit * chart.coefficients[factor] * share[k]
+        np.testing.assert_allclose(points, expected, atol=1e-9)
+        assert np.abs(expected).max() > 1  # points, of a hundred
+
+
+def test_another_value_of_one_feature_changes_its_own_points_alone() -> None:
+    cohort = made_cohort(90)
+    pipeline = fitted_pipeline(cohort)
+    model = pipeline.factor_model
+    assert model is not None
+    chart = nomogram(pipeline.design, pipeline.model, horizons=[12.0])
+    one, other = cohort.X.iloc[[4]], cohort.X.iloc[[4]].copy()
+    largest = model.loadings_.loc[model.loadings_["loading"].abs().idxmax()]
+    view, feature = largest["view"], largest["feature"]
+    other[f"{view}:{feature}"] += 0.3
+    before, after = (
+        trace_points(chart, pipeline.design_matrix(X), model.contributions(X)).table.set_index(
+            ["predictor", "view", "feature"]
+        )["points"]
+        for X in (one, other)
+    )
+    change = (after.loc[before.index] - before).groupby(level=["view", "feature"]).sum()
+    total = chart.points(pipeline.design_matrix(other)) - chart.points(pipeline.design_matrix(one))
+    assert abs(total[0]) > 0.1
+    assert change[(view, feature)] == pytest.approx(total[0], abs=1e-9)
+    assert change.drop((view, feature)).abs().max() < 1e-9
 
 
 def test_patients_of_mixed_views_are_traced_exactly() -> None:
