@@ -67,12 +67,12 @@ def fit(views, engine, n_factors, likelihoods=None, **options):
     )
 
 
-def engines(path, repeats):
+def engines(path, repeats, numbers):
     views = cll(path) if path else cll_like()
     likelihoods = ["gaussian"] * 3 + ["bernoulli"]
     size = sum(view.nbytes for view in views)
     fit(views, "mofapy2", 2, likelihoods, max_iterations=1)  # its import takes seconds
-    for n_factors in (10, 25):
+    for n_factors in numbers:
         ratios = []
         for _ in range(repeats):
             seconds, bounds, sweeps = {}, {}, {}
@@ -147,11 +147,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["engines", "sizes", "parallel"])
     parser.add_argument("--data", help="cll.h5mu")
+    parser.add_argument("--factors", type=int, nargs="+", default=[10, 25])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--plot", help="an html file to write")
     given = parser.parse_args()
     if given.what == "engines":
-        engines(given.data, given.repeats)
+        engines(given.data, given.repeats, given.factors)
     elif given.what == "sizes":
         sizes(given.plot)
     else:

@@ -20,6 +20,7 @@ Weights stand as (n_factors, n_features), factors as (n_patients, n_factors).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -55,7 +56,8 @@ class SharedNoise:
     parts: list[slice]
     data: Matrix
     tau: Matrix
-    product: Matrix = field(init=False)  # Z'Y by group: (G, K, D)
+    product: Matrix = field(init=False)  # Z'Y by group, later less what others explain: (G, K, D)
+    others_out: bool = field(init=False, default=False)  # whether that was taken off
     gram: Matrix = field(init=False)  # Z'Z by group: (G, K, K)
     hollow: Matrix = field(init=False)  # gram without its diagonal
     spread: Matrix = field(init=False)  # sum of E[z^2] by group: (G, K)
@@ -78,34 +80,46 @@ class SharedNoise:
         """Form the sums over patients, from E[z] and E[z^2]."""
         z, z2 = self.of(mean), self.of(second)
         self.product = np.stack([z[part].T @ self.data[part] for part in self.parts])
+        self.others_out = False
         self.gram = np.stack([z[part].T @ z[part] for part in self.parts])
         self.hollow = self.gram * (1.0 - np.eye(z.shape[1]))
         self.spread = np.stack([z2[part].sum(axis=0) for part in self.parts])
 
-    def pull(self) -> Matrix:
-        """Return sum_n tau y z, (K, D), for the caller to change; once per look at the factors."""
+    def pull(self, weight: Matrix) -> Matrix:
+        """Return sum_n tau z_k (y - sum_{l != k} z_l w_l), (K, D), for the caller to change.
+
+        Once per look at the factors.
+        """
+        self._take_others_off(weight)
         if len(self.parts) == 1:
             self.product *= self.tau
             return np.asarray(self.product[0])
         return np.asarray(np.einsum("gd,gkd->kd", self.tau, self.product), dtype=np.float64)
 
+    def _take_others_off(self, weight: Matrix) -> None:
+        if not self.others_out:
+            self.product -= self.hollow @ weight
+            self.others_out = True
+
     def precision(self) -> Matrix:
         """Return sum_n tau E[z^2], (K, D)."""
         return self.spread.T @ self.tau
 
-    def others(self, k: int, weight: Matrix) -> Matrix:
-        """Return sum_n tau z_k sum_{l != k} z_l w_l, (D,)."""
-        found = self.tau * (self.hollow[:, k] @ weight)
+    def moved(self, k: int, change: Matrix) -> Matrix:
+        """Return sum_n tau z_k sum_{l < k} z_l change_l, (D,): what `pull` of k has lost since."""
+        found = self.tau * (self.hollow[:, k, :k] @ change[:k])
         return np.asarray(found[0] if len(found) == 1 else found.sum(axis=0))
 
     def residuals(self, weight: Matrix, second: Matrix) -> Matrix:
-        """Return the expected sum_n (y - z w)^2 by group, (G, D)."""
+        """Return the expected sum_n (y - z w)^2 by group, (G, D); once per look at the factors."""
+        # sum z^2 w^2 cancels in (z w)^2 - z^2 w^2: hollow is Z'Z without its diagonal
         found = self.square + self.spread @ second
         for g in range(len(self.parts)):
-            inner = self.hollow[g] @ weight  # without the diagonal: -(E[z] E[w])^2 is taken in
-            inner -= self.product[g]
-            inner -= self.product[g]
-            found[g] += np.einsum("kd,kd->d", weight, inner)
+            inner = self.hollow[g] @ weight
+            self.product[g] -= inner
+            found[g] -= np.einsum("kd,kd->d", weight, inner)
+            found[g] -= 2 * np.einsum("kd,kd->d", weight, self.product[g])
+        self.others_out = True
         return found
 
     def counts(self) -> Matrix:
@@ -149,24 +163,23 @@ class OwnNoise:
         """Keep E[z] and E[z^2]."""
         self.mean, self.second = mean, second
 
-    def pull(self) -> Matrix:
-        """Return sum_n tau y z, (K, D); form the matrices that `others` needs."""
+    def pull(self, weight: Matrix) -> Matrix:
+        """Return sum_n tau z_k (y - sum_{l != k} z_l w_l), (K, D), for the caller to change."""
         noise = self.noise()
-        pairs, self.place = factor_pairs(self.mean.shape[1])
-        products = self.mean[:, pairs[0]] * self.mean[:, pairs[1]]
-        self.gram = products.T @ noise
-        noise *= self.data
-        return np.asarray(self.mean.T @ noise)
+        (first, last), self.place = factor_pairs(self.mean.shape[1])
+        self.gram = (self.mean[:, first] * self.mean[:, last]).T @ noise
+        found = self.mean.T @ (noise * (self.data - self.mean @ weight))
+        found += self.gram[np.diagonal(self.place)] * weight
+        return np.asarray(found)
 
     def precision(self) -> Matrix:
         """Return sum_n tau E[z^2], (K, D)."""
         return self.second.T @ self.noise()
 
-    def others(self, k: int, weight: Matrix) -> Matrix:
-        """Return sum_n tau z_k sum_{l != k} z_l w_l, (D,)."""
-        rows = self.gram[self.place[k]]
-        rows[k] = 0.0
-        return np.asarray(np.einsum("kd,kd->d", rows, weight), dtype=np.float64)
+    def moved(self, k: int, change: Matrix) -> Matrix:
+        """Return sum_n tau z_k sum_{l < k} z_l change_l, (D,): what `pull` of k has lost since."""
+        found = np.einsum("kd,kd->d", self.gram[self.place[k, :k]], change[:k])
+        return np.asarray(found, dtype=np.float64)
 
     def residuals(self, weight: Matrix, second: Matrix) -> Matrix:
         """Return the expected sum_n (y - z w)^2 by group, (G, D)."""
@@ -187,6 +200,7 @@ class OwnNoise:
 Block = SharedNoise | OwnNoise
 
 
+@lru_cache(maxsize=8)
 def factor_pairs(n_factors: int) -> tuple[tuple[Index, Index], Index]:
     """Return the pairs (k, l <= k), and the place of each (k, l) among them, (K, K)."""
     pairs = np.tril_indices(n_factors)

@@ -323,7 +323,8 @@ def update_weights(view: View, n_factors: int) -> None:
 
 
 def _update_block(block: Block, weights: Weights, alpha: Matrix, odds: Matrix | None) -> None:
-    pull = block.pull()
+    pull = block.pull(weights.mean)
+    change = weights.mean.copy()  # becomes the new weights less these
     precision = block.precision()
     precision += alpha[:, None]
     variance = 1.0 / precision
@@ -332,7 +333,8 @@ def _update_block(block: Block, weights: Weights, alpha: Matrix, odds: Matrix | 
         against *= (odds / np.sqrt(alpha))[:, None]
     for k in range(len(alpha)):
         v, slab, second = pull[k], weights.mean[k], weights.second[k]
-        v -= block.others(k, weights.mean)
+        if k:
+            v -= block.moved(k, change)
         np.multiply(v, variance[k], out=slab)
         np.multiply(slab, slab, out=second)
         second += variance[k]
@@ -346,6 +348,7 @@ def _update_block(block: Block, weights: Weights, alpha: Matrix, odds: Matrix | 
             np.reciprocal(v, out=active)
             slab *= active
             second *= active
+        np.subtract(slab, change[k], out=change[k])
     n_off = weights.active.shape[1] - weights.active.sum(axis=1)
     weights.variance = variance
     weights.slab_square = weights.second.sum(axis=1) + n_off / alpha

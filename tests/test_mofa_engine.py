@@ -230,11 +230,13 @@ def test_both_kinds_of_block_give_the_sums_written_out():
             ]
         )
         np.testing.assert_allclose(block.residuals(w, second), written, rtol=1e-12)
-        np.testing.assert_allclose(block.pull(), z.T @ (noise * values), rtol=1e-10)
         np.testing.assert_allclose(block.precision(), z2.T @ noise, rtol=1e-12)
-        without = z @ w - np.outer(z[:, 1], w[1])
-        expected = z[:, 1] @ (noise * without)
-        np.testing.assert_allclose(block.others(1, w), expected, rtol=1e-10)
+        pull, new = block.pull(w), w + rng.normal(size=w.shape)
+        for k in range(3):
+            others = z @ w - np.outer(z[:, k], w[k])
+            np.testing.assert_allclose(pull[k], z[:, k] @ (noise * (values - others)), rtol=1e-9)
+            moved = z[:, k] @ (noise * (z[:, :k] @ (new - w)[:k]))
+            np.testing.assert_allclose(block.moved(k, new - w), moved, rtol=1e-9, atol=1e-9)
 
 
 def test_pairs_of_factors_have_one_place():
