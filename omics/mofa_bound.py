@@ -12,7 +12,8 @@ from scipy.special import betaln, digamma, gammaln
 
 from omics.mofa_blocks import Block, OwnNoise, SharedNoise, expected_square
 from omics.mofa_likelihoods import bernoulli_bound, poisson_bound
-from omics.mofa_updates import PRIOR_ARD, PRIOR_NOISE, PRIOR_SHARE, Gamma, State, View, Weights
+from omics.mofa_state import Gamma, State, View, Weights
+from omics.mofa_updates import PRIOR_ARD, PRIOR_NOISE, PRIOR_SHARE
 
 Matrix = NDArray[np.float64]
 

@@ -17,14 +17,8 @@ from omics.errors import FitError
 from omics.mofa_blocks import OwnNoise
 from omics.mofa_bound import evidence_lower_bound
 from omics.mofa_fit import NOT_FINITE, EngineFit, FittedView, Likelihood, MofaOptions, in_order
-from omics.mofa_updates import (
-    START_OF_SPARSITY,
-    State,
-    View,
-    drop_factor,
-    initial_state,
-    sweep,
-)
+from omics.mofa_state import State, View, initial_state
+from omics.mofa_updates import START_OF_SPARSITY, drop_factor, prepare, sweep
 
 Matrix = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -58,6 +52,7 @@ def fit_nomomics(
         state = initial_state(
             views, likelihoods=likelihoods, groups=groups, options=options, start=start
         )
+        prepare(state)
         path = [(0, evidence_lower_bound(state, at_start=True))]
         n_iterations, converged = _run(state, path, random, sweeps_per_bound)
         if options.tolerance is not None and state.n_factors:
