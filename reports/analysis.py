@@ -232,16 +232,7 @@ def analyse(
     except (FitError, ValueError) as error:
         raise StudyError(str(error)) from error
     figures = performance(validation, thresholds=thresholds(*about.thresholds), progress=progress)
-    added = None
-    if about.added_value is not None:
-        added = added_value(
-            validation,
-            cohort,
-            reference=about.added_value.reference,
-            thresholds=about.added_value.thresholds or tenths(*about.thresholds),
-            volume=volume,
-            progress=progress,
-        )
+    added = _added_value(about, validation, cohort, volume, progress)
     groups = _subgroups(about, validation, cohort, progress)
     complaints: list[str] = []
     with collected_warnings(complaints):
@@ -263,10 +254,7 @@ def analyse(
     if about.moment is not None:
         found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
-        development, learnt = cohort.development, list(factors.model.features_)
-        found += factor_findings(factors.model, development.X, cohort.kinds)
-        found += factor_cohort_findings(factors.model, cohort)
-        found += outcome_in_views(development.X[learnt], development.y, label=cohort.outcome.label)
+        found += _findings_of(factors.model, cohort)
     found += () if quality is None else quality.findings
     if added is not None and volume is not None:
         found += volume_findings(added.correlations, volume)
@@ -294,6 +282,35 @@ def analyse(
         subgroups=groups,
         factor_quality=quality,
     )
+
+
+def _added_value(
+    about: About,
+    validation: Validation,
+    cohort: Cohort,
+    volume: str | None,
+    progress: Progress | None,
+) -> AddedValueResults | None:
+    if about.added_value is None:
+        return None
+    return added_value(
+        validation,
+        cohort,
+        reference=about.added_value.reference,
+        thresholds=about.added_value.thresholds or tenths(*about.thresholds),
+        volume=volume,
+        progress=progress,
+    )
+
+
+def _findings_of(model: FactorModel, cohort: Cohort) -> list[Finding]:
+    """Tell what a reader must know of the factors, their views and who is placed on them."""
+    development, learnt = cohort.development, list(model.features_)
+    return [
+        *factor_findings(model, development.X, cohort.kinds),
+        *factor_cohort_findings(model, cohort),
+        *outcome_in_views(development.X[learnt], development.y, label=cohort.outcome.label),
+    ]
 
 
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
