@@ -9,6 +9,7 @@ from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
 from reports.analysis import Results
+from reports.factor_methods import factors_text, meaning_text, quality_text
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
 
@@ -35,7 +36,14 @@ def methods_text(results: Results) -> str:
     str
         Paragraphs with an empty line between them.
     """
-    parts = [_patients(results), _factors(results), _factor_quality(results)]
+    parts = [_patients(results)]
+    factors = results.factors
+    if factors is not None:
+        parts += [
+            factors_text(results.factors),
+            meaning_text(results.factors),
+            quality_text(results),
+        ]
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
     parts += [_validation(results), _metrics(results)]
@@ -72,72 +80,6 @@ def _patients(results: Results) -> str:
         f"{development.n_patients} patients, {development.n_events} events.{external} Patients "
         "with a missing view stayed in the analysis."
     )
-
-
-def _factors(results: Results) -> str:
-    if results.factors is None:
-        return ""
-    model = results.factors.model
-    likelihoods = model.likelihoods or {}
-    views = ", ".join(
-        f"{view} ({likelihoods.get(view, 'gaussian')})"
-        for view in dict.fromkeys(model.variance_explained_["view"])
-    )
-    filtered = (
-        ""
-        if model.max_features is None
-        else f" Of each view at most {model.max_features} features, the most variable, entered."
-    )
-    scaled = {
-        "feature": "each divided by its standard deviation",
-        "view": "each view divided by its standard deviation",
-        "none": "not scaled",
-    }.get(str(model.scale), f"scaled by {model.scale}")
-    held = (
-        ""
-        if model.reach is None
-        else f", and values more than {model.reach:g} range widths outside the training range are "
-        "held there"
-    )
-    return (
-        f"Factors. The views {views} were factorized by multi-omics factor analysis (MOFA, "
-        f"mofapy2; one group, spike-and-slab and ARD priors on the weights, {model.n_factors} "
-        f"factors, {model.n_iterations_} iterations, seed {model.seed}). Gaussian features were "
-        f"centred, {scaled}; constant features were left out.{filtered} Factor values of every "
-        "patient, of the training patients too, are the posterior mean given the learned weights; "
-        f"a missing view or value is left out of it{held}. The outcome was not used."
-    )
-
-
-def _factor_quality(results: Results) -> str:
-    """Say what was done to tell how far the factors can be trusted."""
-    quality, said = results.factor_quality, []
-    if quality is not None and quality.stability is not None:
-        stability = quality.stability
-        refits = dict(zip(stability.failures["kind"], stability.failures["refits"], strict=True))
-        said.append(
-            f"Stability of factors. MOFA was refitted to {refits.get('bootstrap', 0)} bootstrap "
-            f"samples of the patients and from {refits.get('start', 0)} disturbed starts (seed "
-            f"{stability.seed}); factors were matched one to one by the absolute correlation of "
-            f"their scores over the original patients, and called stable where it was "
-            f"{stability.limit:g} or more in at least {100 * stability.least_share:g}% of either."
-        )
-    if quality is not None and quality.held_out_error is not None:
-        error = quality.held_out_error
-        numbers = [str(k) for k in sorted(set(error.table["n_factors"])) if k]
-        said.append(
-            f"Number of factors. {', '.join(numbers)} factors were compared by "
-            f"{error.n_folds}-fold cross-validation over observed values of the "
-            "development patients (squared error in scaled units, Brier score for 0/1 values); the "
-            "declared number was kept."
-        )
-    if quality is not None and quality.transductive is not None:
-        said.append(
-            "Transductive factors. Models with factors were validated a second time, on the same "
-            "resamples, with factors learnt once from all patients including those validated; "
-            "paired differences give the optimism. Headline figures are inductive."
-        )
-    return "\n\n".join(said)
 
 
 def _signature(signature: Signature) -> str:
