@@ -9,12 +9,12 @@ thread each, and a store keeps what is done, so that an interrupted run goes on 
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import joblib
 import numpy as np
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from omics.errors import NomomicsWarning, SmallViewWarning
+from omics.parallel import Arrays as Arrays
 from omics.parallel import Progress as Progress
-from omics.parallel import in_parallel
-
-Arrays = dict[str, NDArray[Any]]
+from omics.parallel import Store as Store
+from omics.parallel import in_parallel_kept
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -150,16 +150,6 @@ class StepMemory:
         return remembered
 
 
-class Store(Protocol):
-    """Where finished resamples are kept between runs."""
-
-    def get(self, key: str) -> Arrays | None:
-        """Return what was kept under `key`, or None."""
-
-    def put(self, key: str, arrays: Arrays) -> None:
-        """Keep `arrays` under `key`."""
-
-
 class FolderStore:
     """Keeps arrays as npz files (no pickle) in a folder of one study's fingerprint.
 
@@ -245,19 +235,5 @@ def run_resamples(
     -------
     list of mappings, in the order of `resamples`
     """
-    found: Mapping[int, Arrays] = {}
-    if store is not None:
-        kept = {i: store.get(f"{what}|{part.name}") for i, part in enumerate(resamples)}
-        found = {i: arrays for i, arrays in kept.items() if arrays is not None}
-    missing = [i for i in range(len(resamples)) if i not in found]
-    results = dict(found)
-    if progress is not None:
-        progress(what, len(results), len(resamples))
-    done = in_parallel((partial(task, resamples[i]) for i in missing), n_jobs=n_jobs)
-    for i, arrays in zip(missing, done, strict=True):
-        results[i] = arrays
-        if store is not None:
-            store.put(f"{what}|{resamples[i].name}", arrays)
-        if progress is not None:
-            progress(what, len(results), len(resamples))
-    return [results[i] for i in range(len(resamples))]
+    tasks = {part.name: partial(task, part) for part in resamples}
+    return in_parallel_kept(tasks, what=what, n_jobs=n_jobs, store=store, progress=progress)

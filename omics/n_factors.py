@@ -23,7 +23,7 @@ models. Technometrics 1978;20:397-405. doi:10.1080/00401706.1978.10489693
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -40,7 +40,7 @@ from omics.mofa import FactorModel
 from omics.mofa_parameters import known_groups
 from omics.mofa_scaling import group_means
 from omics.mofa_views import chosen_views, is_count, view_name
-from omics.parallel import Progress, in_parallel
+from omics.parallel import Arrays, Progress, Store, in_parallel_kept
 from omics.projection import Projection
 
 Matrix = NDArray[np.float64]
@@ -100,6 +100,24 @@ class _Task(NamedTuple):
     rows: list[tuple[str, float, float, int]]
     reason: str = ""
     converged: bool = True
+
+    def arrays(self) -> Arrays:
+        """Return all of it as arrays, to be kept."""
+        return {
+            "view": np.array([row[0] for row in self.rows], dtype=str),
+            "errors": np.array([row[1:] for row in self.rows], dtype=np.float64).reshape(-1, 3),
+            "reason": np.asarray(self.reason),
+            "converged": np.asarray(self.converged),
+        }
+
+    @classmethod
+    def of(cls, kept: Arrays) -> "_Task":
+        """Read what `arrays` wrote."""
+        rows = [
+            (str(view), float(ours), float(theirs), int(n))
+            for view, (ours, theirs, n) in zip(kept["view"], kept["errors"], strict=True)
+        ]
+        return cls(rows, str(kept["reason"]), bool(kept["converged"]))
 
 
 def factors_explaining(model: FactorModel, share: float) -> int:
@@ -173,6 +191,7 @@ def held_out_error(
     folds: int = 5,
     seed: int,
     n_jobs: int = 1,
+    store: Store | None = None,
     progress: Progress | None = None,
 ) -> HeldOutError:
     """Cross-validate the number of factors over the observed values.
@@ -192,6 +211,8 @@ def held_out_error(
         Of the folds. The numbers do not depend on `n_jobs`.
     n_jobs : int
         Processes; -1 takes every core.
+    store : Store, optional
+        Keeps finished fits, for a run that is interrupted and called again.
     progress : callable(what, done, total), optional
 
     Returns
@@ -231,15 +252,16 @@ def held_out_error(
     )
     everybody = {"low_information": "flag"}  # places patients who say little, too
     settings = list(product(numbers, range(folds)))
-    tasks = [
-        partial(_fold, clone(model).set_params(n_factors=k, **everybody), table, hidden == fold)
+    tasks: dict[str, Callable[[], Arrays]] = {
+        f"{k} factors of {folds} folds, {fold}": partial(
+            _fold, clone(model).set_params(n_factors=k, **everybody), table, hidden == fold
+        )
         for k, fold in settings
-    ]
-    found: list[_Task] = []
-    for task in in_parallel(tasks, n_jobs=n_jobs):
-        found.append(task)
-        if progress is not None:
-            progress("number of factors", len(found), len(tasks))
+    }
+    done = in_parallel_kept(
+        tasks, what="number of factors", n_jobs=n_jobs, store=store, progress=progress
+    )
+    found = [_Task.of(arrays) for arrays in done]
     pairs = list(zip(settings, found, strict=True))
     failures = [(k, fold + 1, task.reason) for (k, fold), task in pairs if task.reason]
     by_fold = pd.DataFrame(
@@ -314,7 +336,7 @@ def _checked(grid: Sequence[int], folds: int) -> list[int]:
     return sorted({int(k) for k in grid})
 
 
-def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) -> _Task:
+def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) -> Arrays:
     """Hide, fit, predict what was hidden."""
     columns = table.columns[: hidden.shape[1]]  # the last may be the patients' group
     left = table.copy()
@@ -325,7 +347,7 @@ def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) ->
             model.fit(left)
             factors = model.transform(left).to_numpy()
     except FitError as error:
-        return _Task([], str(error))
+        return _Task([], str(error)).arrays()
     used = columns.get_indexer(pd.Index(model.features_))
     values, known = (
         one[columns].to_numpy(dtype=np.float64, na_value=np.nan)[:, used] for one in (table, left)
@@ -349,7 +371,7 @@ def _fold(model: FactorModel, table: pd.DataFrame, hidden: NDArray[np.bool_]) ->
         n = int(chosen.sum())
         if n:
             rows.append((str(view), float(ours[chosen].mean()), float(theirs[chosen].mean()), n))
-    return _Task(rows, converged=model.converged_)
+    return _Task(rows, converged=model.converged_).arrays()
 
 
 def _with_intercepts(projection: Projection, factors: Matrix, known: Matrix) -> Projection:

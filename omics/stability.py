@@ -35,7 +35,7 @@ from sklearn.base import clone
 
 from omics.errors import FitError, NomomicsWarning
 from omics.mofa import FactorModel
-from omics.parallel import Progress, in_parallel
+from omics.parallel import Arrays, Progress, Store, in_parallel_kept
 
 Matrix = NDArray[np.float64]
 
@@ -104,6 +104,21 @@ class _Refit(NamedTuple):
     converged: bool
     reason: str = ""
 
+    def arrays(self) -> Arrays:
+        """Return all of it as arrays, to be kept."""
+        return {name: np.asarray(value) for name, value in self._asdict().items()}
+
+    @classmethod
+    def of(cls, kept: Arrays) -> "_Refit":
+        """Read what `arrays` wrote."""
+        return cls(
+            [str(name) for name in kept["partner"]],
+            kept["r"],
+            kept["loading_r"],
+            bool(kept["converged"]),
+            str(kept["reason"]),
+        )
+
 
 def factor_stability(
     model: FactorModel,
@@ -115,6 +130,7 @@ def factor_stability(
     limit: float = LIMIT,
     least_share: float = LEAST_SHARE,
     n_jobs: int = 1,
+    store: Store | None = None,
     progress: Progress | None = None,
 ) -> FactorStability:
     """Refit a factor model to resampled patients and from disturbed starts; compare the factors.
@@ -136,6 +152,8 @@ def factor_stability(
         A stable factor comes back with |r| >= `limit` in at least `least_share` of the refits.
     n_jobs : int
         Processes; -1 takes every core.
+    store : Store, optional
+        Keeps finished fits, for a run that is interrupted and called again.
     progress : callable(what, done, total), optional
 
     Returns
@@ -160,16 +178,21 @@ def factor_stability(
     FactorStability(1 stable, 0 unstable, 0 inactive; |r| >= 0.8, 60 patients)
     """
     _check(bootstraps, starts, limit, least_share)
-    tasks: list[Callable[[], _Refit]] = [
-        *(partial(_bootstrap, model, X, rng) for rng in _generators(seed, 0, bootstraps)),
-        *(partial(_disturbed, model, X, rng) for rng in _generators(seed, 1, starts)),
-    ]
     kinds: list[str] = [*repeat("bootstrap", bootstraps), *repeat("start", starts)]
-    found: list[_Refit] = []
-    for refit in in_parallel(tasks, n_jobs=n_jobs):
-        found.append(refit)
-        if progress is not None:
-            progress("stability of factors", len(found), len(tasks))
+    tasks: dict[str, Callable[[], Arrays]] = {
+        **{
+            f"bootstrap {i}": partial(_bootstrap, model, X, rng)
+            for i, rng in enumerate(_generators(seed, 0, bootstraps))
+        },
+        **{
+            f"start {i}": partial(_disturbed, model, X, rng)
+            for i, rng in enumerate(_generators(seed, 1, starts))
+        },
+    }
+    done = in_parallel_kept(
+        tasks, what="stability of factors", n_jobs=n_jobs, store=store, progress=progress
+    )
+    found = [_Refit.of(arrays) for arrays in done]
     factors = [str(name).partition(":")[2] for name in model.get_feature_names_out()]
     failures = _failures(kinds, found)
     refits = pd.DataFrame(_rows(kinds, found, factors), columns=REFITS)
@@ -247,14 +270,14 @@ def _generators(seed: int, kind: int, n: int) -> list[np.random.Generator]:
     return [np.random.default_rng(one) for one in np.random.SeedSequence([seed, kind]).spawn(n)]
 
 
-def _bootstrap(model: FactorModel, X: pd.DataFrame, rng: np.random.Generator) -> _Refit:
+def _bootstrap(model: FactorModel, X: pd.DataFrame, rng: np.random.Generator) -> Arrays:
     rows = rng.integers(len(X), size=len(X))
-    return _compared(model, X, lambda: _like(model).fit(X.iloc[rows]))
+    return _compared(model, X, lambda: _like(model).fit(X.iloc[rows])).arrays()
 
 
-def _disturbed(model: FactorModel, X: pd.DataFrame, rng: np.random.Generator) -> _Refit:
+def _disturbed(model: FactorModel, X: pd.DataFrame, rng: np.random.Generator) -> Arrays:
     noise = rng.normal(size=(len(X), model.n_factors))
-    return _compared(model, X, lambda: _like(model).fit_disturbed(X, disturbance=noise))
+    return _compared(model, X, lambda: _like(model).fit_disturbed(X, disturbance=noise)).arrays()
 
 
 def _like(model: FactorModel) -> FactorModel:

@@ -109,7 +109,7 @@ def factor_quality(
     validation : Validation
     cohort : Cohort
     store : Store, optional
-        Keeps finished resamples of the transductive validation.
+        Keeps finished refits and resamples.
     progress : callable(what, done, total), optional
 
     Returns
@@ -127,8 +127,8 @@ def factor_quality(
     declared = model.least_information
     least = LEAST_INFORMATION if declared is None else declared
     try:
-        stability = _stability(checks, model, validation, cohort, progress)
-        error = _held_out_error(checks, model, validation, cohort, progress)
+        stability = _stability(checks, model, validation, cohort, store, progress)
+        error = _held_out_error(checks, model, validation, cohort, store, progress)
         optimism = None
         if checks.transductive:
             optimism = transductive_optimism(
@@ -160,6 +160,7 @@ def _stability(
     model: FactorModel,
     validation: Validation,
     cohort: Cohort,
+    store: Store | None,
     progress: Progress | None,
 ) -> FactorStability | None:
     if not checks.bootstraps + checks.starts:
@@ -173,6 +174,7 @@ def _stability(
         limit=checks.limit,
         least_share=checks.least_share,
         n_jobs=validation.plan.n_jobs,
+        store=store,
         progress=progress,
     )
 
@@ -182,6 +184,7 @@ def _held_out_error(
     model: FactorModel,
     validation: Validation,
     cohort: Cohort,
+    store: Store | None,
     progress: Progress | None,
 ) -> HeldOutError | None:
     if not checks.grid:
@@ -193,5 +196,6 @@ def _held_out_error(
         folds=checks.folds,
         seed=validation.plan.seed,
         n_jobs=validation.plan.n_jobs,
+        store=store,
         progress=progress,
     )

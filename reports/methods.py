@@ -40,8 +40,8 @@ def methods_text(results: Results) -> str:
     factors = results.factors
     if factors is not None:
         parts += [
-            factors_text(results.factors),
-            meaning_text(results.factors),
+            factors_text(factors),
+            meaning_text(factors),
             quality_text(results),
         ]
     parts += [_signature(summary.signature) for summary in results.signatures.values()]

@@ -160,7 +160,7 @@ def test_numbers_do_not_depend_on_the_processes_and_progress_counts() -> None:
         MODEL, X, bootstraps=2, starts=2, seed=7, n_jobs=2, progress=lambda *t: told.append(t)
     )
     pd.testing.assert_frame_equal(one.table, two.table, rtol=1e-9)
-    assert told == [("stability of factors", done, 4) for done in (1, 2, 3, 4)]
+    assert told == [("stability of factors", done, 4) for done in (0, 1, 2, 3, 4)]
 
 
 def test_more_refits_begin_with_the_same() -> None:
