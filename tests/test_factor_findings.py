@@ -107,7 +107,14 @@ def test_missing_factors_meet_the_policy_of_the_model() -> None:
     columns = ["clinical:Age", "factors:*"]
     filled = risk_pipeline(columns, CoxModel(ridge=1.0), factors=factors, missing="median")
     part = other.development
-    assert np.isfinite(filled.fit(part.X, part.y).linear_predictor(part.X)).all()
+    filled.fit(part.X, part.y)
+    assert filled.factor_model is not None
+    given = filled.factor_model.transform(part.X)
+    gone = given.isna().all(axis=1).to_numpy()
+    assert gone.sum() == 4
+    used = filled.design_matrix(part.X)[list(given.columns)]
+    np.testing.assert_allclose(used[gone], np.tile(given.median(), (4, 1)))  # of those informed
+    np.testing.assert_allclose(used[~gone], given[~gone])
     refusing = risk_pipeline(columns, CoxModel(ridge=1.0), factors=factors)
     with pytest.raises(ValueError, match="missing"):
         refusing.fit(part.X, part.y)
