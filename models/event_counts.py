@@ -4,6 +4,7 @@ A patient is at risk at t if followed to t or longer, so that at tied times even
 before censorings leave.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,3 +104,19 @@ def group_codes(
             f"missing (first at position {missing.argmax()}). Leave these patients out."
         )
     return codes, list(named.categories)
+
+
+def stratum_rows(strata: Groups | None, n_patients: int) -> Iterator[NDArray[np.intp] | slice]:
+    """Give the rows of each stratum; all of them where there are no strata.
+
+    Raises
+    ------
+    ValueError
+        If a stratum is missing, or there is not one for each patient.
+    """
+    if strata is None:
+        yield slice(None)
+        return
+    codes, labels = group_codes(strata, n_patients, name="strata")
+    order = np.argsort(codes, kind="stable")
+    yield from np.split(order, np.searchsorted(codes[order], np.arange(1, len(labels))))

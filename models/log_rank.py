@@ -24,7 +24,6 @@ Harrington DP, Fleming TR. A class of rank test procedures for censored survival
 1982;69:553-566. doi:10.1093/biomet/69.3.553
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from models.checks import Flags, Floats, check_followup
-from models.event_counts import Groups, group_codes
+from models.event_counts import Groups, group_codes, stratum_rows
 from omics.checks import check_numbers
 
 
@@ -122,16 +121,8 @@ def log_rank(
     >>> log_rank([1, 2, 3, 4], [True, True, True, True], ["a", "a", "b", "b"])
     LogRank(chi2 2.88, df 1, p 0.09)
     """
-    if not 0 <= rho < np.inf:
-        raise ValueError(
-            f"rho must be 0 or above, but {rho} came. 0 is the log-rank test, 1 Peto's."
-        )
-    sums = _sums(time, event, group, strata=strata, rho=rho)
-    counts = np.flatnonzero(sums.expected > 0)
-    rows = counts[:-1]
-    chi2 = _quadratic_form((sums.observed - sums.expected)[rows], sums.covariance, rows)
-    df = max(len(counts) - 1, 0)
-    p_value = float(stats.chi2.sf(chi2, max(df, 1)))
+    sums = _sums(time, event, group, strata=strata, rho=check_rho(rho))
+    chi2, df, p_value = rank_test(sums.observed - sums.expected, sums.expected, sums.covariance)
     return LogRank(table=sums.table, chi2=chi2, df=df, p_value=p_value)
 
 
@@ -217,16 +208,6 @@ def _sums(
     )
 
 
-def stratum_rows(strata: Groups | None, n_patients: int) -> Iterator[NDArray[np.intp] | slice]:
-    """Give the rows of each stratum; all of them where there are none."""
-    if strata is None:
-        yield slice(None)
-        return
-    codes, labels = group_codes(strata, n_patients, name="strata")
-    order = np.argsort(codes, kind="stable")
-    yield from np.split(order, np.searchsorted(codes[order], np.arange(1, len(labels))))
-
-
 def _stratum(
     time: Floats, event: Flags, codes: NDArray[np.intp], n_groups: int, rho: float
 ) -> tuple[Floats, Floats, Floats]:
@@ -247,8 +228,32 @@ def _stratum(
     return died @ weight, share @ (deaths * weight), covariance
 
 
-def _quadratic_form(excess: Floats, covariance: Floats, rows: NDArray[np.intp]) -> float:
+def rank_test(excess: Floats, expected: Floats, covariance: Floats) -> tuple[float, int, float]:
+    """Test whether all of `excess`, observed minus expected events, is chance.
+
+    Parameters
+    ----------
+    excess, expected : ndarray of shape (n_groups,)
+        The excess adds up to 0; groups of which nothing is expected do not count.
+    covariance : ndarray of shape (n_groups, n_groups)
+
+    Returns
+    -------
+    chi2, df, p_value
+        NaN for the first and the last where fewer than two groups count, or groups that count are
+        never compared.
+    """
+    counts = np.flatnonzero(expected > 0)
+    rows, df = counts[:-1], max(len(counts) - 1, 0)
     block = covariance[np.ix_(rows, rows)]
-    if len(rows) == 0 or np.linalg.matrix_rank(block) < len(rows):
-        return float("nan")
-    return float(excess @ np.linalg.solve(block, excess))
+    if df == 0 or np.linalg.matrix_rank(block) < df:
+        return float("nan"), df, float("nan")
+    chi2 = float(excess[rows] @ np.linalg.solve(block, excess[rows]))
+    return chi2, df, float(stats.chi2.sf(chi2, df))
+
+
+def check_rho(value: float) -> float:
+    """Return the power of a weight function, 0 or above."""
+    if not 0 <= value < np.inf:
+        raise ValueError(f"rho must be 0 or above, but {value} came. 0 weighs all events alike.")
+    return float(value)

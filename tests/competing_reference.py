@@ -15,6 +15,7 @@ TIME = np.array(R["data"]["time"], dtype=float)
 CAUSE = np.array(R["data"]["cause"])
 GROUP = np.array(R["data"]["group"])
 CENTRE = np.array(R["data"]["centre"])
+UNTIED = np.array(R["data"]["untied"])
 AT = np.array(R["data"]["at"])
 
 

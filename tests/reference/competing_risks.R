@@ -30,6 +30,11 @@ curves <- function(type) {
 }
 gray <- cuminc(time, cause, group)
 points <- function(fit) timepoints(fit, at)$est
+test <- function(...) {
+  m <- cuminc(time, cause, ...)$Tests
+  list(chi2 = m[, "stat"], p = m[, "pv"], df = m[, "df"])
+}
+untied <- pmin(first, second, follow)
 pl <- prodlim(Hist(time, cause) ~ 1)
 
 pbc <- read.csv("../shared/data/survival/pbc.csv")       # status 1 transplant, 2 death
@@ -37,17 +42,23 @@ pbc <- pbc[!is.na(pbc$trt), ]
 pbc$cause <- c(0, 2, 1)[pbc$status + 1]                  # death is of interest
 years <- survfit(Surv(time / 365.25, factor(cause, 0:2)) ~ trt, pbc)
 read <- summary(years, times = c(5, 10))
+pbc_gray <- cuminc(pbc$time / 365.25, pbc$cause, pbc$trt)$Tests
 
 out <- list(
   versions = list(R = as.character(getRversion()),
                   survival = as.character(packageVersion("survival")),
                   prodlim = as.character(packageVersion("prodlim")),
                   cmprsk = as.character(packageVersion("cmprsk"))),
-  data = list(time = time, cause = cause, group = group, centre = centre, x = x, z = z, at = at),
+  data = list(time = time, cause = cause, group = group, centre = centre, untied = untied, x = x, z = z,
+              at = at),
   log = curves("log"), loglog = curves("log-log"), plain = curves("plain"),
   cuminc = points(cuminc(time, cause)), cuminc_grouped = points(gray[1:6]),
+  gray = test(group), gray_strata = test(group, centre), gray_rho = test(group, rho = 1),
+  gray_two = test(centre), gray_both = test(group, centre, rho = 0.5),
+  gray_untied = cuminc(untied, cause, group)$Tests[, "stat"],
   prodlim = list(time = pl$time, first = pl$cuminc[["1"]], se = pl$se.cuminc[["1"]]),
   pbc = list(death = read$pstate[, 2], transplant = read$pstate[, 3],
-             se = read$std.err[, 2], lower = read$lower[, 2], upper = read$upper[, 2])
+             se = read$std.err[, 2], lower = read$lower[, 2], upper = read$upper[, 2],
+             gray = pbc_gray[, "stat"])
 )
 cat(toJSON(out, digits = I(15), auto_unbox = TRUE, na = "null", dataframe = "columns", pretty = 1), "\n")
