@@ -31,7 +31,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from models.cox import breslow_baseline
+from models.baseline import breslow_baseline
 from models.inner_folds import deal_folds, patient_numbers
 from models.recalibration import cox_slope, logistic_intercept, logistic_slope
 from omics.checks import check_both_classes

@@ -276,7 +276,7 @@ def fit_many_cox(
     >>> many = fit_many_cox(x, time, event, [[1, 1, 1, 1], [2, 1, 1, 0]])
     >>> many
     ManyCox(2 resamples, 0 without a fit)
-    >>> from models.cox import cox_fit
+    >>> from models.cox_fit import cox_fit
     >>> alone = cox_fit([[1.0], [1.0], [0.0], [1.0]], [1, 1, 2, 3], [1, 1, 1, 1])
     >>> bool(abs(many.coef[1, 0] - alone.coef[0]) < 1e-9)
     True

@@ -1,25 +1,30 @@
-r"""Cox's partial likelihood with Efron's ties: its value and derivatives, on arrays.
+r"""Cox's partial likelihood with tied events: its value and derivatives, on arrays.
 
-With :math:`w_j = e^{\eta_j}`, risk sets :math:`R_k = \{j: T_j \ge t_k\}` and :math:`D_k` the
-:math:`d_k` patients whose event falls at :math:`t_k`,
+With case weights :math:`c_j` (1 if there are none), :math:`w_j = c_j e^{\eta_j}`, risk sets
+:math:`R_k = \{j: T_j \ge t_k\}`, :math:`D_k` the :math:`d_k` patients whose event falls at
+:math:`t_k` and :math:`\bar c_k` their mean weight,
 
 .. math::
 
-    l(\beta) = \sum_k \Big[ \sum_{i \in D_k} \eta_i - \sum_{r=0}^{d_k-1}
-      \log\Big(\sum_{j \in R_k} w_j - \frac{r}{d_k}\sum_{j \in D_k} w_j\Big)\Big]
+    l(\beta) = \sum_k \Big[ \sum_{i \in D_k} c_i \eta_i - \bar c_k \sum_{r=0}^{d_k-1}
+      \log\Big(\sum_{j \in R_k} w_j - f_{kr} \sum_{j \in D_k} w_j\Big)\Big]
 
-Rows are sorted by falling time, so that a risk set is everything down to a row and its sums are
-cumulative sums. Strata have risk sets of their own. Patients who leave before their stratum's first
-event are in no risk set and are left out.
+with :math:`f_{kr} = r / d_k` (Efron) or 0 (Breslow); the weights are those of R's `coxph`, and a
+patient of weight 0 is left out. Rows are sorted by falling time, so that a risk set is everything
+down to a row and its sums are cumulative sums. Strata have risk sets of their own. Patients who
+leave before their stratum's first event are in no risk set and are left out.
 
 References
 ----------
 Efron B. The efficiency of Cox's likelihood function for censored data. JASA 1977;72:557-565.
 doi:10.1080/01621459.1977.10480613
+Breslow N. Covariance analysis of censored survival data. Biometrics 1974;30:89-99.
+doi:10.2307/2529620
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +32,7 @@ from numpy.typing import NDArray
 from models.newton import Derivatives
 
 Floats = NDArray[np.float64]
+Ties = Literal["efron", "breslow"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,6 +44,10 @@ class Stratum:
     x : ndarray of shape (n, p)
     event : ndarray of shape (n,)
     offset : ndarray of shape (n,)
+    case : ndarray of shape (n,)
+        Case weights, above 0.
+    rows : ndarray of shape (n,)
+        Positions of the patients in the table they came from.
     event_times : ndarray of shape (n_times,)
         Distinct event times, falling.
     last : ndarray of shape (n_times,)
@@ -47,7 +57,9 @@ class Stratum:
     group : ndarray of shape (n_events,)
         Event time of each event.
     share : ndarray of shape (n_events,)
-        Efron's r / d: what part of the tied events has already left.
+        What part of the tied events has already left: Efron's r / d, Breslow's 0.
+    step : ndarray of shape (n_events,)
+        Mean case weight of the events at its time: what each counts in the likelihood.
     starts : ndarray of shape (n_times,)
         First event of each event time.
     """
@@ -55,20 +67,34 @@ class Stratum:
     x: Floats
     event: NDArray[np.bool_]
     offset: Floats
+    case: Floats
+    rows: NDArray[np.intp]
     event_times: Floats
     last: NDArray[np.intp]
     first_group: NDArray[np.intp]
     group: NDArray[np.intp]
     share: Floats
+    step: Floats
     starts: NDArray[np.intp]
 
     def __repr__(self) -> str:
         return f"Stratum({len(self.event)} patients at risk, {len(self.group)} events)"
 
     @classmethod
-    def of(cls, x: Floats, time: Floats, event: NDArray[np.bool_], offset: Floats) -> "Stratum":
-        """Sort patients with at least one event among them and lay out their risk sets."""
-        at_risk = np.flatnonzero(time >= time[event].min())
+    def of(
+        cls,
+        x: Floats,
+        time: Floats,
+        event: NDArray[np.bool_],
+        *,
+        rows: NDArray[np.intp],
+        offset: Floats,
+        case: Floats,
+        ties: Ties,
+    ) -> "Stratum":
+        """Sort the patients at `rows`, one of them with an event, and lay out their risk sets."""
+        first = time[rows][event[rows]].min()
+        at_risk = rows[time[rows] >= first]
         order = at_risk[np.argsort(-time[at_risk], kind="stable")]
         time, event = time[order], event[order]
         rising, counts = np.unique(time[event], return_counts=True)
@@ -76,26 +102,30 @@ class Stratum:
         starts = np.concatenate([[0], np.cumsum(tied)[:-1]]).astype(np.intp)
         group = np.repeat(np.arange(len(tied)), tied)
         rank = np.arange(len(group)) - starts[group]
+        weight = np.add.reduceat(case[order][event], starts) / tied
         return cls(
             x=x[order],
             event=event,
             offset=offset[order],
+            case=case[order],
+            rows=order,
             event_times=event_times,
             last=np.searchsorted(-time, -event_times, side="right") - 1,
             first_group=np.searchsorted(-event_times, -time, side="left"),
             group=group,
-            share=rank / tied[group],
+            share=rank / tied[group] if ties == "efron" else np.zeros(len(group)),
+            step=weight[group],
             starts=starts,
         )
 
     def weights(self, coef: Floats) -> tuple[Floats, Floats]:
-        """Give eta and w = exp(eta), both shape (n,), eta shifted so that its largest is 0."""
+        """Give eta, shifted so that its largest is 0, and w = c exp(eta), both shape (n,)."""
         eta = self.x @ coef + self.offset
         eta = eta - eta.max()
-        return eta, np.exp(eta)
+        return eta, self.case * np.exp(eta)
 
     def sizes(self, w: Floats) -> Floats:
-        """Give Efron's denominator of each event, shape (n_events,)."""
+        """Give the denominator of each event, shape (n_events,)."""
         at_risk = np.cumsum(w)[self.last]
         leaving = np.add.reduceat(w[self.event], self.starts)
         return np.asarray(at_risk[self.group] - self.share * leaving[self.group])
@@ -142,15 +172,18 @@ class PartialLikelihood:
         *,
         strata: NDArray[np.generic] | None = None,
         offset: Floats | None = None,
+        weights: Floats | None = None,
+        ties: Ties = "efron",
     ) -> "PartialLikelihood":
         """Lay out the risk sets; arguments as in `models.cox.cox_fit`."""
         offset = np.zeros(len(time)) if offset is None else offset
-        blocks = _blocks(len(time), strata)
+        case = np.ones(len(time)) if weights is None else weights
+        counted = np.flatnonzero(case > 0)
+        blocks = [rows for rows in _blocks(counted, strata) if event[rows].any()]
         return cls(
             tuple(
-                Stratum.of(x[rows], time[rows], event[rows], offset[rows])
+                Stratum.of(x, time, event, rows=rows, offset=offset, case=case, ties=ties)
                 for rows in blocks
-                if event[rows].any()
             )
         )
 
@@ -168,17 +201,27 @@ class PartialLikelihood:
             for block in self.strata:
                 eta, w = block.weights(coef)
                 sizes = block.sizes(w)
-                exposure = block.exposure(w, sizes, np.ones(len(sizes)))
+                exposure = block.exposure(w, sizes, block.step)
                 means = block.means(w, sizes)
-                value += float(eta[block.event].sum() - np.log(sizes).sum())
-                gradient += block.x[block.event].sum(axis=0) - exposure @ block.x
-                information += (block.x.T * exposure) @ block.x - means.T @ means
+                died = block.case[block.event]
+                value += float(died @ eta[block.event] - block.step @ np.log(sizes))
+                gradient += died @ block.x[block.event] - exposure @ block.x
+                information += (block.x.T * exposure) @ block.x - (means.T * block.step) @ means
         return Derivatives(value, gradient, information)
 
-    def weighted(self, coef: Floats, weight: Floats) -> tuple[Floats, Floats]:
-        """Sum score (p,) and information (p, p) over the events, each times its weight.
+    def value(self, coef: Floats) -> float:
+        """Evaluate the log partial likelihood alone."""
+        total = 0.0
+        for block in self.strata:
+            eta, w = block.weights(coef)
+            died = block.case[block.event]
+            total += float(died @ eta[block.event] - block.step @ np.log(block.sizes(w)))
+        return total
 
-        `weight` has one value per event, in the order of `event_times`.
+    def weighted(self, coef: Floats, weight: Floats) -> tuple[Floats, Floats]:
+        """Sum score (p,) and information (p, p) over the events, each times its `weight` more.
+
+        `weight` has one value per event, in the order of `event_times`, the same at tied events.
         """
         score, information = np.zeros(len(coef)), np.zeros((len(coef),) * 2)
         parts = np.split(weight, np.cumsum([len(block.group) for block in self.strata])[:-1])
@@ -186,9 +229,11 @@ class PartialLikelihood:
             _, w = block.weights(coef)
             sizes = block.sizes(w)
             means = block.means(w, sizes)
-            exposure = block.exposure(w, sizes, part)
-            score += part @ (block.x[block.event] - means)
-            information += (block.x.T * exposure) @ block.x - (means.T * part) @ means
+            counted = part * block.step
+            exposure = block.exposure(w, sizes, counted)
+            died = part * block.case[block.event]
+            score += died @ block.x[block.event] - counted @ means
+            information += (block.x.T * exposure) @ block.x - (means.T * counted) @ means
         return score, information
 
     @property
@@ -198,12 +243,12 @@ class PartialLikelihood:
 
 
 def _blocks(
-    n_patients: int, strata: NDArray[np.generic] | None
-) -> Iterator[NDArray[np.intp] | slice]:
-    """Give the rows of each stratum."""
+    rows: NDArray[np.intp], strata: NDArray[np.generic] | None
+) -> Iterator[NDArray[np.intp]]:
+    """Give those of `rows` that are in each stratum."""
     if strata is None:
-        yield slice(None)
+        yield rows
         return
-    _, code = np.unique(strata, return_inverse=True)
+    _, code = np.unique(strata[rows], return_inverse=True)
     order = np.argsort(code, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+    yield from np.split(rows[order], np.flatnonzero(np.diff(code[order])) + 1)

@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.cox import cox_fit
+from models.cox_fit import cox_fit
 from models.splines import restricted_cubic_spline
 from tests.realdata import DATA
 

@@ -13,7 +13,8 @@ from sklearn.utils.estimator_checks import check_array_api_input, estimator_chec
 from sksurv.linear_model.coxph import BreslowEstimator
 
 from models.boosting import MAX_BIN, BoostedModel
-from models.cox import CoxModel, cox_fit
+from models.cox import CoxModel
+from models.cox_fit import cox_fit
 from models.logistic import LogisticModel
 from models.recalibration import STEEPEST_SLOPE
 from omics.errors import FitError

@@ -15,7 +15,7 @@ from models.calibration import (
     observed_expected_at,
     observed_expected_interval_at,
 )
-from models.cox import cox_fit
+from models.cox_fit import cox_fit
 from models.survival_curves import survival_at
 from tests.metrics_reference import (
     EVENT,

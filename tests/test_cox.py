@@ -16,7 +16,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks
 from statsmodels.duration.hazard_regression import PHReg
 
-from models.cox import CoxModel, breslow_baseline, cox_fit
+from models.baseline import breslow_baseline
+from models.cox import CoxModel
+from models.cox_fit import cox_fit
 from models.partial_likelihood import PartialLikelihood
 from models.regression import RIDGE_GRID
 from omics.errors import ConvergenceWarning, FitError

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.cox import cox_fit
+from models.cox_fit import cox_fit
 from models.many_cox import fit_many_cox
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "many_cox.json").read_text())

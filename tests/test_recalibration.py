@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cox import breslow_baseline
+from models.baseline import breslow_baseline
 from models.recalibration import STEEPEST_SLOPE, cox_slope, logistic_intercept, logistic_slope
 
 REFERENCE = json.loads(

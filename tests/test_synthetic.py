@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 from sksurv.metrics import concordance_index_censored
 
-from models.cox import cox_fit
+from models.cox_fit import cox_fit
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
 from omics.radiomics import parse_feature_name
