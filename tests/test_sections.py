@@ -161,7 +161,7 @@ def test_every_section_is_there(results: Results) -> None:
     assert shown == {
         *("Ratios with their intervals", "Coefficients", "Nomogram", "Calibration"),
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
-        "Survival by risk group",
+        *("Survival by risk group", "Survival of the risk groups"),
     }
 
 
@@ -505,7 +505,7 @@ def test_survival_of_cohorts_and_risk_groups_is_that_of_the_files(
         wanted = [100 * first[column] for column in ("estimate", "lower", "upper")]
         header = f"Survival at {first['horizon']:g} months (%)"
         assert cell(table, name, header) == format_estimate(*wanted, digits=1)
-    groups = tables(section(results, _model_section(results)))
+    groups = tables(section(results, "model-1"))
     found = groups["Survival of the risk groups"]
     contrasts = csv(folder, "risk_group_contrasts").query(
         "model == 'Clinical' and cohort == 'development' and measure == 'difference'"
@@ -513,8 +513,3 @@ def test_survival_of_cohorts_and_risk_groups_is_that_of_the_files(
     last = contrasts.iloc[-1]
     wanted = format_estimate(last["estimate"], last["lower"], last["upper"], digits=1)
     assert wanted in [row[-1] for row in found.rows]
-
-
-def _model_section(results: Results) -> str:
-    models = next(part for part in page_of(results).sections if part.id == "models")
-    return models.sections[0].id
