@@ -33,6 +33,7 @@ Wiley 1995, chapter 10.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.checks import Floats, check_causes, check_level
 from models.curve_limits import Interval, check_interval, curve_limits
-from models.event_counts import EventCounts, Groups, count_events, group_codes
+from models.event_counts import EventCounts, Groups, count_events, group_codes, stacked
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,15 +127,14 @@ def cumulative_incidence(
         count_events(times[codes == k], code[codes == k], n_causes=len(kinds))
         for k in range(len(labels))
     ]
-    rows = []
-    for position, kind in enumerate(kinds, start=1):
-        for label, own in zip(labels, counts, strict=True):
-            curve = _curve(own, position, level, interval)
-            curve.insert(0, "group", [label] * len(curve))
-            curve.insert(0, "cause", kind)
-            rows.append(curve)
+    tables = [
+        stacked(labels, [_curve(own, position, level, interval) for own in counts])
+        for position in range(1, len(kinds) + 1)
+    ]
+    for kind, table in zip(kinds, tables, strict=True):
+        table.insert(0, "cause", kind)
     return CumulativeIncidence(
-        table=pd.concat(rows, ignore_index=True),
+        table=pd.concat(tables, ignore_index=True),
         level=level,
         interval=interval,
         n_patients=len(times),
@@ -142,22 +142,22 @@ def cumulative_incidence(
     )
 
 
-def _curve(counts: EventCounts, position: int, level: float, interval: Interval) -> pd.DataFrame:
+def _curve(
+    counts: EventCounts, position: int, level: float, interval: Interval
+) -> dict[str, NDArray[Any]]:
     """Give the curve of one cause in one group, from time 0."""
     died = counts.left[position]
     incidence, error = _incidence(counts, died)
     lower, upper = curve_limits(incidence, error, level=level, interval=interval)
-    return pd.DataFrame(
-        {
-            "time": np.append(0.0, counts.time),
-            "n_at_risk": np.append(counts.at_risk[0], counts.at_risk),
-            "n_events": np.append(0, died),
-            "incidence": np.append(0.0, incidence),
-            "std_error": np.append(0.0, error),
-            "lower": np.append(0.0, lower),
-            "upper": np.append(0.0, upper),
-        }
-    )
+    return {
+        "time": np.append(0.0, counts.time),
+        "n_at_risk": np.append(counts.at_risk[0], counts.at_risk),
+        "n_events": np.append(0, died),
+        "incidence": np.append(0.0, incidence),
+        "std_error": np.append(0.0, error),
+        "lower": np.append(0.0, lower),
+        "upper": np.append(0.0, upper),
+    }
 
 
 def _incidence(counts: EventCounts, died: NDArray[np.int64]) -> tuple[Floats, Floats]:

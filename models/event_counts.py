@@ -4,7 +4,7 @@ A patient is at risk at t if followed to t or longer, so that at tied times even
 before censorings leave.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,3 +120,14 @@ def stratum_rows(strata: Groups | None, n_patients: int) -> Iterator[NDArray[np.
     codes, labels = group_codes(strata, n_patients, name="strata")
     order = np.argsort(codes, kind="stable")
     yield from np.split(order, np.searchsorted(codes[order], np.arange(1, len(labels))))
+
+
+def stacked(labels: Sequence[Any], parts: Sequence[Mapping[str, NDArray[Any]]]) -> pd.DataFrame:
+    """Set the columns of all groups under one another, with the column `group` before them.
+
+    Considered and rejected: a DataFrame per group, concatenated; it takes longer than the curves.
+    """
+    names = list(parts[0])
+    sizes = [len(part[names[0]]) for part in parts]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return pd.DataFrame({"group": pd.Index(labels).repeat(sizes), **columns})

@@ -20,6 +20,7 @@ Brookmeyer R, Crowley J. A confidence interval for the median survival time. Bio
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.censoring import product_limit, read_curve
 from models.checks import Floats, check_followup, check_level
 from models.curve_limits import Interval, check_interval, curve_limits
-from models.event_counts import EventCounts, Groups, count_events, group_codes
+from models.event_counts import EventCounts, Groups, count_events, group_codes, stacked
 from omics.checks import check_numbers, check_probability
 
 TIED = np.sqrt(np.finfo(np.float64).eps)  # R's tolerance for a curve that lies flat on a quantile
@@ -123,13 +124,12 @@ def kaplan_meier(
         _curve(count_events(times[codes == k], events[codes == k]), level, interval)
         for k in range(len(labels))
     ]
-    medians = pd.DataFrame([_median(curve) for curve in curves])
-    medians.insert(0, "group", labels)
-    for label, curve in zip(labels, curves, strict=True):
-        curve.insert(0, "group", [label] * len(curve))
+    medians = [
+        {"group": label, **_median(curve)} for label, curve in zip(labels, curves, strict=True)
+    ]
     return KaplanMeier(
-        table=pd.concat(curves, ignore_index=True),
-        medians=medians,
+        table=stacked(labels, curves),
+        medians=pd.DataFrame(medians),
         level=level,
         interval=interval,
         n_patients=len(times),
@@ -137,38 +137,31 @@ def kaplan_meier(
     )
 
 
-def _curve(counts: EventCounts, level: float, interval: Interval) -> pd.DataFrame:
+def _curve(counts: EventCounts, level: float, interval: Interval) -> dict[str, NDArray[Any]]:
     """One group's curve, from time 0."""
     at_risk, died = counts.at_risk, counts.events
     survival = np.cumprod(1 - died / at_risk, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):  # inf, then NaN, once survival is 0
         error: Floats = survival * np.sqrt(np.cumsum(died / (at_risk * (at_risk - died))))
     lower, upper = curve_limits(survival, error, level=level, interval=interval)
-    return pd.DataFrame(
-        {
-            "time": np.append(0.0, counts.time),
-            "n_at_risk": np.append(at_risk[0], at_risk),
-            "n_events": np.append(0, died),
-            "n_censored": np.append(0, counts.left[0]),
-            "survival": np.append(1.0, survival),
-            "lower": np.append(1.0, lower),
-            "upper": np.append(1.0, upper),
-        }
-    )
-
-
-def _median(curve: pd.DataFrame) -> dict[str, float]:
-    """Size, median and interval of one group's curve."""
-    time = curve["time"].to_numpy()
-    median, lower, upper = (
-        _falls_to(0.5, time, curve[column].to_numpy()) for column in ("survival", "lower", "upper")
-    )
     return {
-        "n_patients": curve["n_at_risk"].iloc[0],
-        "n_events": curve["n_events"].sum(),
-        "median": median,
-        "lower": lower,
-        "upper": upper,
+        "time": np.append(0.0, counts.time),
+        "n_at_risk": np.append(at_risk[0], at_risk),
+        "n_events": np.append(0, died),
+        "n_censored": np.append(0, counts.left[0]),
+        "survival": np.append(1.0, survival),
+        "lower": np.append(1.0, lower),
+        "upper": np.append(1.0, upper),
+    }
+
+
+def _median(curve: dict[str, NDArray[Any]]) -> dict[str, float]:
+    """Size, median and interval of one group's curve."""
+    columns = {"median": "survival", "lower": "lower", "upper": "upper"}
+    return {
+        "n_patients": int(curve["n_at_risk"][0]),
+        "n_events": int(curve["n_events"].sum()),
+        **{name: _falls_to(0.5, curve["time"], curve[own]) for name, own in columns.items()},
     }
 
 

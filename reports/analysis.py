@@ -23,6 +23,7 @@ from models.pipeline import RiskPipeline
 from models.resampling import Progress, Store, collected_warnings
 from models.signature_summary import SignatureSummary, signature_summaries
 from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
+from models.survival_description import StudySurvival, study_survival
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
 from omics.cohort import Cohort
@@ -152,6 +153,8 @@ class Results:
     added_value : AddedValueResults or None
     subgroups : Subgroups or None
         None without a centre and without a declared subgroup.
+    survival : StudySurvival or None
+        None for a binary outcome.
     predictor_gaps : DataFrame
         Predictors that are missing, by model and cohort; see `models.gaps`.
     findings : list of Finding
@@ -178,6 +181,7 @@ class Results:
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
     subgroups: Subgroups | None = None
+    survival: StudySurvival | None = None
     factor_quality: FactorQuality | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -280,6 +284,7 @@ def analyse(
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
         subgroups=groups,
+        survival=study_survival(validation, cohort),
         factor_quality=quality,
     )
 

@@ -27,6 +27,7 @@ from reports.performance_tables import (
     metric_rows,
 )
 from reports.style import shown_names
+from reports.survival_section import risk_group_blocks
 from reports.tables import format_number, label
 
 VALIDATIONS = ("apparent", "optimism_corrected", "cross_validated", "external")
@@ -55,6 +56,8 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)
     yield from survival_blocks(results.performance, name, unit)
+    if results.survival is not None:
+        yield from risk_group_blocks(results.survival, name)
 
 
 def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:

@@ -226,6 +226,11 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if len(figures.survival_curves):
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
+    if results.survival is not None:
+        yield "survival_summary", results.survival.cohorts.table
+        yield "risk_group_survival", results.survival.risk_groups
+        yield "risk_group_contrasts", results.survival.contrasts
+        yield "risk_group_trends", results.survival.trends
     if results.factors is not None:
         yield from _factor_tables(results.factors)
     if results.factor_quality is not None:

@@ -20,6 +20,7 @@ from reports.model_sections import comparison_section, models_section
 from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
+from reports.survival_section import survival_section
 from reports.table_one import table_one_rows
 from reports.tables import table_rows
 
@@ -36,6 +37,8 @@ def page_of(results: Results) -> Page:
         table_one_section(results),
         missing_section(results),
     ]
+    if results.survival is not None:
+        sections.append(survival_section(results.survival, cohort.outcome))
     if results.factors is not None:
         sections.append(factors_section(results.factors))
     if results.factors is not None and results.factor_quality is not None:

@@ -149,10 +149,10 @@ def drawings(blocks: Iterator[Block] | list[Block]) -> Iterator[Figure]:
 def test_every_section_is_there(results: Results) -> None:
     page = page_of(results)
     assert [part.id for part in page.sections] == [
-        *("findings", "flow", "table-one", "missing", "factors", "factor-quality", "models"),
-        *("comparison", "methods", "session"),
+        *("findings", "flow", "table-one", "missing", "survival", "factors", "factor-quality"),
+        *("models", "comparison", "methods", "session"),
     ]
-    assert [part.title for part in page.sections[6].sections] == ["Clinical", "Factors"]
+    assert [part.title for part in page.sections[7].sections] == ["Clinical", "Factors"]
     shown = {
         block.title.partition(",")[0].rstrip(".")
         for block in section(results, "model-1").blocks
@@ -161,7 +161,7 @@ def test_every_section_is_there(results: Results) -> None:
     assert shown == {
         *("Ratios with their intervals", "Coefficients", "Nomogram", "Calibration"),
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
-        "Survival by risk group",
+        *("Survival by risk group", "Survival of the risk groups"),
     }
 
 
@@ -489,3 +489,27 @@ def test_a_live_notebook_leaves_what_is_not_fitted_to_scikit_learn(shell: Intera
     shown, _ = shell.display_formatter.format(FactorModel())
     assert "<iframe" not in shown.get("text/html", "")  # scikit-learn's own picture
     assert shown["text/plain"].startswith("FactorModel")
+
+
+def test_survival_of_cohorts_and_risk_groups_is_that_of_the_files(
+    results: Results, folder: Path
+) -> None:
+    table = tables(section(results, "survival"))["Follow-up and survival"]
+    summary = csv(folder, "survival_summary")
+    for cohort, name in (("development", "Development"), ("B", "B")):
+        rows = summary[summary["group"] == cohort].set_index("measure")
+        assert cell(table, name, "Patients") == str(rows["n_patients"].iloc[0])
+        wanted = [rows.loc["follow_up", column] for column in ("estimate", "lower", "upper")]
+        assert cell(table, name, "Median follow-up (months)") == format_estimate(*wanted, digits=1)
+        first = rows[rows.index == "survival"].iloc[0]
+        wanted = [100 * first[column] for column in ("estimate", "lower", "upper")]
+        header = f"Survival at {first['horizon']:g} months (%)"
+        assert cell(table, name, header) == format_estimate(*wanted, digits=1)
+    groups = tables(section(results, "model-1"))
+    found = groups["Survival of the risk groups"]
+    contrasts = csv(folder, "risk_group_contrasts").query(
+        "model == 'Clinical' and cohort == 'development' and measure == 'difference'"
+    )
+    last = contrasts.iloc[-1]
+    wanted = format_estimate(last["estimate"], last["lower"], last["upper"], digits=1)
+    assert wanted in [row[-1] for row in found.rows]

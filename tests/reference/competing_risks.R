@@ -4,7 +4,8 @@
 # The patients are simulated below, with tied times. The last part reads public data in
 # ../shared/data and keeps summary figures only.
 suppressPackageStartupMessages({
-  library(survival); library(prodlim); library(cmprsk); library(jsonlite)
+  library(survival); library(prodlim); library(cmprsk); library(riskRegression)
+  library(jsonlite)
 })
 
 set.seed(31)
@@ -44,10 +45,30 @@ years <- survfit(Surv(time / 365.25, factor(cause, 0:2)) ~ trt, pbc)
 read <- summary(years, times = c(5, 10))
 pbc_gray <- cuminc(pbc$time / 365.25, pbc$cause, pbc$trt)$Tests
 
+tight <- coxph.control(eps = 1e-12, toler.chol = 1e-13, iter.max = 100)
+new <- data.frame(x = c(-1, 0, 1.5), z = c(0, 1, 1))
+simulated <- data.frame(time, untied, cause, x, z, id = seq_len(n), state = factor(cause, 0:2))
+csc <- CSC(Hist(untied, cause) ~ x + z, simulated, control = tight)
+states <- coxph(Surv(untied, state) ~ x + z, simulated, id = id, control = tight)
+by_state <- summary(survfit(states, newdata = new), times = at)$pstate    # (time, patient, state)
+tied <- lapply(1:2, function(k) {                        # Efron's coefficients, Breslow's baseline
+  fit <- coxph(Surv(time, cause == k) ~ x + z, simulated, control = tight)
+  flat <- survfit(fit, newdata = data.frame(x = 0, z = 0), ctype = 1)
+  list(coef = coef(fit), time = flat$time, steps = diff(c(0, flat$cumhaz)))
+})
+total <- outer(exp(as.matrix(new) %*% tied[[1]]$coef)[, 1], tied[[1]]$steps)
+other <- outer(exp(as.matrix(new) %*% tied[[2]]$coef)[, 1], tied[[2]]$steps)
+product <- sapply(at, function(t) sapply(1:3, function(i) {
+  d <- (total + other)[i, ]
+  before <- c(1, cumprod(1 - d)[-length(d)])
+  sum((before * total[i, ])[tied[[1]]$time <= t])
+}))
+
 out <- list(
   versions = list(R = as.character(getRversion()),
                   survival = as.character(packageVersion("survival")),
                   prodlim = as.character(packageVersion("prodlim")),
+                  riskRegression = as.character(packageVersion("riskRegression")),
                   cmprsk = as.character(packageVersion("cmprsk"))),
   data = list(time = time, cause = cause, group = group, centre = centre, untied = untied, x = x, z = z,
               at = at),
@@ -56,6 +77,11 @@ out <- list(
   gray = test(group), gray_strata = test(group, centre), gray_rho = test(group, rho = 1),
   gray_two = test(centre), gray_both = test(group, centre, rho = 0.5),
   gray_untied = cuminc(untied, cause, group)$Tests[, "stat"],
+  csc = list(new = new, coef = unlist(coef(csc)),
+             product_limit = predict(csc, new, times = at, cause = 1)$absRisk,
+             second = predict(csc, new, times = at, cause = 2)$absRisk,
+             survfit = t(by_state[, , 2]), survfit_second = t(by_state[, , 3]),
+             tied_coef = tied[[1]]$coef, tied_product_limit = product),
   prodlim = list(time = pl$time, first = pl$cuminc[["1"]], se = pl$se.cuminc[["1"]]),
   pbc = list(death = read$pstate[, 2], transplant = read$pstate[, 3],
              se = read$std.err[, 2], lower = read$lower[, 2], upper = read$upper[, 2],
