@@ -54,6 +54,25 @@ from models.measured import Measured, from_influence
 from omics.checks import check_event, check_same_length
 
 
+class State(NamedTuple):
+    """Who is what at a horizon.
+
+    Attributes
+    ----------
+    case, control : ndarray of bool, shape (n_patients,)
+        Neither: censored by the horizon.
+    weight : ndarray of shape (n_patients,)
+        One over the probability that this was known.
+    beyond : bool
+        Somebody was followed beyond the horizon.
+    """
+
+    case: Flags
+    control: Flags
+    weight: Floats
+    beyond: bool
+
+
 def measured_c_index(
     time: ArrayLike, event: ArrayLike, linear_predictor: ArrayLike, *, level: float = 0.95
 ) -> Measured:
@@ -163,7 +182,7 @@ def measured_auc_at(
     influence, estimate = np.full(len(score), np.nan), float("nan")
     if not np.isnan(score).any() and state.beyond and state.case.any() and state.control.any():
         r, estimate = _auc_terms(state, score)
-        influence = r + _of_censoring(followed, r, horizon)
+        influence = r + censoring_influence(followed.time, followed.censored, r, horizon=horizon)
     return _measured("auc", estimate, from_influence(influence), followed, horizon, level)
 
 
@@ -205,8 +224,74 @@ def measured_brier_at(
     influence, estimate = np.full(len(r), np.nan), float("nan")
     if state.beyond and not np.isnan(r).any():
         estimate = float(r.mean())
-        influence = r - estimate + _of_censoring(followed, r, horizon)
+        influence = (
+            r - estimate + censoring_influence(followed.time, followed.censored, r, horizon=horizon)
+        )
     return _measured("brier", estimate, from_influence(influence), followed, horizon, level)
+
+
+def states_at(
+    time: ArrayLike, event: ArrayLike, *, horizon: float, competing: ArrayLike | None = None
+) -> State:
+    """Tell cases and controls at `horizon` apart, with the censoring weight of each.
+
+    Parameters
+    ----------
+    time, event, horizon, competing
+        As for `measured_auc_at`.
+
+    Returns
+    -------
+    State
+
+    Examples
+    --------
+    >>> states_at([1, 2, 3, 4], [1, 0, 1, 0], horizon=3).weight.round(3).tolist()
+    [1.0, 0.0, 1.5, 1.5]
+    """
+    nobody = np.zeros(len(np.asarray(time)))
+    return _at(_follow(time, event, nobody, competing), check_horizon(horizon))
+
+
+def censoring_influence(time: Floats, censored: Flags, r: Floats, *, horizon: float) -> Floats:
+    """Give each patient's influence on a weighted mean through the estimated weights.
+
+    Parameters
+    ----------
+    time : ndarray of shape (n_patients,)
+    censored : ndarray of bool, shape (n_patients,)
+    r : ndarray of shape (n_patients,)
+        Influence with the weights known; 0 for who was censored by `horizon`.
+    horizon : float
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+        To be added to `r`.
+
+    Examples
+    --------
+    >>> r = np.array([0.5, 0.0, 1.0])
+    >>> censoring_influence(np.array([1.0, 2, 3]), np.array([0, 1, 0]) == 1, r, horizon=2.5)
+    array([ 0.  ,  0.25, -0.25])
+    """
+    n = len(r)
+    times, group = np.unique(time, return_inverse=True)
+    leaving = np.bincount(group)
+    at_risk = n - np.cumsum(leaving) + leaving
+    lost = np.bincount(group, weights=censored)
+    hazard = np.append(0.0, np.cumsum(n * lost / at_risk**2))  # before each time, and after all
+    early = time <= horizon
+    known = np.bincount(group, weights=np.where(early, r, 0.0))
+    passed = np.cumsum(known * hazard[:-1])
+    later = known.sum() - np.cumsum(known) + r[~early].sum()
+    last = int(np.searchsorted(times, horizon, side="right"))
+    if last == 0:  # nobody has left: G is still 1
+        return np.zeros(n)
+    place = np.minimum(group, last - 1)
+    own = np.where(early & censored, n / at_risk[group], 0.0)
+    found: Floats = (-passed[place] + (own - hazard[place + 1]) * later[place]) / n
+    return found
 
 
 class _Followed(NamedTuple):
@@ -214,15 +299,6 @@ class _Followed(NamedTuple):
     event: Flags
     censored: Flags
     score: Floats
-
-
-class _State(NamedTuple):
-    """Who is what at a horizon, with the weight of each; `beyond`: somebody is followed on."""
-
-    case: Flags
-    control: Flags
-    weight: Floats
-    beyond: bool
 
 
 def _follow(
@@ -243,10 +319,10 @@ def _follow(
     return _Followed(times, events, ~(events | others), scores)
 
 
-def _at(f: _Followed, horizon: float) -> _State:
+def _at(f: _Followed, horizon: float) -> State:
     early = f.time <= horizon
     weight = censoring_weights(f.time, ~f.censored, horizon=horizon)
-    return _State(
+    return State(
         case=f.event & early,
         control=~early | ~(f.event | f.censored),
         weight=weight,
@@ -268,7 +344,7 @@ def _concordance(f: _Followed, tau: float, level: float) -> Measured:
     return _measured(name, estimate, influence, f, tau if uno else np.nan, level)
 
 
-def _auc_terms(state: _State, score: Floats) -> tuple[Floats, float]:
+def _auc_terms(state: State, score: Floats) -> tuple[Floats, float]:
     """Influence of each patient on the AUC with G known, and the AUC."""
     case, control = (np.where(kind, state.weight, 0.0) for kind in (state.case, state.control))
     order = np.argsort(score, kind="stable")
@@ -283,27 +359,6 @@ def _auc_terms(state: _State, score: Floats) -> tuple[Floats, float]:
     auc = float(case @ outscored / (cases * controls))
     terms = case * (outscored - auc * controls) + control * (outscoring - auc * cases)
     return len(score) * terms / (cases * controls), auc
-
-
-def _of_censoring(f: _Followed, r: Floats, horizon: float) -> Floats:
-    """Influence through the estimated censoring distribution, of a mean of the terms `r`."""
-    n = len(r)
-    times, group = np.unique(f.time, return_inverse=True)
-    leaving = np.bincount(group)
-    at_risk = n - np.cumsum(leaving) + leaving
-    censored = np.bincount(group, weights=f.censored)
-    hazard = np.append(0.0, np.cumsum(n * censored / at_risk**2))  # before each time, and after all
-    early = f.time <= horizon
-    known = np.bincount(group, weights=np.where(early, r, 0.0), minlength=len(times))
-    passed = np.cumsum(known * hazard[:-1])
-    later = known.sum() - np.cumsum(known) + r[~early].sum()
-    last = int(np.searchsorted(times, horizon, side="right"))
-    place = np.minimum(group, max(last - 1, 0))
-    own = np.where(early & f.censored, n / at_risk[group], 0.0)
-    if last == 0:  # nobody has left: G is still 1
-        return np.zeros(n)
-    found: Floats = (-passed[place] + (own - hazard[place + 1]) * later[place]) / n
-    return found
 
 
 def _measured(
