@@ -1,4 +1,4 @@
-r"""How many patients does a new model need before its coefficients can be trusted: Riley's criteria.
+r"""How many patients does a new model need for coefficients one can trust: Riley's criteria.
 
 With `p` candidate parameters, an anticipated Cox-Snell :math:`R^2` and its largest possible value
 :math:`R^2_{\max}` for the outcome,
@@ -124,7 +124,7 @@ def survival_sample_size(
     horizon: float,
     r_squared: float,
 ) -> SampleSize:
-    """Compute the least number of patients for a survival model.
+    r"""Compute the least number of patients for a survival model.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def survival_sample_size(
     rate : float
         Events per unit of follow-up time, above 0.
     mean_follow_up : float
-        Of a patient, above 0, in that unit.
+        Of a patient, above 0, in that unit; times `rate` at most 1, as each has one event at most.
     horizon : float
         Time at which the risk is to be known, above 0, in that unit.
     r_squared : float
@@ -151,7 +151,7 @@ def survival_sample_size(
     Notes
     -----
     The third criterion is solved for the number of patients: both limits of the risk by `horizon`
-    under a constant rate, :math:`1 - \\exp(-(\\lambda \\pm 1.96\\sqrt{\\lambda / T})\\,t)`, lie
+    under a constant rate, :math:`1 - \exp(-(\lambda \pm 1.96\sqrt{\lambda / T})\,t)`, lie
     within .05 of it, :math:`T` the follow-up of all. Considered and rejected: reporting the
     interval at the number the other two ask for, as the R package pmsampsize does, since it never
     asks for more patients.
@@ -247,7 +247,7 @@ def largest_r_squared_survival(rate: float, mean_follow_up: float) -> float:
     rate : float
         Events per unit of follow-up time, above 0.
     mean_follow_up : float
-        Above 0, in that unit: the result does not depend on the unit.
+        Above 0, in that unit: the result does not depend on the unit. Times `rate` at most 1.
 
     Examples
     --------
@@ -256,6 +256,12 @@ def largest_r_squared_survival(rate: float, mean_follow_up: float) -> float:
     """
     _above_zero(rate=rate, mean_follow_up=mean_follow_up)
     events = rate * mean_follow_up
+    if events > 1:
+        raise ValueError(
+            f"rate must allow a patient one event at most, but {rate:g} over a mean follow-up of "
+            f"{mean_follow_up:g} gives {events:.3g}. Divide the events by all follow-up time, in "
+            "one unit."
+        )
     return -math.expm1(2 * (events * math.log(events) - events))
 
 

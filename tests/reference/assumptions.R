@@ -63,7 +63,7 @@ linearity <- list(
   logistic = t(mapply(lr_logit, both$name, both$knots, USE.NAMES = FALSE)))
 # the curve of age, 4 knots, against its median, and the standard error of the difference
 spline <- coxph(Surv(time, event) ~ rcs(age, 4) + volume + mutant + grade, d, control = tight)
-at <- c(30, 40, 50, 60, 70, 80)
+at <- seq(quantile(age, 10 / 200), quantile(age, 1 - 10 / 200), length.out = 60)   # rms' range
 knots <- rcspline.eval(age, nk = 4, knots.only = TRUE)
 basis <- function(x) rcspline.eval(x, knots = knots, inclx = TRUE)
 apart <- sweep(basis(at), 2, basis(c(median(age), median(age)))[1, ])
