@@ -100,18 +100,19 @@ def variance_inflation(
         )
     spread = np.sqrt(np.diag(matrix))
     correlation = matrix / np.outer(spread, spread)
-    whole = _log_determinant(correlation)
+    if np.linalg.eigvalsh(correlation)[0] <= len(names) * np.finfo(np.float64).eps:
+        raise ValueError(
+            "covariance must be positive definite, but it is not. Columns that follow from others "
+            "have no coefficients of their own: leave one out."
+        )
+    inverse = np.linalg.inv(correlation)
     position = {name: j for j, name in enumerate(names)}
     rows = []
     for term, columns in terms.items():
-        own = np.array([position[column] for column in columns])
-        rest = np.setdiff1d(np.arange(len(names)), own)
-        log_inflation = (
-            _log_determinant(correlation[np.ix_(own, own)])
-            + _log_determinant(correlation[np.ix_(rest, rest)])
-            - whole
-        )
-        df = len(own)
+        own = np.ix_(*2 * [[position[column] for column in columns]])
+        # det R_KK / det R is the minor of the inverse that belongs to J (Jacobi)
+        log_inflation = _log_determinant(correlation[own]) + _log_determinant(inverse[own])
+        df = len(columns)
         rows.append((term, np.exp(log_inflation), df, np.exp(log_inflation / (2 * df))))
     return VarianceInflation(
         table=pd.DataFrame(rows, columns=["term", "inflation", "df", "scaled"])
@@ -119,10 +120,4 @@ def variance_inflation(
 
 
 def _log_determinant(matrix: NDArray[np.float64]) -> float:
-    sign, value = np.linalg.slogdet(matrix)
-    if sign <= 0:
-        raise ValueError(
-            "covariance must be positive definite, but it is not. Columns that follow from others "
-            "have no coefficients of their own: leave one out."
-        )
-    return float(value)
+    return float(np.linalg.slogdet(matrix)[1])

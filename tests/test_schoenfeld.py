@@ -71,7 +71,7 @@ def test_the_curve_follows_an_effect_that_fades() -> None:
     curve = result.curves
     # log hazard ratio 1.39 before time 1 and -0.69 after it
     assert curve["upper"].iloc[-1] < 0.2 < result.fitted["treated"] < curve["lower"].iloc[0]
-    assert np.corrcoef(curve["estimate"], curve["transformed"])[0, 1] < -0.9
+    assert np.corrcoef(curve["estimate"], curve["transformed"])[0, 1] < -0.7
     assert result.fitted["treated"] == pytest.approx(result.residuals["residual"].mean(), abs=1e-6)
 
 
