@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from reports.figures.comparison import neutral_line
-from reports.style import BLUE, LINE, check_columns, new_figure, shorten, shown_names, wrapped
+from reports.style import BLUE, LINE, check_columns, new_figure, plain, shorten, shown_names
 
 MOST_COLUMNS = 20
 
@@ -46,13 +46,13 @@ def draw_influence(dfbetas: pd.DataFrame, *, limit: float) -> go.Figure:
     figure.update_layout(
         hovermode="closest",
         xaxis={
-            "title": {"text": "Coefficient with less without the patient, standard errors"},
+            "title": {"text": "Shift of the coefficient by one patient, standard errors"},
             "showgrid": True,
             "nticks": 9,
         },
         yaxis={
             "tickvals": list(range(len(columns))),
-            "ticktext": [wrapped(shorten(names[str(c)], 40), 24) for c in columns],
+            "ticktext": [plain(shorten(names[str(c)], 34)) for c in columns],
             "range": [len(columns) - 0.5, -0.5],
             "showgrid": False,
             "ticks": "",

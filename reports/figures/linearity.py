@@ -32,7 +32,7 @@ def draw_linearity(curve: pd.DataFrame, *, title: str, name: str) -> go.Figure:
         "showlegend": False,
         "name": "Interval",
     }
-    figure = new_figure(height=300)
+    figure = new_figure(height=250)
     figure.add_trace(go.Scatter(y=curve["lower"].tolist(), **edge))
     figure.add_trace(
         go.Scatter(y=curve["upper"].tolist(), fill="tonexty", fillcolor=faded(BLUE, 0.16), **edge)

@@ -39,7 +39,7 @@ def draw_schoenfeld(
     """
     check_columns(residuals, ["time", "transformed", "residual"], "residuals")
     at = residuals["transformed"]
-    figure = new_figure(height=300)
+    figure = new_figure(height=250)
     figure.add_trace(
         go.Scatter(
             x=at.tolist(),
