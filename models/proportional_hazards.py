@@ -48,7 +48,7 @@ class ProportionalHazardsTest:
     ----------
     table : DataFrame, one row per term and a last one, `GLOBAL`
         Columns `term`, `chi2`, `df` and `p_value`; a small p_value speaks against proportional
-        hazards.
+        hazards. NaN where all events fall at one time.
     transform : {"km", "identity", "rank", "log"}
         Scale of time on which drift is looked for.
     n_patients : int
@@ -219,6 +219,8 @@ def _refuse_other_patients(likelihood: PartialLikelihood, coef: Floats, penalty:
 def _chi2(score: Floats, information: Floats, chosen: NDArray[np.intp]) -> float:
     """Give the chi-squared of the drifts in `chosen`, the coefficients adjusted for."""
     n_columns = len(score)
+    if not np.diag(information)[n_columns + chosen].all():  # one time of events: nothing can drift
+        return float("nan")
     kept = np.concatenate([np.arange(n_columns), n_columns + chosen])
     u = np.concatenate([np.zeros(n_columns), score[chosen]])
     return float(u @ np.linalg.solve(information[np.ix_(kept, kept)], u))
