@@ -48,7 +48,7 @@ class ProportionalHazardsTest:
     ----------
     table : DataFrame, one row per term and a last one, `GLOBAL`
         Columns `term`, `chi2`, `df` and `p_value`; a small p_value speaks against proportional
-        hazards.
+        hazards. NaN where all events fall at one time.
     transform : {"km", "identity", "rank", "log"}
         Scale of time on which drift is looked for.
     n_patients : int
@@ -124,10 +124,10 @@ def proportional_hazards_test(
     columns = read_same_design(X, tuple(model.feature_names_in_))
     time, event = read_survival(y)
     check_rows(columns, len(time))
-    positions = _positions(terms, tuple(model.feature_names_in_))
+    positions = term_positions(terms, tuple(model.feature_names_in_))
     scales = columns.std(axis=0, ddof=1)
     likelihood = PartialLikelihood.of((columns - model.means_) / scales, time, event)
-    clock = _clock(time, event, transform)
+    clock = event_clock(time, event, transform)
     score, information = _score_of_drift(likelihood, model.coef_ * scales, time, clock)
     penalty = np.full(len(scales), model.ridge_)
     _refuse_other_patients(likelihood, model.coef_ * scales, penalty)
@@ -143,7 +143,7 @@ def proportional_hazards_test(
     )
 
 
-def _positions(
+def term_positions(
     terms: Mapping[str, Sequence[str]], names: tuple[str, ...]
 ) -> dict[str, NDArray[np.intp]]:
     """Give the positions of each term's columns."""
@@ -164,7 +164,9 @@ def _positions(
     }
 
 
-def _clock(time: Floats, event: NDArray[np.bool_], transform: Transform) -> Floats:
+def event_clock(
+    time: Floats, event: NDArray[np.bool_], transform: Transform, *, centred: bool = True
+) -> Floats:
     """Put each patient's time on the scale of the test, centred at its mean over events."""
     match transform:
         case "km":
@@ -179,7 +181,7 @@ def _clock(time: Floats, event: NDArray[np.bool_], transform: Transform) -> Floa
             raise ValueError(
                 f"transform must be 'km', 'identity', 'rank' or 'log', but {transform!r} came."
             )
-    return np.asarray(scaled - scaled[event].mean())
+    return np.asarray(scaled - scaled[event].mean() if centred else scaled)
 
 
 def _survival_before(time: Floats, event: NDArray[np.bool_]) -> Floats:
@@ -217,6 +219,8 @@ def _refuse_other_patients(likelihood: PartialLikelihood, coef: Floats, penalty:
 def _chi2(score: Floats, information: Floats, chosen: NDArray[np.intp]) -> float:
     """Give the chi-squared of the drifts in `chosen`, the coefficients adjusted for."""
     n_columns = len(score)
+    if not np.diag(information)[n_columns + chosen].all():  # one time of events: nothing can drift
+        return float("nan")
     kept = np.concatenate([np.arange(n_columns), n_columns + chosen])
     u = np.concatenate([np.zeros(n_columns), score[chosen]])
     return float(u @ np.linalg.solve(information[np.ix_(kept, kept)], u))

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import pandas as pd
 
+from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
 from models.comparison import check_reference
 from models.description import table_one
@@ -85,6 +86,8 @@ class About:
         Those of them whose declared levels rise from the first to the last.
     gene_sets : GeneSetTest, optional
         Gene sets to look for among the top genes of the factors.
+    assumptions : bool
+        Whether to examine the assumptions of Cox and logistic models.
     """
 
     title: str
@@ -101,6 +104,7 @@ class About:
     factor_columns: Sequence[str] = ()
     ordered_columns: Sequence[str] = ()
     gene_sets: GeneSetTest | None = None
+    assumptions: bool = True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -157,6 +161,8 @@ class Results:
         None for a binary outcome.
     predictor_gaps : DataFrame
         Predictors that are missing, by model and cohort; see `models.gaps`.
+    assumptions : dict of model to Assumptions
+        Of Cox and logistic models with a coefficient; empty if not asked for.
     findings : list of Finding
         The serious first.
     versions : dict of package to version
@@ -183,6 +189,7 @@ class Results:
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
     factor_quality: FactorQuality | None = None
+    assumptions: dict[str, Assumptions] = field(default_factory=dict)
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -241,6 +248,7 @@ def analyse(
     complaints: list[str] = []
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort)
+        examined = _assumptions(validation, cohort) if about.assumptions else {}
         factors, untested = _factor_results(cohort, validation, about)
         quality = None
         if factors is not None:
@@ -255,6 +263,8 @@ def analyse(
             )
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested]
     found += model_findings(validation, figures, cohort)
+    for name, one in examined.items():
+        found += assumption_findings(name, one)
     if about.moment is not None:
         found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
@@ -286,7 +296,14 @@ def analyse(
         subgroups=groups,
         survival=study_survival(validation, cohort),
         factor_quality=quality,
+        assumptions=examined,
     )
+
+
+def _assumptions(validation: Validation, cohort: Cohort) -> dict[str, Assumptions]:
+    """Examine every regression that can be."""
+    found = {name: assumptions(one.pipeline, cohort) for name, one in validation.fitted.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _added_value(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
+from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
 from models.comparison import Comparison
 from models.decision import DecisionCurve
@@ -24,6 +25,7 @@ from omics.saved_factors import SavedFactors
 from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
+from reports.assumption_sections import assumption_blocks
 from reports.factor_quality_sections import (
     n_factors_blocks,
     stability_blocks,
@@ -67,7 +69,7 @@ def drawn(result: Any) -> Section | Page:
     Parameters
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
-        SavedFactors, Signature, Performance, Comparison, Subgroups, Nomogram,
+        SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, Nomogram,
         Calibration or DecisionCurve
 
     Returns
@@ -112,6 +114,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     TransductiveOptimism: _of_blocks("Transductive factors", transductive_blocks),
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
+    Assumptions: _of_blocks("Assumptions", assumption_blocks),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,
     DecisionCurve: _decision_section,

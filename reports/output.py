@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.assumptions import Assumptions
 from models.one_resample import risk_groups
 from models.passport import NAME as PASSPORT
 from models.passport import Passport, make_passport, write_passport
@@ -163,6 +164,8 @@ def _write_files(results: Results, staging: Path) -> None:
         write_csv(table, staging / "tables" / f"{name}.csv")
     write_csv(predictions_table(results), staging / "private" / "predictions.csv")
     write_csv(results.cohort.flow.lost, staging / "private" / "lost.csv")
+    if results.assumptions:
+        write_csv(influence_table(results), staging / "private" / "influence.csv")
     write_passport(passport_of(results), staging / PASSPORT)
     document = json.dumps(study_document(results), indent=2, ensure_ascii=False)
     (staging / "study.json").write_text(document + "\n", encoding="utf-8")
@@ -242,6 +245,19 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield f"coefficients_{names[model]}", table
         if model in results.nomograms:
             yield f"nomogram_{names[model]}", results.nomograms[model].table
+        if model in results.assumptions:
+            yield from _assumption_tables(results.assumptions[model], names[model])
+
+
+def _assumption_tables(found: Assumptions, model: str) -> Iterable[tuple[str, pd.DataFrame]]:
+    """Patients stand in `private/influence.csv` alone, not even their rows stand here."""
+    yield f"assumptions_{model}", found.by_term
+    yield f"influence_{model}", found.influence.table.drop(columns="patient")
+    yield f"sample_size_{model}", found.sample_size
+    if found.linearity is not None:
+        yield f"linearity_{model}", found.linearity.curves
+    if found.drift is not None:
+        yield f"drift_{model}", found.drift.curves
 
 
 def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -333,6 +349,31 @@ def predictions_table(results: Results) -> pd.DataFrame:
     first = ["patient", "cohort", "model", "fold", "linear_predictor"]
     table = table.rename_axis("patient").reset_index()
     return table[[*first, *[column for column in table.columns if column not in first]]]
+
+
+def influence_table(results: Results) -> pd.DataFrame:
+    """List who moves which coefficient by more than 2 / sqrt(n) standard errors: holds ids.
+
+    Returns
+    -------
+    DataFrame
+        `patient`, `model`, `column`, `dfbeta` and `dfbetas`, the largest of each model first.
+    """
+    ids, parts = results.cohort.development.X.index, []
+    for model, found in results.assumptions.items():
+        moved = found.influence
+        row, column = np.nonzero(moved.dfbetas.abs().to_numpy() > moved.limit)
+        part = pd.DataFrame(
+            {
+                "patient": ids[moved.dfbetas.index[row]],
+                "model": model,
+                "column": moved.dfbetas.columns[column],
+                "dfbeta": moved.dfbeta.to_numpy()[row, column],
+                "dfbetas": moved.dfbetas.to_numpy()[row, column],
+            }
+        )
+        parts.append(part.sort_values("dfbetas", key=abs, ascending=False, kind="stable"))
+    return pd.concat(parts, ignore_index=True)
 
 
 def passport_of(results: Results) -> Passport:

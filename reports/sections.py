@@ -6,6 +6,7 @@ from omics.cohort import DEVELOPMENT, Cohort
 from omics.mofa import FactorModel
 from reports.added_value_sections import added_value_section
 from reports.analysis import FactorResults, Results
+from reports.assumption_sections import assumptions_section
 from reports.factor_meaning import ordered_active
 from reports.factor_quality_sections import factor_quality_section
 from reports.factor_sections import gene_set_blocks, loading_map_blocks, scatter_blocks
@@ -48,6 +49,8 @@ def page_of(results: Results) -> Page:
         sections.append(signatures_section(results))
     sections.append(models_section(results))
     sections.append(comparison_section(results.performance))
+    if results.assumptions:
+        sections.append(assumptions_section(results))
     if results.added_value is not None:
         sections.append(added_value_section(results.added_value, results.performance))
     if results.subgroups is not None and len(results.subgroups.table):

@@ -233,6 +233,7 @@ def about_of(study: Study) -> About:
         factor_columns=[] if study.factors is None else study.factors.associations,
         ordered_columns=[] if study.factors is None else study.factors.ordered,
         gene_sets=_gene_sets(study),
+        assumptions=study.report.assumptions,
     )
 
 

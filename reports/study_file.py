@@ -261,6 +261,9 @@ class ReportSpec(_Section):
     subgroup_models: list[str] | None = Field(
         default=None, description="models to show by centre and subgroup; by default all"
     )
+    assumptions: bool = Field(
+        default=True, description="examine the assumptions of Cox and logistic models"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

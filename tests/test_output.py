@@ -54,12 +54,14 @@ def test_every_promised_file_is_there_and_nothing_else(finished: SmallStudy) -> 
     assert {path for path in there if path.startswith("private/")} == {
         "private/predictions.csv",
         "private/lost.csv",
+        "private/influence.csv",
     }
     assert {
         f"tables/{name}.csv"
         for name in (
             *("flow", "table_one", "missing", "findings", "performance", "calibration"),
             *("decision", "survival", "log_rank", "coefficients_Clinical", "nomogram_Clinical"),
+            *("assumptions_Clinical", "influence_Clinical", "sample_size_Clinical"),
         )
     } <= there
     assert all(path.split("/")[0] in {"tables", "private"} for path in there if "/" in path)

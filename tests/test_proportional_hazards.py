@@ -186,3 +186,12 @@ def test_wrong_calls_are_refused() -> None:
     empty = np.empty((80, 0))
     with pytest.raises(ValueError, match="no hazard ratio to test"):
         run(CoxModel().fit(empty, Y), empty, Y, {})
+
+
+def test_one_event_tells_nothing_of_a_drift() -> None:
+    x, y = (
+        pd.DataFrame({"a": [1.0, 3, 2, 5, 4]}),
+        survival_outcome([2, 3, 4, 5, 6], [0, 1, 0, 0, 0]),
+    )
+    table = run(CoxModel(ridge=1.0).fit(x, y), x, y, {"a": ["a"]}).table
+    assert table[["chi2", "p_value"]].isna().all().all()

@@ -150,7 +150,7 @@ def test_every_section_is_there(results: Results) -> None:
     page = page_of(results)
     assert [part.id for part in page.sections] == [
         *("findings", "flow", "table-one", "missing", "survival", "factors", "factor-quality"),
-        *("models", "comparison", "methods", "session"),
+        *("models", "comparison", "assumptions", "methods", "session"),
     ]
     assert [part.title for part in page.sections[7].sections] == ["Clinical", "Factors"]
     shown = {
@@ -465,6 +465,7 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.performance,
         compare(results.validation, results.cohort, reference="Clinical", thresholds=[0.3]),
         subgroups(results.validation, results.cohort, splits={"clinical:Sex": "levels"}),
+        results.assumptions["Clinical"],
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),

@@ -174,7 +174,7 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
             "report colour",
             "red",
             "[report]: unknown key 'colour'. There are: 'thresholds', 'risk_groups', 'table_one', "
-            "'subgroups', 'subgroup_models'.",
+            "'subgroups', 'subgroup_models', 'assumptions'.",
         ),
     ],
 )
