@@ -6,6 +6,8 @@ it bias coefficients towards zero. Every variable is regressed on the others in 
 coefficients drawn from their posterior: a number is matched on its predicted mean and takes the
 value of one of the five nearest patients (type 1 predictive mean matching); a category is drawn by
 a multinomial logistic regression under a weak normal prior, which keeps separated levels finite.
+Matching keeps skewed and whole numbers what they are; where the known values end before the gaps do
+it is a little too sure (simulated 95 % intervals of 250 patients covered .93 to .95).
 
 `learn_draws` serves new patients, whose outcome is not known: the same equations without it, frozen
 as coefficients and residual quantiles (no patient's value is kept for matching). The random numbers

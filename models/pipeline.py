@@ -193,6 +193,12 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         """Take the wide table through every step but the model."""
         return self.design.transform(self.before_design(X))
 
+    def design_matrix_with_draws(
+        self, X: pd.DataFrame
+    ) -> tuple[pd.DataFrame, NDArray[np.intp], NDArray[np.float64]]:
+        """Give `design_matrix`, and the draws behind it; see `Design.transform_with_draws`."""
+        return self.design.transform_with_draws(self.before_design(X))
+
     def linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Give the linear predictor of each patient, shape (n_patients,); higher is worse."""
         return self.predict_all(X, horizons=())[0]
@@ -265,14 +271,25 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
             for j, horizon in enumerate(horizons):
                 risk[known, j] = self.model.risk(matrix, horizon=horizon)
                 if len(rows):
-                    risk[rows, j] = _mean_risk(self.model, drawn, horizon)
+                    risk[rows, j] = mean_risk(self.model, drawn, horizon)
         return linear_predictor, risk
 
 
-def _mean_risk(
+def mean_risk(
     model: Model, drawn: NDArray[np.float64], horizon: float | None
 ) -> NDArray[np.float64]:
-    """Average the risk over the draws of each patient: what is known of it without the gaps."""
+    """Average the risk over the draws of each patient: what is known of it without the gaps.
+
+    Parameters
+    ----------
+    model : CoxModel, LogisticModel or BoostedModel
+    drawn : ndarray of shape (n_draws, n_patients, p)
+    horizon : float or None
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+    """
     flat = pd.DataFrame(drawn.reshape(-1, drawn.shape[2]), columns=list(model.feature_names_in_))
     return np.asarray(model.risk(flat, horizon=horizon).reshape(drawn.shape[:2]).mean(axis=0))
 

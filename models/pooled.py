@@ -16,7 +16,7 @@ M fits maximise no common likelihood: tests are pooled Wald tests (D1), and the 
 statistic is NaN. With one copy (nothing missing) everything is the plain model's.
 
 Considered and rejected: averaging the M risks of a patient without gaps, because no formula and no
-nomogram gives that number; it differs in the fourth decimal (see the tests).
+nomogram gives that number; it differs in the third decimal (see the tests).
 
 References
 ----------
