@@ -31,6 +31,21 @@ def check_followup(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Flags]:
     return times, events
 
 
+def check_causes(time: ArrayLike, cause: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
+    """Return `time` (above zero) and `cause` (0 censored, else 1, 2, ...), of one length."""
+    times, causes = check_time(time, "time"), check_numbers(cause, "cause")
+    wrong = (causes < 0) | (causes != np.floor(causes))
+    if wrong.any():
+        raise ValueError(
+            "cause must be a whole number, 0 where censored and 1, 2, ... where an event was "
+            f"observed, but {wrong.sum()} of {causes.size} values are not (first: "
+            f"{causes[wrong][0]:g} at position {wrong.argmax()}). Number the causes."
+        )
+    check_same_length(time=times, cause=causes)
+    check_some_patients(times, "time")
+    return times, causes.astype(np.int64)
+
+
 def check_survival_risks(
     time: ArrayLike, event: ArrayLike, risk: ArrayLike
 ) -> tuple[Floats, Flags, Floats]:

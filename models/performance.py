@@ -25,6 +25,7 @@ from models.evaluation import (
     samples,
     views,
 )
+from models.log_rank import log_rank
 from models.scores import (
     Interval,
     Predictions,
@@ -35,7 +36,7 @@ from models.scores import (
     ranking_scores,
     slope_scores,
 )
-from models.survival_curves import kaplan_meier, log_rank, numbers_at_risk
+from models.survival_curves import kaplan_meier, numbers_at_risk
 from models.ticks import pretty
 from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT

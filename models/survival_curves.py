@@ -1,38 +1,37 @@
-r"""How many patients are still free of the event, how groups differ, and who is still followed.
+r"""How many patients are still free of the event, when, and who is still followed.
 
-Kaplan-Meier curves with medians, the log-rank test and numbers at risk:
+Kaplan-Meier curves with quantiles and numbers at risk:
 
 .. math::
 
     \hat S(t) = \prod_{t_k \le t} \left(1 - \frac{d_k}{n_k}\right), \qquad
-    \hat{\mathrm{se}}(\log \hat S(t))^2 = \sum_{t_k \le t} \frac{d_k}{n_k (n_k - d_k)}
+    \hat{\mathrm{se}}(\hat S(t))^2 = \hat S(t)^2 \sum_{t_k \le t} \frac{d_k}{n_k (n_k - d_k)}
 
-Conventions: at tied times events leave before censorings. Intervals are on the log scale, R's
-`survfit` default (lifelines uses log-log). Beyond the last follow-up a curve is NaN, unless it has
-already reached 0.
+Conventions: at tied times events leave before censorings. Intervals are on the log scale unless
+asked otherwise, as R's `survfit` (lifelines uses log-log). Beyond the last follow-up a curve is
+NaN, unless it has already reached 0.
 
 References
 ----------
 Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. Journal of the American
 Statistical Association 1958;53:457-481. doi:10.1080/01621459.1958.10501452
-Mantel N. Evaluation of survival data and two new rank order statistics arising in its
-consideration. Cancer Chemotherapy Reports 1966;50:163-170.
+Brookmeyer R, Crowley J. A confidence interval for the median survival time. Biometrics
+1982;38:29-41. doi:10.2307/2530286
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from models.censoring import product_limit, read_curve
-from models.checks import Flags, Floats, check_followup, check_level
-from omics.checks import check_numbers, check_same_length
+from models.checks import Floats, check_followup, check_level
+from models.curve_limits import Interval, check_interval, curve_limits
+from models.event_counts import EventCounts, Groups, count_events, group_codes
+from omics.checks import check_numbers, check_probability
 
-Groups = ArrayLike | pd.Categorical | pd.Series
-TIED = np.sqrt(np.finfo(np.float64).eps)  # R's tolerance for a curve that lies flat on one half
+TIED = np.sqrt(np.finfo(np.float64).eps)  # R's tolerance for a curve that lies flat on a quantile
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,18 +43,21 @@ class KaplanMeier:
     table : DataFrame, one row per group and time
         Columns `group`, `time`, `n_at_risk` (just before `time`), `n_events`, `n_censored` (at
         `time`), `survival`, `lower`, `upper`. Each group starts with a row at time 0. The interval
-        is NaN where the curve is 0.
+        is NaN where the curve is 0 and, on the scale log-log, before the first event.
     medians : DataFrame, one row per group
         Columns `group`, `n_patients`, `n_events`, `median`, `lower`, `upper`; NaN where
         not reached.
     level : float
-        Level of the intervals, pointwise and on the log scale.
+        Level of the intervals, pointwise.
+    interval : {"log", "log-log", "plain"}
+        Scale of the intervals.
     n_patients, n_events : int
     """
 
     table: pd.DataFrame
     medians: pd.DataFrame
     level: float
+    interval: Interval
     n_patients: int
     n_events: int
 
@@ -70,31 +72,13 @@ class KaplanMeier:
         )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LogRank:
-    """Log-rank test of equal survival.
-
-    Attributes
-    ----------
-    table : DataFrame, one row per group
-        Columns `group`, `n_patients`, `observed` and `expected` events.
-    chi2 : float
-    df : int
-    p_value : float
-        NaN, like `chi2`, where fewer than two groups are ever at risk at an event.
-    """
-
-    table: pd.DataFrame
-    chi2: float
-    df: int
-    p_value: float
-
-    def __repr__(self) -> str:
-        return f"LogRank(chi2 {self.chi2:.2f}, df {self.df}, p {self.p_value:.2g})"
-
-
 def kaplan_meier(
-    time: ArrayLike, event: ArrayLike, *, group: Groups | None = None, level: float = 0.95
+    time: ArrayLike,
+    event: ArrayLike,
+    *,
+    group: Groups | None = None,
+    level: float = 0.95,
+    interval: Interval = "log",
 ) -> KaplanMeier:
     """Estimate survival curves with pointwise intervals and medians.
 
@@ -107,6 +91,8 @@ def kaplan_meier(
     group : array-like or Categorical of shape (n_patients,), optional
         Group of each patient. A Categorical keeps its order of categories; other labels are sorted.
     level : float in (0, 1)
+    interval : {"log", "log-log", "plain"}
+        Scale of the intervals, of the medians, too. In small groups log-log holds its level best.
 
     Returns
     -------
@@ -131,84 +117,154 @@ def kaplan_meier(
     """
     times, events = check_followup(time, event)
     check_level(level)
-    codes, labels = _group_codes(group, len(times))
-    z = float(stats.norm.ppf((1 + level) / 2))
-    curves = [_curve(times[codes == k], events[codes == k], z) for k in range(len(labels))]
+    check_interval(interval)
+    codes, labels = group_codes(group, len(times))
+    curves = [
+        _curve(count_events(times[codes == k], events[codes == k]), level, interval)
+        for k in range(len(labels))
+    ]
     medians = pd.DataFrame([_median(curve) for curve in curves])
     medians.insert(0, "group", labels)
     for label, curve in zip(labels, curves, strict=True):
-        curve.insert(0, "group", label)
+        curve.insert(0, "group", [label] * len(curve))
     return KaplanMeier(
         table=pd.concat(curves, ignore_index=True),
         medians=medians,
         level=level,
+        interval=interval,
         n_patients=len(times),
         n_events=int(events.sum()),
     )
 
 
-def _curve(time: Floats, event: Flags, z: float) -> pd.DataFrame:
+def _curve(counts: EventCounts, level: float, interval: Interval) -> pd.DataFrame:
     """One group's curve, from time 0."""
-    ticks, place = np.unique(time, return_inverse=True)
-    died = np.bincount(place, weights=event, minlength=len(ticks)).astype(np.int64)
-    left = np.bincount(place, minlength=len(ticks))
-    at_risk = len(time) - np.cumsum(left) + left
-    survival = np.cumprod(1 - died / at_risk)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        spread = z * np.sqrt(np.cumsum(died / (at_risk * (at_risk - died))))  # inf once survival 0
-        lower = survival * np.exp(-spread)
-        upper = np.minimum(survival * np.exp(spread), 1)
-    gone = survival == 0
+    at_risk, died = counts.at_risk, counts.events
+    survival = np.cumprod(1 - died / at_risk, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):  # inf, then NaN, once survival is 0
+        error: Floats = survival * np.sqrt(np.cumsum(died / (at_risk * (at_risk - died))))
+    lower, upper = curve_limits(survival, error, level=level, interval=interval)
     return pd.DataFrame(
         {
-            "time": np.append(0.0, ticks),
-            "n_at_risk": np.append(len(time), at_risk),
+            "time": np.append(0.0, counts.time),
+            "n_at_risk": np.append(at_risk[0], at_risk),
             "n_events": np.append(0, died),
-            "n_censored": np.append(0, left - died),
+            "n_censored": np.append(0, counts.left[0]),
             "survival": np.append(1.0, survival),
-            "lower": np.append(1.0, np.where(gone, np.nan, lower)),
-            "upper": np.append(1.0, np.where(gone, np.nan, upper)),
+            "lower": np.append(1.0, lower),
+            "upper": np.append(1.0, upper),
         }
     )
 
 
 def _median(curve: pd.DataFrame) -> dict[str, float]:
     """Size, median and interval of one group's curve."""
+    time = curve["time"].to_numpy()
+    median, lower, upper = (
+        _falls_to(0.5, time, curve[column].to_numpy()) for column in ("survival", "lower", "upper")
+    )
     return {
         "n_patients": curve["n_at_risk"].iloc[0],
         "n_events": curve["n_events"].sum(),
-        "median": _half_time(curve["time"], curve["survival"]),
-        "lower": _half_time(curve["time"], curve["lower"]),
-        "upper": _half_time(curve["time"], curve["upper"]),
+        "median": median,
+        "lower": lower,
+        "upper": upper,
     }
 
 
-def _half_time(time: "pd.Series[float]", curve: "pd.Series[float]") -> float:
-    """Time at which a falling curve reaches one half (middle of a stretch that lies on it)."""
-    below = curve.notna() & (curve < 0.5 + TIED)
+def _falls_to(share: float, time: Floats, curve: Floats) -> float:
+    """Time at which a falling curve reaches `share` (middle of a stretch that lies on it)."""
+    below = curve < share + TIED  # False where the curve is NaN
     if not below.any():
         return float("nan")
-    times, values = time[below].to_numpy(), curve[below].to_numpy()
+    times, values = time[below], curve[below]
     lower = values < values[0]
-    if abs(values[0] - 0.5) < TIED and lower.any():
+    if abs(values[0] - share) < TIED and lower.any():
         return float(times[0] + times[lower.argmax()]) / 2
     return float(times[0])
 
 
-def _group_codes(group: Groups | None, n_patients: int) -> tuple[NDArray[np.intp], list[Any]]:
-    """Position of each patient's group, and the labels of the groups that hold a patient."""
-    if group is None:
-        return np.zeros(n_patients, dtype=np.intp), ["all"]
-    named = pd.Categorical(group).remove_unused_categories()  # type: ignore[arg-type]
-    codes = np.asarray(named.codes, dtype=np.intp)
-    check_same_length(time=np.empty(n_patients), group=codes)
-    missing = codes < 0
-    if missing.any():
+def event_time_quantiles(curve: KaplanMeier, probabilities: ArrayLike) -> pd.DataFrame:
+    """Read the times by which given shares of the patients have had the event.
+
+    Parameters
+    ----------
+    curve : KaplanMeier
+    probabilities : array-like of shape (n_probabilities,)
+        Probability of the event, in (0, 1); 0.5 gives the median.
+
+    Returns
+    -------
+    DataFrame, one row per group and probability
+        Columns `group`, `probability`, `estimate`, `lower`, `upper`; NaN where not reached. The
+        rule is that of the median, as R prints it. R's `quantile.survfit` differs in one case:
+        where a curve ends flat on the quantile it gives the middle up to the last censoring, a time
+        that later follow-up would move; here it is the time at which the share is reached.
+
+    Examples
+    --------
+    >>> curve = kaplan_meier([1, 2, 3, 4], [True, True, True, False])
+    >>> event_time_quantiles(curve, [0.25, 0.6])["estimate"].tolist()
+    [1.5, 3.0]
+    """
+    asked = check_probability(probabilities, "probabilities")
+    if ((asked == 0) | (asked == 1)).any():
         raise ValueError(
-            f"group must be known for every patient, but {missing.sum()} of {n_patients} are "
-            f"missing (first at position {missing.argmax()}). Leave these patients out."
+            "probabilities must lie between 0 and 1, but 0 or 1 came. Use 0.5 for the median."
         )
-    return codes, list(named.categories)
+    rows = []
+    for label, own in curve.table.groupby("group", sort=False, observed=True):
+        time = own["time"].to_numpy()
+        values = [own[name].to_numpy() for name in ("survival", "lower", "upper")]
+        for p in asked:
+            found = [_falls_to(1 - p, time, column) for column in values]
+            rows.append((label, p, *found))
+    return pd.DataFrame(rows, columns=["group", "probability", "estimate", "lower", "upper"])
+
+
+def survival_estimates(curve: KaplanMeier, at: ArrayLike) -> pd.DataFrame:
+    """Read survival with its interval at given times.
+
+    Parameters
+    ----------
+    curve : KaplanMeier
+    at : array-like of shape (n_times,)
+        Times, 0 or above.
+
+    Returns
+    -------
+    DataFrame, one row per group and time
+        Columns `group`, `time`, `n_at_risk` (followed to `time` or longer), `estimate`, `lower`,
+        `upper`. NaN beyond the last follow-up, unless the curve has reached 0.
+
+    Examples
+    --------
+    >>> curve = kaplan_meier([1, 2, 2, 3], [True, True, False, False])
+    >>> survival_estimates(curve, [0.5, 2, 4])[["n_at_risk", "estimate"]].values.tolist()
+    [[4.0, 1.0], [3.0, 0.5], [0.0, nan]]
+    """
+    asked = check_numbers(at, "at")
+    parts = []
+    for label, own in curve.table.groupby("group", sort=False, observed=True):
+        time, survival = own["time"].to_numpy(), own["survival"].to_numpy()
+        place = np.maximum(np.searchsorted(time, asked, side="right") - 1, 0)
+        known = (asked <= time[-1]) | (survival[-1] == 0)
+        values = own[["survival", "lower", "upper"]].to_numpy()[place]
+        estimate, lower, upper = np.where(known[:, np.newaxis], values, np.nan).T
+        staying = np.append(own["n_at_risk"].to_numpy(), 0)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "group": [label] * len(asked),
+                    "time": asked,
+                    "n_at_risk": staying[np.searchsorted(time, asked, side="left")],
+                    "estimate": estimate,
+                    "lower": lower,
+                    "upper": upper,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
 def survival_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
@@ -233,66 +289,6 @@ def survival_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
     times, events = check_followup(time, event)
     ordered, curve = product_limit(times, events, leaving=events)
     return read_curve(ordered, curve, np.asarray(at, dtype=np.float64))
-
-
-def log_rank(time: ArrayLike, event: ArrayLike, group: Groups) -> LogRank:
-    """Test whether the groups share one survival curve.
-
-    Parameters
-    ----------
-    time, event : array-like of shape (n_patients,)
-    group : array-like or Categorical of shape (n_patients,)
-
-    Returns
-    -------
-    LogRank
-        The unweighted (Mantel) test of R's `survdiff`. Groups never at risk at an event do not
-        count in `df`; with fewer than two that do, `chi2` and `p_value` are NaN.
-
-    Examples
-    --------
-    >>> log_rank([1, 2, 3, 4], [True, True, True, True], ["a", "a", "b", "b"])
-    LogRank(chi2 2.88, df 1, p 0.09)
-    """
-    times, events = check_followup(time, event)
-    codes, labels = _group_codes(group, len(times))
-    ticks = np.unique(times[events])
-    members = [times[codes == k] for k in range(len(labels))]
-    at_risk = np.array([_at_risk(own, ticks) for own in members], dtype=np.float64)
-    died = np.array([_events_at(times, events & (codes == k), ticks) for k in range(len(labels))])
-    total, deaths = at_risk.sum(axis=0), died.sum(axis=0)
-    share = at_risk / total  # (n_groups, n_times)
-    expected = (share * deaths).sum(axis=1)
-    spread = deaths * (total - deaths) / np.maximum(total - 1, 1)
-    covariance = np.diag((share * spread).sum(axis=1)) - (share * spread) @ share.T
-    counts = np.flatnonzero(expected > 0)
-    table = pd.DataFrame(
-        {
-            "group": labels,
-            "n_patients": [len(own) for own in members],
-            "observed": died.sum(axis=1),
-            "expected": expected,
-        }
-    )
-    df = max(len(counts) - 1, 0)
-    chi2 = _quadratic_form((died.sum(axis=1) - expected)[counts[:-1]], covariance, counts[:-1])
-    return LogRank(table=table, chi2=chi2, df=df, p_value=float(stats.chi2.sf(chi2, max(df, 1))))
-
-
-def _quadratic_form(excess: Floats, covariance: Floats, rows: NDArray[np.intp]) -> float:
-    block = covariance[np.ix_(rows, rows)]
-    if len(rows) == 0 or np.linalg.matrix_rank(block) < len(rows):
-        return float("nan")
-    return float(excess @ np.linalg.solve(block, excess))
-
-
-def _at_risk(time: Floats, at: Floats) -> NDArray[np.intp]:
-    """Patients still under observation just before the times `at`."""
-    return len(time) - np.searchsorted(np.sort(time), at, side="left")
-
-
-def _events_at(time: Floats, event: Flags, ticks: Floats) -> NDArray[np.intp]:
-    return np.bincount(np.searchsorted(ticks, time[event]), minlength=len(ticks))
 
 
 def numbers_at_risk(
@@ -322,7 +318,7 @@ def numbers_at_risk(
     """
     times, events = check_followup(time, event)
     ticks = check_numbers(at, "at")
-    codes, labels = _group_codes(group, len(times))
+    codes, labels = group_codes(group, len(times))
     rows = []
     for k, label in enumerate(labels):
         own = codes == k
@@ -340,3 +336,8 @@ def numbers_at_risk(
             )
         )
     return pd.concat(rows, ignore_index=True)
+
+
+def _at_risk(time: Floats, at: Floats) -> NDArray[np.intp]:
+    """Patients still under observation just before the times `at`."""
+    return len(time) - np.searchsorted(np.sort(time), at, side="left")

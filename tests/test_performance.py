@@ -13,11 +13,12 @@ from models.boosting import BoostedModel
 from models.calibration_curves import calibration_curve_at
 from models.cox import CoxModel
 from models.decision import decision_curve, decision_curve_at
+from models.log_rank import log_rank
 from models.logistic import LogisticModel
 from models.performance import CALIBRATION, COLUMNS, DECISION, Performance, performance
 from models.pipeline import risk_pipeline
 from models.scores import Interval, Predictions, fold_interval
-from models.survival_curves import kaplan_meier, log_rank, numbers_at_risk
+from models.survival_curves import kaplan_meier, numbers_at_risk
 from models.validation import Plan, Validation, validate
 from omics.cohort import DEVELOPMENT, Cohort
 from tests.made_cohorts import made_cohort, with_outcome

@@ -1,4 +1,4 @@
-"""Kaplan-Meier, log-rank, numbers at risk: hand-worked, R's figures, then what holds always."""
+"""Kaplan-Meier, quantiles, numbers at risk: hand-worked, R's figures, then what holds always."""
 
 import numpy as np
 import pandas as pd
@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
-from lifelines.statistics import multivariate_logrank_test
 
-from models.survival_curves import kaplan_meier, log_rank, numbers_at_risk, survival_at
+from models.curve_limits import Interval
+from models.survival_curves import (
+    event_time_quantiles,
+    kaplan_meier,
+    numbers_at_risk,
+    survival_at,
+    survival_estimates,
+)
+from tests import description_reference as description
 from tests.metrics_reference import EVENT, REFERENCE, TIME, R, Sample, samples
 from tests.realdata import DATA, needs_data
 
@@ -42,14 +49,6 @@ def test_beyond_follow_up_nothing_is_known() -> None:
     found = survival_at([1, 2], [True, False], [1, 2, 2.5])
     np.testing.assert_array_equal(found, [0.5, 0.5, np.nan])
     assert float(survival_at([1, 2], [True, False], 1.5)) == 0.5
-
-
-def test_log_rank_by_hand() -> None:
-    # Expected in a: 2/4 + 1/3. Variance: 1/4 + 2/9.
-    test = log_rank([1, 2, 3, 4], [True] * 4, ["a", "a", "b", "b"])
-    assert test.table["expected"].tolist() == pytest.approx([5 / 6, 4 - 5 / 6])
-    assert test.chi2 == pytest.approx((2 - 5 / 6) ** 2 / (1 / 4 + 2 / 9))
-    assert test.df == 1
 
 
 def test_numbers_at_risk_by_hand() -> None:
@@ -88,13 +87,49 @@ def test_r_median_of_a_curve_that_lies_flat_on_one_half() -> None:
     assert found == R["median_flat"]["median"] == 2.5
 
 
-def test_r_survdiff() -> None:
-    test, expected = log_rank(TIME, EVENT, GROUP), R["log_rank"]
-    assert test.chi2 == pytest.approx(expected["chi2"], abs=1e-10)
-    assert test.p_value == pytest.approx(expected["p"], abs=1e-10)
-    assert test.table["group"].tolist() == expected["group"]
-    assert test.table["observed"].tolist() == expected["observed"]
-    np.testing.assert_allclose(test.table["expected"], expected["expected"], atol=1e-10)
+INTERVALS = [("log", "log", 0.95), ("log-log", "loglog", 0.95), ("plain", "plain", 0.95)]
+INTERVALS += [("log-log", "wide", 0.9)]
+QUANTILES = [("estimate", "quantile"), ("lower", "quantile_lower"), ("upper", "quantile_upper")]
+
+
+@pytest.mark.parametrize(("interval", "name", "level"), INTERVALS)
+def test_r_intervals(interval: Interval, name: str, level: float) -> None:
+    expected = description.R[name]
+    curve = kaplan_meier(
+        description.TIME,
+        description.EVENT,
+        group=description.GROUP,
+        level=level,
+        interval=interval,
+    )
+    table = curve.table[curve.table["time"] > 0]
+    for column in ("lower", "upper"):
+        found, wanted = table[column], description.numbers(expected[column])
+        np.testing.assert_allclose(found, wanted, atol=1e-12)
+        medians = description.numbers(expected[f"median_{column}"])
+        np.testing.assert_array_equal(curve.medians[column], medians)
+    np.testing.assert_array_equal(curve.medians["median"], description.numbers(expected["median"]))
+
+
+@pytest.mark.parametrize(("interval", "name", "level"), INTERVALS)
+def test_r_quantiles_and_survival_at_times(interval: Interval, name: str, level: float) -> None:
+    data, expected = description.R["data"], description.R[name]
+    curve = kaplan_meier(
+        description.TIME,
+        description.EVENT,
+        group=description.GROUP,
+        level=level,
+        interval=interval,
+    )
+    found = event_time_quantiles(curve, data["probs"])
+    assert found["probability"].tolist() == data["probs"] * 3
+    for column, wanted in QUANTILES:
+        wide = found[column].to_numpy().reshape(3, -1)
+        np.testing.assert_array_equal(wide, description.numbers(expected[wanted]))
+    at = survival_estimates(curve, data["at"]).dropna(subset="estimate")  # R leaves them out
+    assert at["n_at_risk"].tolist() == expected["at"]["n"]
+    for column in ("estimate", "lower", "upper"):
+        np.testing.assert_allclose(at[column], expected["at"][column], atol=1e-12)
 
 
 # ---- lifelines and properties
@@ -108,16 +143,6 @@ def test_lifelines_curve(s: Sample) -> None:
     np.testing.assert_allclose(survival_at(s.time, s.event, at), expected, atol=1e-10)
 
 
-@given(samples(min_size=6))
-def test_lifelines_log_rank(s: Sample) -> None:
-    groups = np.where(s.score > 0, "high", "low")
-    test = log_rank(s.time, s.event, groups)
-    if not np.isnan(test.chi2):
-        expected = multivariate_logrank_test(s.time, groups, s.event).test_statistic
-        assert test.chi2 == pytest.approx(expected, abs=1e-8)
-    assert test.table["expected"].sum() == pytest.approx(s.event.sum())
-
-
 @given(s=samples(), unit=st.sampled_from([12.0, 365.25]), seed=st.integers(0, 99))
 def test_order_of_patients_and_unit_do_not_matter(s: Sample, unit: float, seed: int) -> None:
     shuffled = np.random.default_rng(seed).permutation(len(s.time))
@@ -125,18 +150,34 @@ def test_order_of_patients_and_unit_do_not_matter(s: Sample, unit: float, seed: 
     other = kaplan_meier(unit * s.time[shuffled], s.event[shuffled]).table
     np.testing.assert_allclose(other["survival"], curve["survival"])
     np.testing.assert_allclose(other["time"], unit * curve["time"])
-    test = log_rank(s.time, s.event, s.score)
-    again = log_rank(unit * s.time[shuffled], s.event[shuffled], s.score[shuffled])
-    assert again.chi2 == pytest.approx(test.chi2, nan_ok=True, abs=1e-8)
 
 
-@given(samples())
-def test_interval_holds_the_curve_which_never_rises(s: Sample) -> None:
-    table = kaplan_meier(s.time, s.event).table
+@given(s=samples(), interval=st.sampled_from(["log", "log-log", "plain"]))
+def test_interval_holds_the_curve_which_never_rises(s: Sample, interval: Interval) -> None:
+    table = kaplan_meier(s.time, s.event, interval=interval).table
     assert (table["survival"].diff().dropna() <= 0).all()
     inside = table.dropna()
     assert (inside["lower"] <= inside["survival"]).all()
     assert (inside["survival"] <= inside["upper"]).all()
+    assert inside[["lower", "upper"]].stack().between(0, 1).all()
+    wider = kaplan_meier(s.time, s.event, interval=interval, level=0.99).table.dropna()
+    assert (wider["lower"] <= inside["lower"]).all()
+
+
+@given(samples())
+def test_the_estimates_at_times_are_those_of_the_reader(s: Sample) -> None:
+    at = [0.0, 0.5, 1, 3, 8, 9]
+    found = survival_estimates(kaplan_meier(s.time, s.event), at)
+    np.testing.assert_allclose(found["estimate"], survival_at(s.time, s.event, at), atol=1e-12)
+    assert found["n_at_risk"].tolist() == [(s.time >= t).sum() for t in at]
+
+
+@given(s=samples(), p=st.sampled_from([0.1, 0.25, 0.5, 0.8]))
+def test_by_its_quantile_that_share_has_had_the_event(s: Sample, p: float) -> None:
+    found = event_time_quantiles(kaplan_meier(s.time, s.event), [p])["estimate"].item()
+    at = s.time.max() if np.isnan(found) else found
+    had = 1 - survival_at(s.time, s.event, at)
+    assert had < p if np.isnan(found) else had >= p - 1e-7
 
 
 @given(s=samples(), at=st.lists(st.integers(0, 10), min_size=1, max_size=5))
@@ -155,7 +196,6 @@ def test_a_categorical_keeps_its_order_and_loses_empty_groups() -> None:
     group = pd.Categorical(["low", "high", "low"], categories=["low", "middle", "high"])
     time, event = [1, 2, 3], [1, 1, 0]
     assert kaplan_meier(time, event, group=group).medians["group"].tolist() == ["low", "high"]
-    assert log_rank(time, event, pd.Series(group)).table["group"].tolist() == ["low", "high"]
 
 
 def test_worse_survival_shows() -> None:
@@ -163,8 +203,6 @@ def test_worse_survival_shows() -> None:
     group = np.where(np.arange(40) < 20, "early", "late")
     medians = kaplan_meier(time, np.ones(40), group=group).medians.set_index("group")["median"]
     assert medians["early"] < medians["late"]
-    table = log_rank(time, np.ones(40), group).table.set_index("group")
-    assert table.loc["early", "observed"] > table.loc["early", "expected"]
 
 
 def test_one_line_says_it() -> None:
@@ -175,18 +213,23 @@ def test_one_line_says_it() -> None:
     assert repr(grouped) == "KaplanMeier(2 groups, 2 patients, 1 events)"
 
 
+def test_where_a_curve_ends_flat_on_a_half_the_time_it_got_there_counts() -> None:
+    # R's quantile.survfit says 3, the middle up to the last censoring; its print says 2.
+    curve = kaplan_meier([1, 2, 3, 4], [1, 1, 0, 0])
+    assert event_time_quantiles(curve, [0.5])["estimate"].item() == 2
+    assert curve.medians["median"].item() == 2
+
+
+def test_five_patients_one_event() -> None:
+    curve = kaplan_meier([1, 2, 3, 4, 5], [0, 0, 1, 0, 0], interval="log-log")
+    assert curve.table["survival"].tolist() == pytest.approx([1, 1, 1, 2 / 3, 2 / 3, 2 / 3])
+    assert curve.table["lower"][1:3].isna().all()  # before the event log-log has no value
+    power = np.exp(1.959963984540054 * np.sqrt(1 / 6) / np.log(2 / 3))
+    assert curve.table["upper"].iloc[-1] == pytest.approx((2 / 3) ** power, abs=1e-12)
+    assert np.isnan(curve.medians["median"].item())
+
+
 # ---- where there is no answer
-
-
-def test_log_rank_needs_two_groups_at_risk() -> None:
-    alone = log_rank([1, 2], [1, 1], ["a", "a"])
-    assert np.isnan(alone.chi2)
-    assert np.isnan(alone.p_value)
-    assert alone.df == 0
-    # b left before the first event, and does not count
-    gone = log_rank([1, 2, 3, 4], [0, 1, 1, 0], ["b", "a", "a", "c"])
-    assert gone.df == 1
-    assert np.isnan(log_rank([1, 2], [0, 0], ["a", "b"]).chi2)
 
 
 def test_no_event_no_median() -> None:
@@ -203,13 +246,21 @@ def test_no_event_no_median() -> None:
 def test_wrong_group_is_named(group: list[str | None], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         kaplan_meier([1, 2], [1, 0], group=group)
-    with pytest.raises(ValueError, match=message):
-        log_rank([1, 2], [1, 0], group)
 
 
 def test_wrong_level_is_named() -> None:
     with pytest.raises(ValueError, match=r"level must lie between 0 and 1, but 95 came"):
         kaplan_meier([1, 2], [1, 0], level=95)
+
+
+def test_wrong_interval_and_quantile_are_named() -> None:
+    with pytest.raises(ValueError, match=r"interval must be 'log'.*but 'loglog' came"):
+        kaplan_meier([1, 2], [1, 0], interval="loglog")  # type: ignore[arg-type]
+    curve = kaplan_meier([1, 2], [1, 0])
+    with pytest.raises(ValueError, match="probabilities must lie between 0 and 1, but 0 or 1"):
+        event_time_quantiles(curve, [0.5, 1])
+    with pytest.raises(ValueError, match="probabilities must be a probability"):
+        event_time_quantiles(curve, [50])
 
 
 # ---- real patients
@@ -225,7 +276,3 @@ def test_idh_in_ucsf_pdgm() -> None:
     assert medians["median"].iloc[1] == 539  # days
     for column in ("median", "lower", "upper"):
         np.testing.assert_array_equal(medians[column], np.array(expected["medians"][column], float))
-    test = log_rank(time, event, idh)
-    assert test.chi2 == pytest.approx(98.09, abs=0.005)
-    assert test.chi2 == pytest.approx(expected["chi2"], abs=1e-8)
-    np.testing.assert_allclose(test.table["expected"], expected["expected"], atol=1e-8)
