@@ -7,6 +7,7 @@ import pandas as pd
 from models.boosting import BoostedModel
 from models.nomogram import Nomogram
 from models.performance import Performance
+from models.pooled import PooledCox, PooledLogistic, PooledModel
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
 from reports.curve_sections import (
@@ -27,7 +28,7 @@ from reports.performance_tables import (
     metric_rows,
 )
 from reports.style import shown_names
-from reports.tables import format_number, label
+from reports.tables import format_number, label, table_rows
 
 VALIDATIONS = ("apparent", "optimism_corrected", "cross_validated", "external")
 MOST_TERMS = 40
@@ -96,6 +97,24 @@ def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:
         title="Coefficients.",
         caption=penalty
         + (f"The first {MOST_TERMS} of {len(table)}." if len(table) > MOST_TERMS else ""),
+    )
+
+    if isinstance(model, PooledCox | PooledLogistic):
+        yield _pooled_tests(results, name, model)
+
+
+def _pooled_tests(results: Results, name: str, model: PooledModel) -> Table:
+    """Show the pooled Wald tests of a model, term by term and together."""
+    terms = results.validation.fitted[name].pipeline.design.terms_
+    tests = model.wald_tests({term.name: term.columns for term in terms})
+    names = shown_names(tests["term"][tests["term"] != "ALL"])
+    shown = tests.assign(term=[names.get(str(t), "All together") for t in tests["term"]])
+    return Table(
+        table=table_rows(shown, labels={"f": "D1", "residual_df": "Residual df"}),
+        title="Pooled Wald tests.",
+        caption=f"Coefficients pooled over {model.pooled_.n_imputations} imputations by Rubin's "
+        "rules (D1 of Li, Raghunathan and Rubin). The likelihood-ratio test is withheld: the fits "
+        "to imputed copies maximise no common likelihood.",
     )
 
 

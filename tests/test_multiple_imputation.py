@@ -25,6 +25,7 @@ from models.pooled import PooledCox, PooledLogistic
 from models.rubin import rubin
 from models.validation import Plan, validate
 from tests.made_cohorts import made_cohort
+from tests.small_study import small_study
 
 NAN = np.nan
 
@@ -362,3 +363,19 @@ def test_few_patients_and_many_columns() -> None:
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     assert ((new >= low - 1e-12) & (new <= high + 1e-12)).all()
     np.testing.assert_array_equal(new[:, 0], new[:, 1])  # two patients of whom nothing is known
+
+
+def test_a_study_reports_pools_and_scores(tmp_path: Any) -> None:
+    study = small_study(tmp_path)
+    clinical = study.tables["clinical"]
+    number = clinical.select_dtypes("number").columns[0]
+    clinical[number] = clinical[number].astype(float).mask(np.arange(len(clinical)) % 6 == 0)
+    study.content["missing"] = {"policy": "multiple", "imputations": 4}
+    result = study.run()
+    assert result.exit_code == 0, result.output
+    page = (study.out / "report.html").read_text(encoding="utf-8")
+    for words in ("Pooled Wald tests", "Missing information", "Multiple imputation"):
+        assert words in page
+    assert len(list((study.out / "tables").glob("coefficients_*.csv"))) >= 1
+    study.content["missing"] = {"policy": "median", "imputations": 4}
+    assert "no model's policy is 'multiple'" in study.run().output.replace("\n", " ")
