@@ -263,6 +263,11 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self.transform_with_draws(X)[0]
 
+    def term_values(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Give each term's number, or position of its level; (n_patients, n_terms), NaN missing."""
+        check_is_fitted(self, "terms_")
+        return _values(self._table(X, reset=False), self.terms_)
+
     def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
         """Tell who can be predicted: everyone, but under `complete_case`; shape (n_patients,)."""
         check_is_fitted(self, "terms_")

@@ -21,6 +21,7 @@ from models.design import Design, Missing, matching
 from models.logistic import LogisticModel
 from models.pooled import PooledCox, PooledLogistic, pooled_model
 from models.signature import PREFIX, Signature
+from models.terms import Term
 from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
@@ -216,6 +217,13 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     def _unseen_table(self, X: pd.DataFrame) -> pd.DataFrame:
         unseen = {one.column: one.cross_fitted_.to_numpy()[:, 0] for one in self.signatures}
         return self.before_design(X).assign(**unseen)
+
+    def unseen_term_values(self, X: pd.DataFrame) -> tuple[tuple[Term, ...], NDArray[np.float64]]:
+        """Give each term of the fit, and its number or position of level in each patient.
+
+        Shape (n_patients, n_terms), NaN where missing; signatures by their cross-fitted scores.
+        """
+        return self.design.terms_, self.design.term_values(self._unseen_table(X))
 
     def unseen_linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Give each training patient a linear predictor that trees and signatures did not memorise.
