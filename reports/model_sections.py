@@ -27,6 +27,7 @@ from reports.performance_tables import (
     HEADLINE_METRICS,
     metric_rows,
 )
+from reports.regression_section import regression_block
 from reports.style import shown_names
 from reports.tables import format_number, label, table_rows
 
@@ -49,6 +50,8 @@ def models_section(results: Results) -> Section:
 
 def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     yield from _coefficient_blocks(results, name)
+    if name in results.regressions and len(results.regressions[name].table):
+        yield regression_block(results.regressions[name])
     if name in results.nomograms:
         yield from nomogram_blocks(results.nomograms[name])
     yield from _performance_blocks(results.performance, name)
