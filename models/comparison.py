@@ -40,6 +40,7 @@ from models.evaluation import (
     rows_drawn,
 )
 from models.pipeline import RiskPipeline
+from models.pooled import PooledCox, PooledLogistic
 from models.scores import (
     Interval,
     Predictions,
@@ -321,6 +322,8 @@ def _no_likelihood(name: str, pipeline: RiskPipeline) -> str:
     model = pipeline.model
     if isinstance(model, BoostedModel):
         return f"{name} is boosted trees, which maximise no likelihood"
+    if isinstance(model, PooledCox | PooledLogistic) and model.pooled_.n_imputations > 1:
+        return f"{name} is pooled over imputations, which maximise no common likelihood"
     if pipeline.factor_model is not None:
         return f"{name} takes factors learned from the same patients"
     if any(column.startswith("signature:") for column in model.feature_names_in_):

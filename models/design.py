@@ -9,7 +9,7 @@ the patients of `fit` and frozen.
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,17 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from models.imputation import Chain, fit_chain
+from models.draws import DrawChain, impute, learn_draws, outcome_columns
+from models.filling import (
+    drawn_designs,
+    expand_copies,
+    expand_terms,
+    fill_gaps,
+    learn_chain,
+    level_columns,
+    variables_of,
+)
+from models.imputation import Chain
 from models.splines import check_knots
 from models.terms import (
     Term,
@@ -30,9 +40,10 @@ from models.terms import (
 )
 from omics.errors import FitError
 
-Missing = Literal["refuse", "complete_case", "median", "chained", "indicator", "keep"]
+Missing = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator", "keep"]
 POLICIES = get_args(Missing)
-IMPUTING = ("median", "chained", "indicator")
+IMPUTING = ("median", "chained", "multiple", "indicator")
+IMPUTATIONS = 20
 _TYPES = {"object": "text", "string": "text", "category": "a category here and a number in fit"}
 
 
@@ -47,13 +58,18 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         category is the reference level. Interactions are not offered.
     splines : mapping of str to int or sequence of float, optional
         Column -> number of knots (3 to 7, placed by `models.splines.default_knots`) or the knots.
-    missing : {"refuse", "complete_case", "median", "chained", "indicator", "keep"}
+    missing : {"refuse", "complete_case", "median", "chained", "multiple", "indicator", "keep"}
         What to do where a predictor is missing: raise; learn from the patients who have them all,
         and leave NaN for the others (`RiskPipeline` then gives no prediction); fill with the median
         (most frequent level) of the patients of `fit`; fill by chained equations
-        (`models.imputation`) among the predictors, a category with its likeliest level; fill with
-        the median and mark the gaps (`models.terms.with_indicators`); or leave NaN for a model that
-        takes it.
+        (`models.imputation`) among the predictors, a category with its likeliest level; draw each
+        gap several times (`models.draws`), of which `transform` gives the mean design row; fill
+        with the median and mark the gaps (`models.terms.with_indicators`); or leave NaN for a model
+        that takes it.
+    imputations : int
+        Copies of the patients of `fit`, and draws of a new patient, under `multiple`.
+    seed : int
+        Of the draws under `multiple`.
 
     Attributes
     ----------
@@ -66,6 +82,8 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Predictors without which `complete_case` gives no prediction; empty otherwise.
     chain_ : Chain or None
         The equations of `chained`; None otherwise, and where no predictor is used.
+    draws_ : DrawChain or None
+        The equations and random numbers of `multiple`; likewise.
 
     Examples
     --------
@@ -83,6 +101,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     dropped_: pd.DataFrame
     needed_: tuple[str, ...]
     chain_: Chain | None
+    draws_: DrawChain | None
     n_features_in_: int
 
     def __init__(
@@ -91,10 +110,14 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         *,
         splines: Mapping[str, int | Sequence[float]] | None = None,
         missing: Missing = "refuse",
+        imputations: int = IMPUTATIONS,
+        seed: int = 0,
     ) -> None:
         self.predictors = predictors
         self.splines = splines
         self.missing = missing
+        self.imputations = imputations
+        self.seed = seed
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:
         """Learn levels, knots, ranges and fill values.
@@ -131,12 +154,91 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.missing == "indicator":
             terms, shared = with_indicators(terms, table)
             dropped += shared
-        self.chain_ = _learn_chain(table, terms) if self.missing == "chained" and terms else None
         self.terms_ = tuple(terms)
+        self._learn_fill(table)
         self.dropped_ = pd.DataFrame(dropped, columns=["column", "reason"], dtype=object)
         if self.missing == "refuse":
             _refuse_missing(table, self.terms_)
         return self
+
+    def _learn_fill(self, table: pd.DataFrame) -> None:
+        """Learn the equations that fill or draw gaps, of the patients of `fit`."""
+        self.chain_, self.draws_ = None, None
+        if not self.terms_ or self.missing not in ("chained", "multiple"):
+            return
+        values = _values(table, self.terms_)
+        if self.missing == "chained":
+            self.chain_ = learn_chain(values, self.terms_)
+            return
+        self.draws_ = learn_draws(
+            level_columns(values, self.terms_)[0],
+            variables=variables_of(self.terms_),
+            n_draws=self.imputations,
+            seed=self.seed,
+        )
+
+    def copies(self, X: pd.DataFrame, y: NDArray[Any]) -> list[pd.DataFrame]:
+        """Complete the patients of a fit, several times, their outcome known.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+            The table of `fit`.
+        y : ndarray of shape (n_patients,)
+            Their outcome: booleans, or fields `time` and `event`.
+
+        Returns
+        -------
+        list of DataFrame of shape (n_patients, n_design_columns)
+            `imputations` of them, or one where nothing is missing.
+        """
+        check_is_fitted(self, "terms_")
+        table = self._table(X, reset=False)
+        values = _values(table, self.terms_)
+        if not np.isnan(values).any():
+            return [self._matrix(expand_terms(values, self.terms_), table)]
+        wide = impute(
+            level_columns(values, self.terms_)[0],
+            variables=variables_of(self.terms_),
+            outcome=outcome_columns(y),
+            n_imputations=self.imputations,
+            seed=self.seed,
+        )
+        return [self._matrix(one, table) for one in expand_copies(wide, self.terms_)]
+
+    def transform_with_draws(
+        self, X: pd.DataFrame
+    ) -> tuple[pd.DataFrame, NDArray[np.intp], NDArray[np.float64]]:
+        """Compute the design matrix as `transform` does, and the draws behind it.
+
+        Returns
+        -------
+        matrix : DataFrame of shape (n_patients, n_design_columns)
+        rows : ndarray of int
+            Positions of the patients whose gaps were drawn; nobody but under `multiple`.
+        drawn : ndarray of shape (n_draws, n_rows, n_design_columns)
+            Their design rows, whose mean is in `matrix`.
+        """
+        check_is_fitted(self, "terms_")
+        table = self._table(X, reset=False)
+        _check_present(table.columns, self.terms_)
+        if self.missing == "refuse":
+            _refuse_missing(table, self.terms_)
+        values = _values(table, self.terms_)
+        rows, drawn = np.empty(0, dtype=np.intp), np.empty((0, 0, 0))
+        if self.missing == "multiple":
+            rows = np.flatnonzero(np.isnan(values).any(axis=1))
+        elif self.missing in IMPUTING:
+            values = fill_gaps(values, self.terms_, self.chain_)
+        matrix = expand_terms(values, self.terms_)
+        if len(rows) and self.draws_ is not None:
+            drawn = drawn_designs(values[rows], self.terms_, self.draws_)
+            matrix[rows] = drawn.mean(axis=0)
+        matrix[~self.complete(table)] = np.nan
+        return self._matrix(matrix, table), rows, drawn
+
+    def _matrix(self, columns: NDArray[np.float64], table: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(columns, index=table.index, columns=list(self.get_feature_names_out()))
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Compute the design matrix of new patients.
@@ -150,7 +252,8 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         DataFrame of shape (n_patients, n_design_columns)
             float64, indexed as `X`; a level that only `fit` saw is a column of zeros. Under
-            `complete_case` a patient without a needed predictor is a row of NaN.
+            `complete_case` a patient without a needed predictor is a row of NaN; under `multiple`
+            a patient with a gap is the mean of the rows drawn, levels and splines included.
 
         Raises
         ------
@@ -158,15 +261,12 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             If a predictor is absent, text or infinite, a level was not seen by `fit`, or a value is
             missing and `missing` is "refuse".
         """
+        return self.transform_with_draws(X)[0]
+
+    def term_values(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Give each term's number, or position of its level; (n_patients, n_terms), NaN missing."""
         check_is_fitted(self, "terms_")
-        table = self._table(X, reset=False)
-        _check_present(table.columns, self.terms_)
-        if self.missing == "refuse":
-            _refuse_missing(table, self.terms_)
-        values = _fill(_values(table, self.terms_), self.terms_, self.missing, self.chain_)
-        matrix = np.hstack([np.empty((len(table), 0)), *_blocks(values, self.terms_)])
-        matrix[~self.complete(table)] = np.nan
-        return pd.DataFrame(matrix, index=table.index, columns=list(self.get_feature_names_out()))
+        return _values(self._table(X, reset=False), self.terms_)
 
     def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
         """Tell who can be predicted: everyone, but under `complete_case`; shape (n_patients,)."""
@@ -345,7 +445,7 @@ def _refuse_missing(table: pd.DataFrame, terms: tuple[Term, ...]) -> None:
         raise ValueError(
             f"X must have no missing predictor, but {missing.index[0]!r} is missing in "
             f"{missing.iloc[0]} of {len(table)} patients ({len(missing)} of {len(terms)} "
-            "predictors have gaps). Use missing='median', 'chained', 'indicator' or "
+            "predictors have gaps). Use missing='median', 'chained', 'multiple', 'indicator' or "
             "'complete_case'."
         )
 
@@ -361,55 +461,6 @@ def _values(table: pd.DataFrame, terms: Sequence[Term]) -> NDArray[np.float64]:
         elif term.kind == "indicator":
             values[:, j] = table[term.marks].isna()
     return values
-
-
-def _fill(
-    values: NDArray[np.float64], terms: tuple[Term, ...], missing: Missing, chain: Chain | None
-) -> NDArray[np.float64]:
-    """Fill the gaps as the policy says."""
-    gaps = np.isnan(values)
-    if missing not in IMPUTING or not gaps.any():
-        return values
-    if chain is None:
-        return np.where(gaps, np.array([term.fill_number for term in terms]), values)
-    wide, _ = _level_columns(values, terms)
-    filled, start = chain.fill(wide), 0
-    columns = []
-    for term in terms:
-        width = max(len(term.levels) - 1, 1)
-        block, start = filled[:, start : start + width], start + width
-        if term.kind == "category":  # the likeliest level: what the others leave is the reference's
-            share = np.column_stack([1 - block.sum(axis=1), block])
-            columns.append(share.argmax(axis=1).astype(np.float64))
-        else:
-            columns.append(block[:, 0])
-    return np.where(gaps, np.column_stack(columns), values)
-
-
-def _learn_chain(table: pd.DataFrame, terms: Sequence[Term]) -> Chain:
-    wide, groups = _level_columns(_values(table, terms), terms)
-    return fit_chain(wide, groups=groups)
-
-
-def _level_columns(
-    values: NDArray[np.float64], terms: Sequence[Term]
-) -> tuple[NDArray[np.float64], list[int]]:
-    """Give numbers as they are and categories as zeros and ones, and each column's term."""
-    blocks = [
-        term.expand(values[:, j]) if term.kind == "category" else values[:, [j]]
-        for j, term in enumerate(terms)
-    ]
-    return np.hstack(blocks), [j for j, block in enumerate(blocks) for _ in block.T]
-
-
-def _blocks(values: NDArray[np.float64], terms: tuple[Term, ...]) -> list[NDArray[np.float64]]:
-    """Compute the columns term by term; neighbouring linear terms in one go."""
-    blocks, start = [], 0
-    for j, term in enumerate(terms):
-        if term.kind in ("spline", "category"):
-            blocks += [values[:, start:j], term.expand(values[:, j])]
-            start = j + 1
-    return [*blocks, values[:, start:]]
 
 
 def _numbers(table: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:

@@ -14,7 +14,8 @@ error of R's `survfit.coxph` (``ctype = 1, stype = 2``), and its ``conf.type = "
 logistic model the linear predictor has variance :math:`(1, x) V (1, x)^\top`.
 
 Under a ridge V is the penalised covariance, which does not count the bias of shrinkage. Factors,
-signatures and filled-in values are taken as known. Boosted trees have no such formula: no interval.
+signatures and filled-in values are taken as known; where a gap is drawn several times, the variance
+between the draws is added by Rubin's rules. Boosted trees have no such formula: no interval.
 
 References
 ----------
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import norm
 
 from models.boosting import BoostedModel
@@ -41,6 +42,7 @@ Floats = NDArray[np.float64]
 
 COX = "log-log, of coefficients and baseline"
 LOGISTIC = "Wald on the log odds"
+DRAWN = ", and of what filled the gaps"
 NO_INTERVAL = "none: boosted trees have no analytical interval"
 
 
@@ -106,6 +108,24 @@ def hazard_spread(
         hazard=_by(passed, step),
         variance=_by(passed, step / total),
         pull=_by(passed, (step / total)[:, np.newaxis] * weighted),
+    )
+
+
+def anchored(spread: HazardSpread, model: CoxModel) -> HazardSpread:
+    """Scale a spread to the baseline of a model that was pooled over imputed copies.
+
+    Its baseline is a mean over copies made with the outcome known; the sums of `hazard_spread` are
+    of one design matrix. Hazard, variance and pull are scaled so that the hazards are the model's.
+    """
+    passed = np.searchsorted(model.baseline_time_, spread.horizons, side="right")
+    own = np.concatenate([[0.0], model.baseline_hazard_])[passed]
+    ratio = np.ones(len(own))
+    np.divide(own, spread.hazard, out=ratio, where=spread.hazard > 0)
+    return HazardSpread(
+        horizons=spread.horizons,
+        hazard=own,
+        variance=spread.variance * ratio**2,
+        pull=spread.pull * ratio[:, np.newaxis],
     )
 
 
@@ -186,3 +206,53 @@ def risk_interval(
         log_hazard = np.log(-np.log1p(-risk))
         lower, upper = (-np.expm1(-np.exp(log_hazard + sign * half)) for sign in (-1, 1))
     return np.asarray(lower), np.asarray(upper)
+
+
+def drawn_risk_interval(
+    model: CoxModel | LogisticModel,
+    drawn: Floats,
+    *,
+    horizon: float | None,
+    level: float,
+    spread: HazardSpread | None = None,
+) -> tuple[Floats, Floats]:
+    """Give lower and upper end of the risk of patients whose gaps were drawn.
+
+    Rubin's rules on the scale of the model (log hazard or log odds), round the mean risk: variance
+    within the draws plus (1 + 1 / n_draws) times that between them.
+
+    Parameters
+    ----------
+    model : CoxModel or LogisticModel
+        Fitted.
+    drawn : ndarray of shape (n_draws, n_patients, p)
+        Design rows, from `Design.transform_with_draws`.
+    horizon, level, spread
+        As `risk_interval` takes them.
+
+    Returns
+    -------
+    lower, upper : ndarray of shape (n_patients,)
+        NaN where `risk_interval` gives NaN.
+    """
+    n_draws, n_patients, p = drawn.shape
+    flat = pd.DataFrame(drawn.reshape(-1, p), columns=list(model.feature_names_in_))
+    ends = risk_interval(model, flat, horizon=horizon, level=level, spread=spread)
+    risk = model.risk(flat, horizon=horizon)
+    z = float(norm.ppf((1 + check_level(level)) / 2))
+    scale, back = (_log_hazard, _risk) if isinstance(model, CoxModel) else (logit, expit)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # risks of 0 and 1
+        lower, upper, each = (scale(part).reshape(n_draws, n_patients) for part in (*ends, risk))
+        within = ((upper - lower) / (2 * z)) ** 2
+        between = each.var(axis=0, ddof=1)
+        half = z * np.sqrt(within.mean(axis=0) + (1 + 1 / n_draws) * between)
+        centre = scale(risk.reshape(n_draws, n_patients).mean(axis=0))
+        return np.asarray(back(centre - half)), np.asarray(back(centre + half))
+
+
+def _log_hazard(risk: Floats) -> Floats:
+    return np.asarray(np.log(-np.log1p(-risk)))
+
+
+def _risk(log_hazard: Floats) -> Floats:
+    return np.asarray(-np.expm1(-np.exp(log_hazard)))

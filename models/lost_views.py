@@ -30,6 +30,7 @@ _POLICIES = {
     "keep": "taken as missing by the trees",
     "complete_case": "left out",
     "chained": "filled in by chained equations",
+    "multiple": "drawn several times by chained equations",
     "indicator": "set to the median, with an indicator of missing",
 }
 _FACTORS = "no information from it on the factors"

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from models.cox import CoxModel
-from models.intervals import HazardSpread, hazard_spread
+from models.intervals import HazardSpread, anchored, hazard_spread
 from models.nomogram import Nomogram
 from models.passport_file import AGAIN, NAME, pack, unpack
 from models.passport_text import passport_text
 from models.pipeline import RiskPipeline
 from models.plain import Writer, read_plain
+from models.pooled import PooledCox
 from models.schema import Column, differences, learn_column
 from models.scoring import (
     FrozenModel,
@@ -230,7 +231,8 @@ def _spread(pipeline: RiskPipeline, development: Cohort) -> HazardSpread | None:
         return None
     known, horizons = pipeline.complete(development.X), development.outcome.horizons
     matrix = pipeline.unseen_design_matrix(development.X).loc[known]
-    return hazard_spread(pipeline.model, matrix, development.y[known], horizons=horizons)
+    spread = hazard_spread(pipeline.model, matrix, development.y[known], horizons=horizons)
+    return anchored(spread, pipeline.model) if isinstance(pipeline.model, PooledCox) else spread
 
 
 def _rules(X: pd.DataFrame, tables: Mapping[str, TableSpec]) -> dict[str, TableSpec]:

@@ -111,6 +111,8 @@ def _model(frozen: FrozenModel, passport: "Passport") -> Iterator[str]:
     policy = {
         "refuse": "must not be missing",
         "median": "filled with the median or the most frequent level if missing",
+        "multiple": f"if missing, drawn {design.imputations} times from what the others say; the "
+        "risks of the draws are averaged",
         "keep": "may be missing; the trees take it so",
     }.get(design.missing, f"if missing: {design.missing}")
     yield f"  predictors: {policy}"

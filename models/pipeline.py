@@ -19,7 +19,9 @@ from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design, Missing, matching
 from models.logistic import LogisticModel
+from models.pooled import PooledCox, PooledLogistic, pooled_model
 from models.signature import PREFIX, Signature
+from models.terms import Term
 from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
@@ -86,13 +88,17 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
 
     Build it with `risk_pipeline`. Higher `linear_predictor` and `risk` are worse. Under the policy
     `complete_case` the model learns from the patients whose predictors are all known (factors from
-    all), and the others get NaN.
+    all), and the others get NaN. Under `multiple` it is pooled over imputed copies of the patients
+    (`models.pooled`); a patient with a gap gets the mean linear predictor and the mean risk of the
+    draws, which do not know the outcome.
     """
 
     steps: list[tuple[str, Any]]
 
     def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None, **params: Any) -> Self:
         """Learn every step in turn; see scikit-learn's `Pipeline.fit`."""
+        if self.design.missing == "multiple":
+            return self._fit_copies(X, y)
         if self.design.missing != "complete_case":
             return super().fit(X, y, **params)  # type: ignore[no-any-return]
         before = Pipeline(self.steps[:-1], memory=self.memory)
@@ -100,6 +106,23 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         self.steps = [*before.steps, self.steps[-1]]
         known = self.complete(X)
         self.model.fit(matrix.loc[known], np.asarray(y)[known])
+        return self
+
+    def _fit_copies(self, X: pd.DataFrame, y: NDArray[Any] | None) -> Self:
+        """Learn the model from imputed copies of the patients, pooled."""
+        table = X
+        if len(self.steps) > 2:
+            before = Pipeline(self.steps[:-2], memory=self.memory)
+            table = before.fit_transform(X, y)
+            self.steps = [*before.steps, *self.steps[-2:]]
+        outcome = np.asarray(y)
+        copies = self.design.fit(table, outcome).copies(table, outcome)
+        if not isinstance(self.model, PooledCox | PooledLogistic):
+            raise ValueError(
+                "model must be pooled for missing='multiple', but it is a "
+                f"{type(self.model).__name__}. Build the pipeline by risk_pipeline."
+            )
+        self.model.fit_copies(copies, outcome)
         return self
 
     def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
@@ -171,6 +194,12 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         """Take the wide table through every step but the model."""
         return self.design.transform(self.before_design(X))
 
+    def design_matrix_with_draws(
+        self, X: pd.DataFrame
+    ) -> tuple[pd.DataFrame, NDArray[np.intp], NDArray[np.float64]]:
+        """Give `design_matrix`, and the draws behind it; see `Design.transform_with_draws`."""
+        return self.design.transform_with_draws(self.before_design(X))
+
     def linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Give the linear predictor of each patient, shape (n_patients,); higher is worse."""
         return self.predict_all(X, horizons=())[0]
@@ -188,6 +217,13 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     def _unseen_table(self, X: pd.DataFrame) -> pd.DataFrame:
         unseen = {one.column: one.cross_fitted_.to_numpy()[:, 0] for one in self.signatures}
         return self.before_design(X).assign(**unseen)
+
+    def unseen_term_values(self, X: pd.DataFrame) -> tuple[tuple[Term, ...], NDArray[np.float64]]:
+        """Give each term of the fit, and its number or position of level in each patient.
+
+        Shape (n_patients, n_terms), NaN where missing; signatures by their cross-fitted scores.
+        """
+        return self.design.terms_, self.design.term_values(self._unseen_table(X))
 
     def unseen_linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Give each training patient a linear predictor that trees and signatures did not memorise.
@@ -233,7 +269,8 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     def _predict(
         self, table: pd.DataFrame, *, horizons: Sequence[float | None]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        matrix, known = self.design.transform(table), self.design.complete(table)
+        matrix, rows, drawn = self.design.transform_with_draws(table)
+        known = self.design.complete(table)
         linear_predictor = np.full(len(table), np.nan)
         risk = np.full((len(table), len(horizons)), np.nan)
         if known.any():
@@ -241,7 +278,28 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
             linear_predictor[known] = self.model.linear_predictor(matrix)
             for j, horizon in enumerate(horizons):
                 risk[known, j] = self.model.risk(matrix, horizon=horizon)
+                if len(rows):
+                    risk[rows, j] = mean_risk(self.model, drawn, horizon)
         return linear_predictor, risk
+
+
+def mean_risk(
+    model: Model, drawn: NDArray[np.float64], horizon: float | None
+) -> NDArray[np.float64]:
+    """Average the risk over the draws of each patient: what is known of it without the gaps.
+
+    Parameters
+    ----------
+    model : CoxModel, LogisticModel or BoostedModel
+    drawn : ndarray of shape (n_draws, n_patients, p)
+    horizon : float or None
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+    """
+    flat = pd.DataFrame(drawn.reshape(-1, drawn.shape[2]), columns=list(model.feature_names_in_))
+    return np.asarray(model.risk(flat, horizon=horizon).reshape(drawn.shape[:2]).mean(axis=0))
 
 
 def risk_pipeline(
@@ -266,9 +324,10 @@ def risk_pipeline(
         Needed where a predictor starts with `signature:`. The model is fitted to their cross-fitted
         scores and predicts from the frozen ones.
     splines : mapping of column to number of knots or list of knots, optional
-    missing : {"refuse", "complete_case", "median", "chained", "indicator", "keep"}
+    missing : {"refuse", "complete_case", "median", "chained", "multiple", "indicator", "keep"}
         What to do where a predictor is missing, as in `models.design.Design`; `keep` is for
-        BoostedModel alone.
+        BoostedModel alone, `multiple` for regressions (20 imputations, seed 0; others by
+        `set_params(design__imputations=..., design__seed=...)`).
 
     Returns
     -------
@@ -295,9 +354,16 @@ def risk_pipeline(
     if missing == "keep" and not isinstance(model, BoostedModel):
         raise ValueError(
             "missing must not be 'keep' for a regression, but it is. State 'complete_case', "
-            "'median', 'chained' or 'indicator', or 'refuse' where nothing is missing. "
+            "'median', 'chained', 'multiple' or 'indicator', or 'refuse' where nothing is missing. "
             "Only boosted trees take missing values as they are."
         )
+    if missing == "multiple":
+        if isinstance(model, BoostedModel):
+            raise ValueError(
+                "missing must not be 'multiple' for boosted trees, but it is: they have no "
+                "coefficients to pool. State 'keep', 'median', 'chained' or 'indicator'."
+            )
+        model = pooled_model(model)
     learned: list[tuple[str, Any]] = [] if factors is None else [("factors", factors)]
     learned += [(f"signature {number}", one) for number, one in enumerate(signatures, start=1)]
     steps: list[tuple[str, Any]] = [(name, WithLearned(step)) for name, step in learned]

@@ -18,11 +18,14 @@ from sklearn.base import BaseEstimator
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design
+from models.draws import DrawChain, DrawEquation, Variable
 from models.imputation import Chain, Equation
 from models.intervals import HazardSpread
 from models.logistic import LogisticModel
 from models.nomogram import Nomogram
 from models.pipeline import RiskPipeline, WithLearned
+from models.pooled import PooledCox, PooledLogistic
+from models.rubin import Pooled
 from models.signature import Signature
 from models.terms import Term
 from omics.mofa import FactorModel
@@ -34,10 +37,15 @@ ESTIMATORS: dict[str, type[Any]] = {
     for kind in (
         *(RiskPipeline, WithLearned, Signature),
         *(Design, CoxModel, LogisticModel, BoostedModel),
+        *(PooledCox, PooledLogistic),
     )
 }
 RECORDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Term, Chain, Equation, Nomogram, HazardSpread)
+    kind.__name__: kind
+    for kind in (
+        *(Term, Chain, Equation, Nomogram, HazardSpread),
+        *(Pooled, Variable, DrawEquation, DrawChain),
+    )
 }
 # what a fit keeps of its own patients, or what says nothing to a new one
 NOT_KEPT = {

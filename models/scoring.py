@@ -14,10 +14,18 @@ from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import IMPUTING, Design
 from models.findings import LEAST_INFORMATION, active_factors
-from models.intervals import COX, LOGISTIC, NO_INTERVAL, HazardSpread, risk_interval
+from models.intervals import (
+    COX,
+    DRAWN,
+    LOGISTIC,
+    NO_INTERVAL,
+    HazardSpread,
+    drawn_risk_interval,
+    risk_interval,
+)
 from models.nomogram import Nomogram
 from models.one_resample import risk_groups
-from models.pipeline import RiskPipeline
+from models.pipeline import RiskPipeline, mean_risk
 from models.schema import Column, outside_range
 from omics.messages import quoted
 from omics.new_patients import NewPatients
@@ -182,6 +190,9 @@ def _score_by(
     table = pd.DataFrame({"patient": patients.ids, "model": name}, dtype=object)
     table = table.join(numbers)
     table["interval"] = _kind_of_interval(model)
+    if pipeline.design.missing == "multiple":
+        gaps = X[sorted(needed_columns(pipeline, list(X.columns)).predictors)].isna().any(axis=1)
+        table.loc[gaps.to_numpy(), "interval"] += DRAWN
     group = risk_groups(table["linear_predictor"].to_numpy(), frozen.cut_points)
     table["group"] = pd.array(np.where(group < 0, np.nan, group + 1), dtype="Int64")
     table["filled"] = _filled(pipeline, X)
@@ -199,7 +210,8 @@ def _numbers_of(
     Its rows are numbered from 0.
     """
     known, model = frozen.pipeline.complete(X), frozen.pipeline.model
-    matrix = frozen.pipeline.design_matrix(X).loc[known]
+    matrix, rows, drawn = frozen.pipeline.design_matrix_with_draws(X)
+    matrix = matrix.loc[known]
     found = pd.DataFrame(index=np.flatnonzero(known))
     found["linear_predictor"] = model.linear_predictor(matrix) if len(matrix) else np.nan
     found["points"] = np.nan if frozen.nomogram is None else frozen.nomogram.points(matrix)
@@ -208,8 +220,19 @@ def _numbers_of(
         if not len(matrix):
             found[[column, f"{column}_lower", f"{column}_upper"]] = np.nan
             continue
-        found[column] = model.risk(matrix, horizon=horizon)
+        risk = model.risk(matrix, horizon=horizon)
         ends = risk_interval(model, matrix, horizon=horizon, level=level, spread=frozen.spread)
+        if len(rows) and not isinstance(model, BoostedModel):
+            risk[rows] = mean_risk(model, drawn, horizon)
+            for end, drawn_end in zip(
+                ends,
+                drawn_risk_interval(
+                    model, drawn, horizon=horizon, level=level, spread=frozen.spread
+                ),
+                strict=True,
+            ):
+                end[rows] = drawn_end
+        found[column] = risk
         found[f"{column}_lower"], found[f"{column}_upper"] = ends
     return found.reindex(range(len(X)))
 

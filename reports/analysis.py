@@ -21,6 +21,7 @@ from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
+from models.regression_tables import RegressionTable, regression_table
 from models.resampling import Progress, Store, collected_warnings
 from models.signature_summary import SignatureSummary, signature_summaries
 from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
@@ -166,6 +167,8 @@ class Results:
     findings : list of Finding
         The serious first.
     versions : dict of package to version
+    regressions : dict of model to RegressionTable
+        Each predictor of a regression alone and beside the others.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -190,6 +193,7 @@ class Results:
     survival: StudySurvival | None = None
     factor_quality: FactorQuality | None = None
     assumptions: dict[str, Assumptions] = field(default_factory=dict)
+    regressions: dict[str, RegressionTable] = field(default_factory=dict)
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -285,6 +289,7 @@ def analyse(
             name: _coefficients(fitted.pipeline) for name, fitted in validation.fitted.items()
         },
         nomograms=nomograms,
+        regressions=_regressions(validation, cohort),
         factors=factors,
         signatures=signature_summaries(validation, cohort),
         table_one=table_one(cohort, columns),
@@ -454,6 +459,15 @@ def _nomograms(
                 Finding(code="no_nomogram", severity="serious", where=name, message=str(error))
             )
     return made, findings
+
+
+def _regressions(validation: Validation, cohort: Cohort) -> dict[str, RegressionTable]:
+    X, level = cohort.development.X, validation.plan.level
+    return {
+        name: regression_table(fitted.pipeline, X, validation.y, level=level)
+        for name, fitted in validation.fitted.items()
+        if not isinstance(fitted.pipeline.model, BoostedModel)
+    }
 
 
 def _coefficients(pipeline: RiskPipeline) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from models.comparison import Comparison
 from models.decision import DecisionCurve
 from models.nomogram import Nomogram
 from models.performance import Performance
+from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import Subgroups
 from models.transductive import TransductiveOptimism
@@ -36,6 +37,7 @@ from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
+from reports.regression_section import regression_block
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
 from reports.subgroup_sections import subgroups_section
@@ -69,8 +71,8 @@ def drawn(result: Any) -> Section | Page:
     Parameters
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
-        SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, Nomogram,
-        Calibration or DecisionCurve
+        SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
+        Nomogram, Calibration or DecisionCurve
 
     Returns
     -------
@@ -115,6 +117,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Assumptions: _of_blocks("Assumptions", assumption_blocks),
+    RegressionTable: _of_blocks("Regression table", lambda found: [regression_block(found)]),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,
     DecisionCurve: _decision_section,

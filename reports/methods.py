@@ -22,6 +22,11 @@ _MISSING = {
     "chained": " Missing predictors were filled by chained equations among the predictors "
     "(Bayesian ridge regressions learned on the training patients, mean fills, the likeliest level "
     "of a category; the outcome was not used).",
+    "multiple": " Missing predictors were imputed several times by chained equations that know the "
+    "outcome (event and Nelson-Aalen hazard, or the class): predictive mean matching for numbers, "
+    "multinomial logistic regression for categories. A model was fitted to each copy; coefficients "
+    "were pooled by Rubin's rules, predictions on the linear scale. New patients' gaps were drawn "
+    "without the outcome, and their risks averaged.",
     "indicator": " Missing predictors were set to the median of the training patients and marked "
     "by an indicator column, or a level of its own where categories were missing.",
     "keep": " Missing values were left to the trees.",

@@ -20,6 +20,9 @@ POLICIES = {
     "training patients, learned within each resample",
     "chained": "missing predictors are filled by chained equations among the predictors, learned "
     "within each resample from the training patients, without the outcome",
+    "multiple": "missing predictors are imputed several times by chained equations, within each "
+    "resample and with the outcome of the training patients; the models are pooled by Rubin's "
+    "rules, and a new patient's gaps are drawn without the outcome and the risks averaged",
     "indicator": "missing predictors are set to the median of the training patients and marked "
     "by a column of their own, categories by a level `missing`, learned within each resample",
     "keep": "missing values are taken as they are",
@@ -28,6 +31,7 @@ SHORT = {
     "complete_case": "Complete cases",
     "median": "Median",
     "chained": "Chained equations",
+    "multiple": "Multiple imputation",
     "indicator": "Indicator",
     "keep": "Left to the trees",
     "refuse": "Refused",

@@ -7,6 +7,7 @@ import pandas as pd
 from models.boosting import BoostedModel
 from models.nomogram import Nomogram
 from models.performance import Performance
+from models.pooled import PooledCox, PooledLogistic, PooledModel
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
 from reports.curve_sections import (
@@ -26,9 +27,10 @@ from reports.performance_tables import (
     HEADLINE_METRICS,
     metric_rows,
 )
+from reports.regression_section import regression_block
 from reports.style import shown_names
 from reports.survival_section import risk_group_blocks
-from reports.tables import format_number, label
+from reports.tables import format_number, label, table_rows
 
 VALIDATIONS = ("apparent", "optimism_corrected", "cross_validated", "external")
 MOST_TERMS = 40
@@ -49,6 +51,8 @@ def models_section(results: Results) -> Section:
 
 def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     yield from _coefficient_blocks(results, name)
+    if name in results.regressions and len(results.regressions[name].table):
+        yield regression_block(results.regressions[name])
     if name in results.nomograms:
         yield from nomogram_blocks(results.nomograms[name])
     yield from _performance_blocks(results.performance, name)
@@ -99,6 +103,24 @@ def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:
         title="Coefficients.",
         caption=penalty
         + (f"The first {MOST_TERMS} of {len(table)}." if len(table) > MOST_TERMS else ""),
+    )
+
+    if isinstance(model, PooledCox | PooledLogistic):
+        yield _pooled_tests(results, name, model)
+
+
+def _pooled_tests(results: Results, name: str, model: PooledModel) -> Table:
+    """Show the pooled Wald tests of a model, term by term and together."""
+    terms = results.validation.fitted[name].pipeline.design.terms_
+    tests = model.wald_tests({term.name: term.columns for term in terms})
+    names = shown_names(tests["term"][tests["term"] != "ALL"])
+    shown = tests.assign(term=[names.get(str(t), "All together") for t in tests["term"]])
+    return Table(
+        table=table_rows(shown, labels={"f": "D1", "residual_df": "Residual df"}),
+        title="Pooled Wald tests.",
+        caption=f"Coefficients pooled over {model.pooled_.n_imputations} imputations by Rubin's "
+        "rules (D1 of Li, Raghunathan and Rubin). The likelihood-ratio test is withheld: the fits "
+        "to imputed copies maximise no common likelihood.",
     )
 
 

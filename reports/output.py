@@ -243,6 +243,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     for model, table in results.coefficients.items():
         names[model] = file_name(model, names.values())
         yield f"coefficients_{names[model]}", table
+        if model in results.regressions:
+            yield f"regression_{names[model]}", results.regressions[model].table
         if model in results.nomograms:
             yield f"nomogram_{names[model]}", results.nomograms[model].table
         if model in results.assumptions:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
-from models.design import matching, select_columns
+from models.design import IMPUTATIONS, matching, select_columns
 from models.logistic import LogisticModel
 from models.moment import check_moment
 from models.pipeline import Model, RiskPipeline, risk_pipeline
@@ -175,6 +175,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
         )
         for spec in study.signatures
     ]
+    imputations = IMPUTATIONS if study.missing is None else study.missing.imputations
     return {
         spec.name: risk_pipeline(
             spec.predictors,
@@ -183,7 +184,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
             signatures=[one for one in signatures if spec.uses_signature(one.name)],
             splines=spec.splines or None,
             missing=study.policy_of(spec),
-        )
+        ).set_params(design__imputations=imputations, design__seed=study.study.seed)
         for spec in study.every_model
     }
 

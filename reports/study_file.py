@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models.design import Missing, matching
+from models.design import IMPUTATIONS, Missing, matching
 from omics.cohort import CohortsSpec
 from omics.errors import StudyError
 from omics.messages import nearest
@@ -16,6 +16,7 @@ from omics.table_spec import TableSpec
 from reports.factor_specs import FactorsSpec
 from reports.study_words import mistakes
 
+Policy = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator"]
 LEARNED = ("factors:", "signature:")  # predictors that no table holds
 
 
@@ -91,6 +92,11 @@ class ModelSpec(_Section):
                 f"missing must not be 'keep' for a regression, but it came for kind {self.kind!r}: "
                 "only boosted trees take missing values as they are"
             )
+        if self.kind == "xgboost" and self.missing == "multiple":
+            raise ValueError(
+                "missing must not be 'multiple' for boosted trees, but it came: they have no "
+                "coefficients to pool"
+            )
         boosting = {"rounds", "learning_rate", "max_depth"} & given
         regression = {"ridge", "splines", "nomogram"} & given
         if self.kind != "xgboost" and boosting:
@@ -135,7 +141,7 @@ class AddedValueSpec(_Section):
     ridge: float | Literal["aic"] | dict[str, float | Literal["aic"]] | None = Field(
         default=None, description="of the added models, or of each by its name; as for [[models]]"
     )
-    missing: Literal["refuse", "complete_case", "median", "chained", "indicator"] | None = Field(
+    missing: Policy | None = Field(
         default=None, description="of the added models; as for [[models]]"
     )
     splines: dict[str, int | list[float]] = Field(
@@ -209,7 +215,10 @@ class MissingSpec(_Section):
     It holds for boosted trees too; `missing = "keep"` in their own section leaves gaps to them.
     """
 
-    policy: Literal["refuse", "complete_case", "median", "chained", "indicator"]
+    policy: Policy
+    imputations: int = Field(
+        default=IMPUTATIONS, ge=2, description="copies, and draws, of every 'multiple'"
+    )
 
 
 class PredictionSpec(_Section):
@@ -350,6 +359,22 @@ class Study(_Section):
                 raise ValueError(
                     f"{name!r} names a table, but there is no section [tables.{table}]. "
                     f"{nearest(table, self.tables)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _imputations_are_used(self) -> Self:
+        policies = [self.policy_of(model) for model in self.every_model]
+        given = self.missing is not None and "imputations" in self.missing.model_fields_set
+        if given and "multiple" not in policies:
+            raise ValueError(
+                "[missing] imputations is given, but no model's policy is 'multiple': take it away"
+            )
+        for model, policy in zip(self.every_model, policies, strict=True):
+            if policy == "multiple" and model.kind == "xgboost":
+                raise ValueError(
+                    f"[missing] policy 'multiple' is for regressions, but model {model.name!r} is "
+                    "of kind 'xgboost': state its own missing = 'keep'"
                 )
         return self
 

@@ -40,6 +40,7 @@ LABELS = {
     "n_factors": "Factors",
     "e90": "E90",
     "emax": "Emax",
+    "fmi": "Missing information",
     "hazard_ratio": "Hazard ratio",
     "ici": "ICI",
     "ipa": "IPA",

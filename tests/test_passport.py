@@ -40,6 +40,7 @@ def regressions(model: Any) -> dict[str, RiskPipeline]:
         "Few": risk_pipeline(["mri:f1", "clinical:Age"], model(ridge=2.0), missing="median"),
         "Factors": risk_pipeline(["clinical:Grade", "factors:*"], model(), factors=factors()),
         "Chained": risk_pipeline(["clinical:*", "mri:f0", "rna:f1"], model(), missing="chained"),
+        "Drawn": risk_pipeline(["clinical:*", "mri:f0", "rna:f1"], model(), missing="multiple"),
         "Marked": risk_pipeline(["mri:f0", "clinical:Grade"], model(), missing="indicator"),
         "Radscore": risk_pipeline(
             ["signature:Radscore", "clinical:Age"],

@@ -16,6 +16,7 @@ from traitlets.config import Config
 from models.calibration_curves import calibration_curve
 from models.comparison import compare
 from models.decision import decision_curve
+from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import subgroups
 from omics.mofa import FactorModel
@@ -162,6 +163,7 @@ def test_every_section_is_there(results: Results) -> None:
         *("Ratios with their intervals", "Coefficients", "Nomogram", "Calibration"),
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
         *("Survival by risk group", "Survival of the risk groups"),
+        *("Survival by risk group", "Each predictor alone and beside the others"),
     }
 
 
@@ -170,6 +172,17 @@ def test_flow_is_that_of_the_file(results: Results, folder: Path) -> None:
     for name, matched, absent in written[["table", "matched", "absent"]].itertuples(index=False):
         assert cell(printed, name, "Matched") == f"{matched}"
         assert cell(printed, name, "Absent") == f"{absent}"
+
+
+def test_the_regression_table_is_that_of_the_file(results: Results, folder: Path) -> None:
+    printed = tables(section(results, "model-1"))["Each predictor alone and beside the others"]
+    written = csv(folder, "regression_Clinical")
+    alone = written[written["analysis"] == "univariable"].reset_index(drop=True)
+    assert len(printed.rows) == len(alone)
+    for position, row in alone[alone["kind"].isin(["number", "level"])].iterrows():
+        cells = printed.rows[int(str(position))]
+        assert cells[1] == f"{row['n_patients']:.0f} ({row['n_events']:.0f})"
+        assert cells[2].startswith(f"{row['estimate']:.2f} ({row['lower']:.2f}")
 
 
 def test_table_one_is_that_of_the_file(results: Results, folder: Path) -> None:
@@ -466,6 +479,7 @@ def drawn_results(results: Results) -> dict[type, Any]:
         compare(results.validation, results.cohort, reference="Clinical", thresholds=[0.3]),
         subgroups(results.validation, results.cohort, splits={"clinical:Sex": "levels"}),
         results.assumptions["Clinical"],
+        results.regressions["Clinical"],
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
@@ -481,8 +495,11 @@ def test_a_live_notebook_draws_every_result(shell: InteractiveShell, results: Re
         frame = shown["text/html"]
         assert frame.startswith("<iframe"), kind
         inner = unescape(frame[frame.index('srcdoc="') + 8 : -len('"></iframe>')])
-        assert inner.count('class="plot"') >= 1, kind
         assert 'data-framed="true"' in inner
+        if kind is RegressionTable:
+            assert re.search(r"Table 1\.", inner)
+            continue
+        assert inner.count('class="plot"') >= 1, kind
         assert re.search(r"Figure 1\.", inner)
 
 

@@ -107,7 +107,7 @@ def honest(cohort: Cohort) -> tuple[Pipelines, Cohort]:
         "trees": risk_pipeline(["mri:*"], BoostedModel(**QUICK), missing="keep"),
         **{
             policy: risk_pipeline(["clinical:*", "mri:*"], CoxModel(ridge=1.0), missing=policy)
-            for policy in ("complete_case", "chained", "indicator")
+            for policy in ("complete_case", "chained", "multiple", "indicator")
         },
     }, cohort
 

@@ -1,0 +1,53 @@
+"""Each predictor alone and beside the others, as a paper prints it. Computes no statistic."""
+
+import pandas as pd
+
+from models.regression_tables import RegressionTable
+from reports.html import Table
+from reports.style import shown_names
+from reports.tables import DASH, TableRows, format_estimate, format_p_value
+
+MOST_ROWS = 60
+SIDES = ("univariable", "multivariable")
+
+
+def regression_block(found: RegressionTable) -> Table:
+    """Lay out a regression table: a row per predictor, level or test, two analyses side by side."""
+    short = "HR" if found.ratio == "hazard_ratio" else "OR"
+    names = shown_names(found.table["term"])
+    parts = [found.table[found.table["analysis"] == side] for side in SIDES]
+    rows = []
+    for (_, alone), (_, together) in zip(*(part.iterrows() for part in parts), strict=True):
+        name = names[str(alone["term"])]
+        shown = {"level": f"{name} = {alone['level']}", "whole": f"{name} (all its columns)"}
+        shown["reference"] = f"{name} = {alone['level']} (reference)"
+        cells = [shown.get(str(alone["kind"]), name)]
+        for row in (alone, together):
+            cells += [f"{row['n_patients']} ({row['n_events']})", _ratio(row), _p_value(row)]
+        rows.append(tuple(cells))
+    head = [text for side in SIDES for text in ("n (events)", f"{short}, {side}", "p")]
+    return Table(
+        table=TableRows(
+            header=("Predictor", *head),
+            rows=tuple(rows[:MOST_ROWS]),
+            numeric=(False, *(True for _ in head)),
+        ),
+        title="Each predictor alone and beside the others.",
+        caption=f"{short} with {100 * found.level:g}% interval. Alone: a plain regression on the "
+        "patients for whom the predictor is known. Beside the others: the model as fitted. "
+        "Columns of one predictor are tested together by Wald's test. Do not choose predictors by "
+        "the univariable p."
+        + (f" The first {MOST_ROWS} of {len(rows)} rows." if len(rows) > MOST_ROWS else ""),
+    )
+
+
+def _ratio(row: pd.Series) -> str:
+    if row["kind"] == "reference":
+        return "1"
+    if pd.isna(row["estimate"]):
+        return DASH
+    return format_estimate(row["estimate"], row["lower"], row["upper"], digits=2)
+
+
+def _p_value(row: pd.Series) -> str:
+    return DASH if pd.isna(row["p_value"]) else format_p_value(row["p_value"])
