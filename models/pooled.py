@@ -56,7 +56,7 @@ class PooledCox(CoxModel):
         The coefficients, with within and between variance.
     coef_, covariance_ : ndarray
         Pooled; the covariance is Rubin's total.
-    means_, baseline_time_, baseline_hazard_ : ndarray
+    means_, baseline_time_, baseline_hazard_, baseline_stratum_ : ndarray
         Mean of the copies' means; event times; geometric mean of the baselines there.
     log_likelihood_ : tuple of float
         NaN unless there was one copy.
@@ -74,11 +74,23 @@ class PooledCox(CoxModel):
 
     pooled_: Pooled
 
-    def fit(self, X: Any, y: NDArray[Any]) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        sample_weight: ArrayLike | None = None,
+        cluster: ArrayLike | None = None,
+    ) -> Self:
         """Fit on patients without gaps: the plain Cox model."""
-        return self.fit_copies([X], y)
+        return self.fit_copies([X], y, sample_weight, cluster)
 
-    def fit_copies(self, copies: Sequence[Any], y: NDArray[Any]) -> Self:
+    def fit_copies(
+        self,
+        copies: Sequence[Any],
+        y: NDArray[Any],
+        sample_weight: ArrayLike | None = None,
+        cluster: ArrayLike | None = None,
+    ) -> Self:
         """Fit on each copy and pool.
 
         Parameters
@@ -86,17 +98,25 @@ class PooledCox(CoxModel):
         copies : sequence of DataFrame of shape (n_patients, p)
             Design matrices of the same patients, without gaps.
         y : structured array of shape (n_patients,)
+        sample_weight, cluster : array-like of shape (n_patients,), optional
+            As of `CoxModel.fit`.
 
         Returns
         -------
         PooledCox
         """
-        fits: list[Any] = _fit_each(CoxModel, self.get_params(), copies, y)
+        per_patient = {"sample_weight": sample_weight, "cluster": cluster}
+        fits: list[Any] = _fit_each(CoxModel, self.get_params(), copies, y, **per_patient)
         _share(self, fits)
         df = self.n_events_ - self.effective_parameters_
         self.pooled_ = _pooled(fits, [fit.coef_ for fit in fits], df)
         self.coef_, self.covariance_ = self.pooled_.estimate, self.pooled_.total
-        self.baseline_time_, self.max_time_ = fits[0].baseline_time_, fits[0].max_time_
+        self.baseline_time_, self.baseline_stratum_ = (
+            fits[0].baseline_time_,
+            fits[0].baseline_stratum_,
+        )
+        self.strata_, self.last_times_ = fits[0].strata_, fits[0].last_times_
+        self.max_time_ = fits[0].max_time_
         shifts = [(self.means_ - fit.means_) @ fit.coef_ for fit in fits]
         logs = [
             np.log(fit.baseline_hazard_) + shift for fit, shift in zip(fits, shifts, strict=True)
@@ -190,11 +210,15 @@ def pooled_model(model: CoxModel | LogisticModel) -> PooledModel:
 
 
 def _fit_each(
-    kind: type[Any], settings: dict[str, Any], copies: Sequence[Any], y: ArrayLike
+    kind: type[Any],
+    settings: dict[str, Any],
+    copies: Sequence[Any],
+    y: ArrayLike,
+    **per_patient: ArrayLike | None,
 ) -> list[Any]:
-    first = kind(**settings).fit(copies[0], y)
+    first = kind(**settings).fit(copies[0], y, **per_patient)
     kept = settings | {"ridge": first.ridge_}
-    return [first, *(kind(**kept).fit(copy, y) for copy in copies[1:])]
+    return [first, *(kind(**kept).fit(copy, y, **per_patient) for copy in copies[1:])]
 
 
 def _share(model: Any, fits: Sequence[Any]) -> None:

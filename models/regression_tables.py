@@ -25,7 +25,8 @@ from scipy.stats import chi2, norm
 
 from models.boosting import BoostedModel
 from models.checks import check_level
-from models.cox import CoxModel, cox_fit
+from models.cox import CoxModel
+from models.cox_fit import cox_fit
 from models.logistic import logistic_fit
 from models.pipeline import RiskPipeline
 from models.pooled import PooledCox, PooledLogistic

@@ -239,6 +239,10 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if results.factor_quality is not None:
         yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
+    yield from _model_tables(results)
+
+
+def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     names: dict[str, str] = {}
     for model, table in results.coefficients.items():
         names[model] = file_name(model, names.values())

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from models.cox import CoxModel, cox_fit
+from models.cox import CoxModel
+from models.cox_fit import cox_fit
 from models.design import Design
 from models.linearity import linearity_test
 from models.logistic import LogisticModel
