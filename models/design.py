@@ -2,8 +2,9 @@
 
 A number enters as it is (`clinical:Age`), as a restricted cubic spline (`clinical:Age`,
 `clinical:Age'`, ...) or, for a category, as one column of zeros and ones per level but the first
-(`clinical:Grade=3`): the names are those of R's rms. Levels, knots and fill values are learnt from
-the patients of `fit` and frozen.
+(`clinical:Grade=3`): the names are those of R's rms. Interactions follow as products of columns
+(`models.interactions`). Levels, knots and fill values are learnt from the patients of `fit` and
+frozen.
 """
 
 import difflib
@@ -19,6 +20,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.imputation import Chain, fit_chain
+from models.interactions import TIMES, Interaction, Pair, check_interactions, learn_interaction
 from models.splines import check_knots
 from models.terms import (
     Term,
@@ -44,9 +46,12 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     predictors : sequence of str
         Columns (`clinical:Age`) or patterns (`clinical:*`), in the order of the design matrix. Only
         `*` is special. A predictor that is a Categorical in the table is a category; its first
-        category is the reference level. Interactions are not offered.
+        category is the reference level.
     splines : mapping of str to int or sequence of float, optional
         Column -> number of knots (3 to 7, placed by `models.splines.default_knots`) or the knots.
+    interactions : sequence of pair of str, optional
+        Pairs of predictors, each named as its column; see `models.interactions`. Products are of
+        filled values where gaps are filled; a level `missing` takes no part in them.
     missing : {"refuse", "complete_case", "median", "chained", "indicator", "keep"}
         What to do where a predictor is missing: raise; learn from the patients who have them all,
         and leave NaN for the others (`RiskPipeline` then gives no prediction); fill with the median
@@ -59,9 +64,11 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     terms_ : tuple of Term
         One per predictor that is used.
+    interactions_ : tuple of Interaction
+        One per interaction that is used.
     dropped_ : DataFrame, one row per predictor that is not used
         Columns `column` and `reason`: no value at all, or the same value in every patient; a mark
-        of gaps that another one stands for.
+        of gaps that another one stands for; an interaction of which a predictor is not used.
     needed_ : tuple of str
         Predictors without which `complete_case` gives no prediction; empty otherwise.
     chain_ : Chain or None
@@ -80,6 +87,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     terms_: tuple[Term, ...]
+    interactions_: tuple[Interaction, ...]
     dropped_: pd.DataFrame
     needed_: tuple[str, ...]
     chain_: Chain | None
@@ -90,10 +98,12 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         predictors: Sequence[str],
         *,
         splines: Mapping[str, int | Sequence[float]] | None = None,
+        interactions: Sequence[Sequence[str]] | None = None,
         missing: Missing = "refuse",
     ) -> None:
         self.predictors = predictors
         self.splines = splines
+        self.interactions = interactions
         self.missing = missing
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:
@@ -114,25 +124,28 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             If a predictor matches no column or stands twice, a spline is asked of a category or of
-            a column that is no predictor, a column is text or infinite, or a value is missing and
-            `missing` is "refuse".
+            a column that is no predictor, an interaction is no pair of predictors or stands twice,
+            a column is text or infinite, or a value is missing and `missing` is "refuse".
         FitError
-            If a declared level has no patient, a spline too few distinct values, or no patient has
-            every predictor under "complete_case".
+            If a declared level, or a combination of levels that interact, has no patient, a spline
+            too few distinct values, or no patient has every predictor under "complete_case".
         """
         table = self._table(X, reset=True)
         if self.missing not in POLICIES:
             raise ValueError(f"missing must be one of {POLICIES}, but {self.missing!r} came.")
         names = select_columns(table.columns, self.predictors)
         splines = _check_splines(self.splines or {}, names, table)
+        pairs = check_interactions(self.interactions or (), names)
         self.needed_ = _varying(table, names) if self.missing == "complete_case" else ()
         table = _complete_cases(table, self.needed_)
         terms, dropped = _learn(table, names, splines)
+        interactions, without = _learn_interactions(table, terms, pairs)
+        dropped += without
         if self.missing == "indicator":
             terms, shared = with_indicators(terms, table)
             dropped += shared
         self.chain_ = _learn_chain(table, terms) if self.missing == "chained" and terms else None
-        self.terms_ = tuple(terms)
+        self.terms_, self.interactions_ = tuple(terms), tuple(interactions)
         self.dropped_ = pd.DataFrame(dropped, columns=["column", "reason"], dtype=object)
         if self.missing == "refuse":
             _refuse_missing(table, self.terms_)
@@ -165,6 +178,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             _refuse_missing(table, self.terms_)
         values = _fill(_values(table, self.terms_), self.terms_, self.missing, self.chain_)
         matrix = np.hstack([np.empty((len(table), 0)), *_blocks(values, self.terms_)])
+        matrix = _with_products(matrix, self.terms_, self.interactions_)
         matrix[~self.complete(table)] = np.nan
         return pd.DataFrame(matrix, index=table.index, columns=list(self.get_feature_names_out()))
 
@@ -176,7 +190,9 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Give the columns of the design matrix; `input_features` is scikit-learn's, not used."""
         check_is_fitted(self, "terms_")
-        return np.array([name for term in self.terms_ for name in term.columns], dtype=object)
+        every = [term.columns for term in self.terms_]
+        every += [one.columns for one in self.interactions_]
+        return np.array([name for columns in every for name in columns], dtype=object)
 
     def _table(self, X: pd.DataFrame, *, reset: bool) -> pd.DataFrame:
         """Return X as a table of distinct columns; an array gets the columns x0, x1, ..."""
@@ -310,6 +326,22 @@ def _learn(
     return terms, [(n, reason) for n in names if isinstance(reason := learnt[n], str)]
 
 
+def _learn_interactions(
+    table: pd.DataFrame, terms: Sequence[Term], pairs: Sequence[Pair]
+) -> tuple[list[Interaction], list[tuple[str, str]]]:
+    """Learn each interaction, and why some are not used."""
+    by_name = {term.name: term for term in terms}
+    learnt, dropped = [], []
+    for pair in pairs:
+        absent = [name for name in pair if name not in by_name]
+        if absent:
+            dropped.append((TIMES.join(pair), f"{absent[0]} is not used"))
+            continue
+        one, other = by_name[pair[0]], by_name[pair[1]]
+        learnt.append(learn_interaction(one, other, _values(table, [one, other])))
+    return learnt, dropped
+
+
 def _varying(table: pd.DataFrame, names: list[str]) -> tuple[str, ...]:
     """Name the predictors with more than one known value: only these can be missed."""
     return tuple(name for name in names if table[name].nunique() > 1)
@@ -410,6 +442,17 @@ def _blocks(values: NDArray[np.float64], terms: tuple[Term, ...]) -> list[NDArra
             blocks += [values[:, start:j], term.expand(values[:, j])]
             start = j + 1
     return [*blocks, values[:, start:]]
+
+
+def _with_products(
+    matrix: NDArray[np.float64], terms: Sequence[Term], interactions: Sequence[Interaction]
+) -> NDArray[np.float64]:
+    """Add the columns of the interactions to those of the terms."""
+    if not interactions:
+        return matrix
+    names = (name for term in terms for name in term.columns)
+    columns = dict(zip(names, matrix.T, strict=True))
+    return np.hstack([matrix, *(one.expand(columns) for one in interactions)])
 
 
 def _numbers(table: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:

@@ -15,14 +15,17 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from models.axes import AxisGroup
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design
 from models.imputation import Chain, Equation
+from models.interactions import Interaction
 from models.intervals import HazardSpread
 from models.logistic import LogisticModel
 from models.nomogram import Nomogram
 from models.pipeline import RiskPipeline, WithLearned
+from models.rounding import RoundingError
 from models.signature import Signature
 from models.terms import Term
 from omics.mofa import FactorModel
@@ -37,7 +40,11 @@ ESTIMATORS: dict[str, type[Any]] = {
     )
 }
 RECORDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Term, Chain, Equation, Nomogram, HazardSpread)
+    kind.__name__: kind
+    for kind in (
+        *(Term, Interaction, Chain, Equation),
+        *(Nomogram, AxisGroup, RoundingError, HazardSpread),
+    )
 }
 # what a fit keeps of its own patients, or what says nothing to a new one
 NOT_KEPT = {
