@@ -189,10 +189,14 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Give the columns of the design matrix; `input_features` is scikit-learn's, not used."""
+        every = [name for columns in self.columns_of_terms().values() for name in columns]
+        return np.array(every, dtype=object)
+
+    def columns_of_terms(self) -> dict[str, tuple[str, ...]]:
+        """Give the columns of each term, then of each interaction, by its name."""
         check_is_fitted(self, "terms_")
-        every = [term.columns for term in self.terms_]
-        every += [one.columns for one in self.interactions_]
-        return np.array([name for columns in every for name in columns], dtype=object)
+        columns = {term.name: term.columns for term in self.terms_}
+        return columns | {one.name: one.columns for one in self.interactions_}
 
     def _table(self, X: pd.DataFrame, *, reset: bool) -> pd.DataFrame:
         """Return X as a table of distinct columns; an array gets the columns x0, x1, ..."""

@@ -159,7 +159,7 @@ def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Ite
         model,
         pipeline.unseen_design_matrix(development.X).loc[known],
         development.y[known],
-        terms={term.name: term.columns for term in pipeline.design.terms_},
+        terms=pipeline.design.columns_of_terms(),
     )
     whole = test.table.loc[test.table["term"] == "GLOBAL", "p_value"].item()
     terms = test.table[test.table["term"] != "GLOBAL"]

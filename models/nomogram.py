@@ -333,8 +333,9 @@ def _families(
     design: Design, coefficients: "pd.Series[float]", settings: dict[str, Floats]
 ) -> list[AxisFamily]:
     numbers = [term.name for term in design.terms_ if term.kind in ("linear", "spline")]
+    unused = set(design.dropped_["column"])  # in some patients a number is a constant
     for name in settings:
-        if name not in numbers:
+        if name not in numbers and name not in unused:
             raise ValueError(
                 f"settings must name numbers of the model, but {name!r} is none of {len(numbers)} "
                 f"(a category shows all its levels). {nearest(name, numbers)}"

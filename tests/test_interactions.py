@@ -111,7 +111,7 @@ def test_columns_and_coefficients_equal_rms(name: str) -> None:
 
 def test_the_interaction_is_a_term_of_its_own_in_the_test_of_proportional_hazards() -> None:
     design, model = fitted("number_category")
-    terms = {part.name: part.columns for part in (*design.terms_, *design.interactions_)}
+    terms = design.columns_of_terms()
     matrix = design.transform(PATIENTS)
     assert isinstance(model, CoxModel)
     test = proportional_hazards_test(model, matrix, SURVIVAL, terms=terms).table
