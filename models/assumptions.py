@@ -19,6 +19,7 @@ from models.influence import Influence, influence
 from models.linearity import Linearity, linearity_test
 from models.logistic import LogisticModel
 from models.pipeline import RiskPipeline, rarer_class
+from models.pooled import unpooled
 from models.proportional_hazards import ProportionalHazardsTest, proportional_hazards_test
 from models.sample_size import (
     SHRINKAGE,
@@ -148,14 +149,18 @@ def assumptions(pipeline: RiskPipeline, cohort: Cohort) -> Assumptions | None:
     known = pipeline.complete(development.X)
     X = pipeline.unseen_design_matrix(development.X).loc[known]
     y = development.y[known]
-    columns = {term.name: list(term.columns) for term in pipeline.design.terms_}
+    model = unpooled(model, X, y)
+    design = pipeline.design
+    columns = {name: list(own) for name, own in design.columns_of_terms().items()}
+    interacting = {name for pair in design.interactions_ for name in pair.predictors}
+    bendable = [term for term in design.terms_ if term.name not in interacting]
     few = len(columns) <= MOST_TERMS
     cox = isinstance(model, CoxModel)
     first = 0 if cox else 1  # the intercept's row
     return Assumptions(
         hazards=proportional_hazards_test(model, X, y, terms=columns) if cox else None,
         drift=schoenfeld_curves(model, X, y, terms=columns) if cox and few else None,
-        linearity=linearity_test(model, X, y, terms=pipeline.design.terms_) if few else None,
+        linearity=linearity_test(model, X, y, terms=bendable) if few else None,
         influence=_in_cohort(influence(model, X, y), np.flatnonzero(known)),
         inflation=variance_inflation(
             model.covariance_[first:, first:], list(X.columns), terms=columns

@@ -1,26 +1,31 @@
-"""The axes of a nomogram: where the ticks stand, and the points at each, by the rules of rms.
+"""How many points does each predictor give? Its axes: where ticks stand, by the rules of rms.
 
-Every function gives rows of `Nomogram.table`.
+Predictors that interact have one axis per combination of their values, on which main effects and
+interactions are summed.
+
+References
+----------
+Harrell FE. Regression Modeling Strategies, 2nd ed. Springer 2015, section 5.4.
+doi:10.1007/978-3-319-19425-7
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.interactions import TIMES, Interaction
 from models.terms import Term
 from models.ticks import pretty
 
 Floats = NDArray[np.float64]
 
-RISK_TICKS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-MOST_POINTS = 100.0
-_STEPS = 10  # wished for on every axis (rms: nint)
-_GRID = 1000  # linear predictors on which a curve is inverted (rms)
-_NEAR = 1e-9  # points: closer ticks coincide
+AND = " & "  # between the values that an axis holds for
+STEPS = 10  # wished for on every axis (rms: nint)
+NEAR = 1e-9  # points: closer ticks coincide
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,56 +35,246 @@ class PredictorAxis:
     Attributes
     ----------
     term : Term
+    where : str
+        Values of the predictors that interact with it, as `<predictor>=<value>`, joined by ` & `;
+        empty if none does.
     ticks : ndarray of shape (n_ticks,)
         Values; of a category the positions of its levels.
     effects : ndarray of shape (n_ticks,)
+        Of predictors that interact the contribution of all of them.
+    extrapolated : ndarray of shape (n_ticks,)
+        True where no patient of the fit was.
+    is_discrete : bool
+        True if nothing lies between two ticks.
     """
 
     term: Term
+    where: str
     ticks: Floats
     effects: Floats
+    extrapolated: NDArray[np.bool_]
+    is_discrete: bool
 
-    @classmethod
-    def of(cls, term: Term, coefficients: Floats) -> Self:
-        """Place the ticks of `term`, whose columns have these coefficients."""
-        if term.kind == "category":
-            ticks = np.arange(len(term.levels), dtype=np.float64)
-        elif term.values is not None:
-            ticks = np.array(term.values)
-        else:
-            ticks = pretty(term.minimum, term.maximum, n=_STEPS)
-        return cls(term=term, ticks=ticks, effects=term.expand(ticks) @ coefficients)
-
-    @property
-    def lowest(self) -> float:
-        """Smallest contribution: zero points."""
-        return float(self.effects.min())
-
-    @property
-    def width(self) -> float:
-        """Range of the contributions."""
-        return float(np.ptp(self.effects))
-
-    def rows(self, points_per_unit: float) -> pd.DataFrame:
-        """Give one row per tick."""
+    def rows(self, points_per_unit: float, *, lowest: float) -> pd.DataFrame:
+        """Give one row per tick; a contribution of `lowest` has no points."""
         term, is_category = self.term, self.term.kind == "category"
-        points = (self.effects - self.lowest) * points_per_unit
-        labels = list(term.levels) if is_category else [f"{tick:.7g}" for tick in self.ticks]
-        is_discrete = is_category or term.values is not None
-        return _rows(
-            axis=term.name,
+        points = (self.effects - lowest) * points_per_unit
+        labels = [_label(term, tick) for tick in self.ticks]
+        return axis_rows(
+            axis=f"{term.name} ({self.where})" if self.where else term.name,
             kind="predictor",
-            label=_merged(labels, points, is_discrete=is_discrete),
+            predictor=term.name,
+            where=self.where,
+            label=_merged(labels, points, is_discrete=self.is_discrete),
             value=np.full(len(labels), np.nan) if is_category else self.ticks,
             points=points,
             linear_predictor=self.effects,
-            extrapolated=(self.ticks < term.minimum) | (self.ticks > term.maximum),
+            extrapolated=self.extrapolated,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisGroup:
+    """Predictors whose points are read together: one alone, or those that interact.
+
+    Attributes
+    ----------
+    name : str
+        The predictor; of several their names, joined by ` * `.
+    predictors : tuple of str
+        The one that runs along the axes first.
+    columns : tuple of str
+        Columns of the design matrix: theirs, and those of their interactions.
+    lowest : float
+        Smallest contribution to the linear predictor at a tick: zero points.
+    """
+
+    name: str
+    predictors: tuple[str, ...]
+    columns: tuple[str, ...]
+    lowest: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AxisFamily:
+    """The axes of a group: one, or one per combination of the values that interact.
+
+    Attributes
+    ----------
+    group : AxisGroup
+    axes : tuple of PredictorAxis
+    """
+
+    group: AxisGroup
+    axes: tuple[PredictorAxis, ...]
+
+    @property
+    def width(self) -> float:
+        """Range of the contributions over all axes."""
+        return max(float(axis.effects.max()) for axis in self.axes) - self.group.lowest
+
+    def rows(self, points_per_unit: float) -> list[pd.DataFrame]:
+        """Give the rows of each axis."""
+        return [axis.rows(points_per_unit, lowest=self.group.lowest) for axis in self.axes]
+
+
+def axis_families(
+    terms: Sequence[Term],
+    interactions: Sequence[Interaction],
+    coefficients: Mapping[str, float],
+    *,
+    settings: Mapping[str, Floats],
+) -> list[AxisFamily]:
+    """Place the ticks of every predictor.
+
+    Predictors that interact, directly or through others, share a family. Its first predictor with
+    more than 10 distinct values (else the first) runs along the axes; of the others there is one
+    axis per combination: levels, distinct values, or of a number with more than 10 its 10th, 50th
+    and 90th centile, rounded (rms asks for them: `interact`).
+
+    Parameters
+    ----------
+    terms : sequence of Term
+    interactions : sequence of Interaction
+    coefficients : mapping of design column to float
+    settings : mapping of predictor to ndarray of shape (n_ticks,)
+        Values to show instead.
+    """
+    families, done = [], set[str]()
+    for term in terms:
+        if term.name in done:
+            continue
+        names = _related(term.name, interactions)
+        done |= names
+        mine = [one for one in terms if one.name in names]
+        products = [one for one in interactions if one.predictors[0] in names]
+        families.append(_family(mine, products, coefficients, settings))
+    return families
+
+
+def _related(name: str, interactions: Sequence[Interaction]) -> set[str]:
+    names = {name}
+    while True:
+        more = {n for one in interactions if names & {*one.predictors} for n in one.predictors}
+        if more <= names:
+            return names
+        names |= more
+
+
+def _family(
+    terms: list[Term],
+    interactions: list[Interaction],
+    coefficients: Mapping[str, float],
+    settings: Mapping[str, Floats],
+) -> AxisFamily:
+    along = next((term for term in terms if not _is_discrete(term)), terms[0])
+    others = [term for term in terms if term is not along]
+    ticks = settings.get(along.name, _ticks(along))
+    choices = [settings.get(term.name, _few_ticks(term, interactions)) for term in others]
+    # rms lets the first of them vary fastest
+    combinations = [values[::-1] for values in product(*choices[::-1])]
+    axes = []
+    for values in combinations:
+        held = dict(zip([term.name for term in others], values, strict=True))
+        axes.append(
+            PredictorAxis(
+                term=along,
+                where=AND.join(f"{term.name}={_label(term, held[term.name])}" for term in others),
+                ticks=ticks,
+                effects=_effects(along, ticks, held, terms, interactions, coefficients),
+                extrapolated=_beyond(along, ticks, held, terms, interactions),
+                is_discrete=_is_discrete(along),
+            )
+        )
+    every = [along, *others]
+    group = AxisGroup(
+        name=TIMES.join(term.name for term in every),
+        predictors=tuple(term.name for term in every),
+        columns=(
+            *(name for term in terms for name in term.columns),
+            *(name for one in interactions for name in one.columns),
+        ),
+        lowest=min(float(axis.effects.min()) for axis in axes),
+    )
+    return AxisFamily(group=group, axes=tuple(axes))
+
+
+def _is_discrete(term: Term) -> bool:
+    return term.kind == "category" or term.values is not None
+
+
+def _ticks(term: Term) -> Floats:
+    if term.kind == "category":
+        return np.arange(len(term.levels), dtype=np.float64)
+    if term.values is not None:
+        return np.array(term.values)
+    return pretty(term.minimum, term.maximum, n=STEPS)
+
+
+def _few_ticks(term: Term, interactions: Sequence[Interaction]) -> Floats:
+    """Choose the values for which a predictor that interacts has an axis each."""
+    if _is_discrete(term):
+        return _ticks(term)
+    one = next(one for one in interactions if term.name in one.predictors)
+    return np.array(one.typical[one.predictors.index(term.name)])
+
+
+def _label(term: Term, value: float) -> str:
+    return term.levels[int(value)] if term.kind == "category" else f"{value:.7g}"
+
+
+def _effects(
+    along: Term,
+    ticks: Floats,
+    held: Mapping[str, float],
+    terms: Sequence[Term],
+    interactions: Sequence[Interaction],
+    coefficients: Mapping[str, float],
+) -> Floats:
+    """Sum what the terms and their products contribute at each tick."""
+    columns: dict[str, Floats] = {}
+    for term in terms:
+        values = ticks if term is along else np.full(len(ticks), held[term.name])
+        columns |= dict(zip(term.columns, term.expand(values).T, strict=True))
+    for one in interactions:
+        columns |= dict(zip(one.columns, one.expand(columns).T, strict=True))
+    slopes = np.array([coefficients[name] for name in columns])
+    return np.asarray(np.column_stack(list(columns.values())) @ slopes)
+
+
+def _beyond(
+    along: Term,
+    ticks: Floats,
+    held: Mapping[str, float],
+    terms: Sequence[Term],
+    interactions: Sequence[Interaction],
+) -> NDArray[np.bool_]:
+    """Tell which ticks lie beyond the patients of the fit, those of the levels that hold."""
+    limits = {term.name: (term.minimum, term.maximum) for term in terms}
+    outside = (ticks < along.minimum) | (ticks > along.maximum)
+    for name, value in held.items():
+        outside |= value < limits[name][0] or value > limits[name][1]
+    for one in interactions:
+        for number, category in (one.predictors, one.predictors[::-1]):
+            if one.ranges and not np.isnan(limits[number][0]):
+                values = ticks if number == along.name else np.array([held[number]])
+                levels = ticks if category == along.name else np.array([held[category]])
+                outside |= _outside(values, levels.astype(np.intp), one.ranges)
+    return outside
+
+
+def _outside(
+    values: Floats, levels: NDArray[np.intp], ranges: Sequence[tuple[float, float]]
+) -> NDArray[np.bool_]:
+    """Compare values with the range seen in their level; a level `missing` has none."""
+    unknown = [(-np.inf, np.inf)]
+    low, high = np.array([*ranges, *unknown])[np.minimum(levels, len(ranges))].T
+    return np.asarray((values < low) | (values > high))
 
 
 def _merged(labels: list[str], points: Floats, *, is_discrete: bool) -> list[str]:
     """Let the last of several ticks at one place speak for all of them."""
-    breaks = np.flatnonzero(np.abs(np.diff(points)) > _NEAR) + 1
+    breaks = np.flatnonzero(np.abs(np.diff(points)) > NEAR) + 1
     merged: list[str] = []
     for run in np.split(np.arange(len(labels)), breaks):
         first, last = labels[run[0]], labels[run[-1]]
@@ -89,157 +284,7 @@ def _merged(labels: list[str], points: Floats, *, is_discrete: bool) -> list[str
     return merged
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Scale:
-    """How linear predictor and total points translate, and where both have ticks.
-
-    Attributes
-    ----------
-    intercept : float
-        Linear predictor at zero points.
-    points_per_unit : float
-    lp_ticks : ndarray
-    total_ticks : ndarray
-    """
-
-    intercept: float
-    points_per_unit: float
-    lp_ticks: Floats
-    total_ticks: Floats
-
-    @classmethod
-    def over(
-        cls,
-        axes: Sequence[PredictorAxis],
-        *,
-        constant: float,
-        span: tuple[float, float] | None,
-    ) -> Self:
-        """Build the scale of these axes.
-
-        Parameters
-        ----------
-        axes : sequence of PredictorAxis
-        constant : float
-            The model's linear predictor where every column is zero.
-        span : pair of float or None
-            Linear predictors to cover; None: all that the axes can add up to.
-        """
-        widths = np.array([axis.width for axis in axes])
-        points_per_unit = MOST_POINTS / float(widths.max())
-        intercept = constant + sum(axis.lowest for axis in axes)
-        reach = float(widths.sum())
-        lp_ticks = pretty(*(span or (intercept, intercept + reach)), n=_STEPS)
-        most = points_per_unit * (reach if span is None else float(lp_ticks[-1]) - intercept)
-        if len(axes) == 1:
-            most = MOST_POINTS
-        return cls(
-            intercept=intercept,
-            points_per_unit=points_per_unit,
-            lp_ticks=lp_ticks,
-            total_ticks=pretty(0, max(most, MOST_POINTS), n=_STEPS),
-        )
-
-    def points(self, linear_predictor: Floats) -> Floats:
-        """Translate linear predictors into total points."""
-        return (linear_predictor - self.intercept) * self.points_per_unit
-
-    def rows(self) -> pd.DataFrame:
-        """Give the ticks of total points, then those of the linear predictor."""
-        total = _rows(
-            axis="Total points",
-            kind="total",
-            label=[f"{tick:.7g}" for tick in self.total_ticks],
-            value=self.total_ticks,
-            points=self.total_ticks,
-            linear_predictor=self.intercept + self.total_ticks / self.points_per_unit,
-        )
-        return pd.concat(
-            [total, self._along("Linear predictor", "linear_predictor", self.lp_ticks)]
-        )
-
-    def _along(
-        self,
-        axis: str,
-        kind: str,
-        lp: Floats,
-        *,
-        value: Floats | None = None,
-        horizon: float = np.nan,
-    ) -> pd.DataFrame:
-        """Give ticks at linear predictors `lp`, as far as the axis of total points goes."""
-        points = self.points(lp)
-        kept = (points >= -_NEAR) & (points <= self.total_ticks[-1] + _NEAR)
-        value = lp[kept] if value is None else value[kept]
-        return _rows(
-            axis=axis,
-            kind=kind,
-            label=[f"{tick:.7g}" for tick in value],
-            value=value,
-            points=points[kept],
-            linear_predictor=lp[kept],
-            horizon=horizon,
-        )
-
-    def curve_rows(self, curve: "Curve", at: Floats | None) -> pd.DataFrame:
-        """Give the ticks of a curve, at the values `at` or at its own choice.
-
-        A tick stands where linear interpolation between 1000 equidistant linear predictors meets
-        its value; of equal values on the grid the mean linear predictor counts.
-        """
-        grid = np.linspace(self.lp_ticks[0], self.lp_ticks[-1], _GRID)
-        values = curve.function(grid)
-        ticks = curve.ticks(values) if at is None else at
-        lp = _invert(grid, values, ticks)
-        reached = ~np.isnan(lp)
-        return self._along(
-            curve.axis, curve.kind, lp[reached], value=ticks[reached], horizon=curve.horizon
-        )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Curve:
-    """What the linear predictor means: a risk or a median survival.
-
-    Attributes
-    ----------
-    axis : str
-    kind : {"risk", "survival_median"}
-    function : callable
-        From linear predictors, shape (n,), to values, shape (n,); monotone, NaN where undefined.
-    horizon : float
-        Of a survival risk; otherwise NaN.
-    """
-
-    axis: str
-    kind: Literal["risk", "survival_median"]
-    function: Callable[[Floats], Floats]
-    horizon: float = np.nan
-
-    def ticks(self, values: Floats) -> Floats:
-        """Choose ticks within `values`: for a risk those of a journal, or round ones."""
-        known = values[~np.isnan(values)]
-        if len(known) == 0:
-            return known
-        lowest, highest = float(known.min()), float(known.max())
-        if self.kind == "risk":
-            inside = [risk for risk in RISK_TICKS if lowest <= risk <= highest]
-            if len(inside) > 1:
-                return np.array(inside)
-        return pretty(lowest, highest, n=_STEPS)
-
-
-def _invert(grid: Floats, values: Floats, at: Floats) -> Floats:
-    """Find where on `grid` a monotone curve meets `at`; NaN where it does not (R's `approx`)."""
-    known = ~np.isnan(values)
-    distinct, position = np.unique(values[known], return_inverse=True)
-    if len(distinct) < 2:
-        return np.full(len(at), np.nan)
-    mean_place = np.bincount(position, grid[known]) / np.bincount(position)
-    return np.interp(at, distinct, mean_place, left=np.nan, right=np.nan)
-
-
-def _rows(
+def axis_rows(
     *,
     axis: str,
     kind: str,
@@ -247,13 +292,18 @@ def _rows(
     value: Floats,
     points: Floats,
     linear_predictor: Floats,
+    predictor: str = "",
+    where: str = "",
     horizon: float = np.nan,
     extrapolated: NDArray[np.bool_] | bool = False,
 ) -> pd.DataFrame:
+    """Give rows of `Nomogram.table`, one per tick."""
     return pd.DataFrame(
         {
             "axis": axis,
             "kind": kind,
+            "predictor": predictor,
+            "where": where,
             "label": label,
             "value": value,
             "points": points,

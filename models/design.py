@@ -2,8 +2,9 @@
 
 A number enters as it is (`clinical:Age`), as a restricted cubic spline (`clinical:Age`,
 `clinical:Age'`, ...) or, for a category, as one column of zeros and ones per level but the first
-(`clinical:Grade=3`): the names are those of R's rms. Levels, knots and fill values are learnt from
-the patients of `fit` and frozen.
+(`clinical:Grade=3`): the names are those of R's rms. Interactions follow as products of columns
+(`models.interactions`). Levels, knots and fill values are learnt from the patients of `fit` and
+frozen.
 """
 
 import difflib
@@ -29,6 +30,7 @@ from models.filling import (
     variables_of,
 )
 from models.imputation import Chain
+from models.interactions import TIMES, Interaction, Pair, check_interactions, learn_interaction
 from models.splines import check_knots
 from models.terms import (
     Term,
@@ -55,9 +57,12 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     predictors : sequence of str
         Columns (`clinical:Age`) or patterns (`clinical:*`), in the order of the design matrix. Only
         `*` is special. A predictor that is a Categorical in the table is a category; its first
-        category is the reference level. Interactions are not offered.
+        category is the reference level.
     splines : mapping of str to int or sequence of float, optional
         Column -> number of knots (3 to 7, placed by `models.splines.default_knots`) or the knots.
+    interactions : sequence of pair of str, optional
+        Pairs of predictors, each named as its column; see `models.interactions`. Products are of
+        filled or drawn values where gaps are filled; a level `missing` takes no part in them.
     missing : {"refuse", "complete_case", "median", "chained", "multiple", "indicator", "keep"}
         What to do where a predictor is missing: raise; learn from the patients who have them all,
         and leave NaN for the others (`RiskPipeline` then gives no prediction); fill with the median
@@ -75,9 +80,11 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     terms_ : tuple of Term
         One per predictor that is used.
+    interactions_ : tuple of Interaction
+        One per interaction that is used.
     dropped_ : DataFrame, one row per predictor that is not used
         Columns `column` and `reason`: no value at all, or the same value in every patient; a mark
-        of gaps that another one stands for.
+        of gaps that another one stands for; an interaction of which a predictor is not used.
     needed_ : tuple of str
         Predictors without which `complete_case` gives no prediction; empty otherwise.
     chain_ : Chain or None
@@ -98,6 +105,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     terms_: tuple[Term, ...]
+    interactions_: tuple[Interaction, ...]
     dropped_: pd.DataFrame
     needed_: tuple[str, ...]
     chain_: Chain | None
@@ -109,12 +117,14 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         predictors: Sequence[str],
         *,
         splines: Mapping[str, int | Sequence[float]] | None = None,
+        interactions: Sequence[Sequence[str]] | None = None,
         missing: Missing = "refuse",
         imputations: int = IMPUTATIONS,
         seed: int = 0,
     ) -> None:
         self.predictors = predictors
         self.splines = splines
+        self.interactions = interactions
         self.missing = missing
         self.imputations = imputations
         self.seed = seed
@@ -137,24 +147,27 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             If a predictor matches no column or stands twice, a spline is asked of a category or of
-            a column that is no predictor, a column is text or infinite, or a value is missing and
-            `missing` is "refuse".
+            a column that is no predictor, an interaction is no pair of predictors or stands twice,
+            a column is text or infinite, or a value is missing and `missing` is "refuse".
         FitError
-            If a declared level has no patient, a spline too few distinct values, or no patient has
-            every predictor under "complete_case".
+            If a declared level, or a combination of levels that interact, has no patient, a spline
+            too few distinct values, or no patient has every predictor under "complete_case".
         """
         table = self._table(X, reset=True)
         if self.missing not in POLICIES:
             raise ValueError(f"missing must be one of {POLICIES}, but {self.missing!r} came.")
         names = select_columns(table.columns, self.predictors)
         splines = _check_splines(self.splines or {}, names, table)
+        pairs = check_interactions(self.interactions or (), names)
         self.needed_ = _varying(table, names) if self.missing == "complete_case" else ()
         table = _complete_cases(table, self.needed_)
         terms, dropped = _learn(table, names, splines)
+        interactions, without = _learn_interactions(table, terms, pairs)
+        dropped += without
         if self.missing == "indicator":
             terms, shared = with_indicators(terms, table)
             dropped += shared
-        self.terms_ = tuple(terms)
+        self.terms_, self.interactions_ = tuple(terms), tuple(interactions)
         self._learn_fill(table)
         self.dropped_ = pd.DataFrame(dropped, columns=["column", "reason"], dtype=object)
         if self.missing == "refuse":
@@ -196,7 +209,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         table = self._table(X, reset=False)
         values = _values(table, self.terms_)
         if not np.isnan(values).any():
-            return [self._matrix(expand_terms(values, self.terms_), table)]
+            return [self._matrix(expand_terms(values, self.terms_, self.interactions_), table)]
         wide = impute(
             level_columns(values, self.terms_)[0],
             variables=variables_of(self.terms_),
@@ -204,7 +217,9 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             n_imputations=self.imputations,
             seed=self.seed,
         )
-        return [self._matrix(one, table) for one in expand_copies(wide, self.terms_)]
+        return [
+            self._matrix(one, table) for one in expand_copies(wide, self.terms_, self.interactions_)
+        ]
 
     def transform_with_draws(
         self, X: pd.DataFrame
@@ -230,9 +245,9 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             rows = np.flatnonzero(np.isnan(values).any(axis=1))
         elif self.missing in IMPUTING:
             values = fill_gaps(values, self.terms_, self.chain_)
-        matrix = expand_terms(values, self.terms_)
+        matrix = expand_terms(values, self.terms_, self.interactions_)
         if len(rows) and self.draws_ is not None:
-            drawn = drawn_designs(values[rows], self.terms_, self.draws_)
+            drawn = drawn_designs(values[rows], self.terms_, self.interactions_, self.draws_)
             matrix[rows] = drawn.mean(axis=0)
         matrix[~self.complete(table)] = np.nan
         return self._matrix(matrix, table), rows, drawn
@@ -275,8 +290,14 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Give the columns of the design matrix; `input_features` is scikit-learn's, not used."""
+        every = [name for columns in self.columns_of_terms().values() for name in columns]
+        return np.array(every, dtype=object)
+
+    def columns_of_terms(self) -> dict[str, tuple[str, ...]]:
+        """Give the columns of each term, then of each interaction, by its name."""
         check_is_fitted(self, "terms_")
-        return np.array([name for term in self.terms_ for name in term.columns], dtype=object)
+        columns = {term.name: term.columns for term in self.terms_}
+        return columns | {one.name: one.columns for one in self.interactions_}
 
     def _table(self, X: pd.DataFrame, *, reset: bool) -> pd.DataFrame:
         """Return X as a table of distinct columns; an array gets the columns x0, x1, ..."""
@@ -408,6 +429,22 @@ def _learn(
             learnt[name] = learn_category(name, table[name])
     terms = [term for name in names if isinstance(term := learnt[name], Term)]
     return terms, [(n, reason) for n in names if isinstance(reason := learnt[n], str)]
+
+
+def _learn_interactions(
+    table: pd.DataFrame, terms: Sequence[Term], pairs: Sequence[Pair]
+) -> tuple[list[Interaction], list[tuple[str, str]]]:
+    """Learn each interaction, and why some are not used."""
+    by_name = {term.name: term for term in terms}
+    learnt, dropped = [], []
+    for pair in pairs:
+        absent = [name for name in pair if name not in by_name]
+        if absent:
+            dropped.append((TIMES.join(pair), f"{absent[0]} is not used"))
+            continue
+        one, other = by_name[pair[0]], by_name[pair[1]]
+        learnt.append(learn_interaction(one, other, _values(table, [one, other])))
+    return learnt, dropped
 
 
 def _varying(table: pd.DataFrame, names: list[str]) -> tuple[str, ...]:

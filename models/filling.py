@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.draws import DrawChain, Variable
 from models.imputation import Chain, fit_chain
+from models.interactions import Interaction
 from models.terms import Term
 
 Floats = NDArray[np.float64]
@@ -67,14 +68,18 @@ def variables_of(terms: Sequence[Term]) -> list[Variable]:
     return found
 
 
-def drawn_designs(values: Floats, terms: Sequence[Term], chain: DrawChain) -> Floats:
+def drawn_designs(
+    values: Floats, terms: Sequence[Term], interactions: Sequence[Interaction], chain: DrawChain
+) -> Floats:
     """Draw patients' gaps; (n_draws, n_patients, n_design_columns)."""
-    return expand_copies(chain.draw(level_columns(values, terms)[0]), terms)
+    return expand_copies(chain.draw(level_columns(values, terms)[0]), terms, interactions)
 
 
-def expand_copies(wide: Floats, terms: Sequence[Term]) -> Floats:
+def expand_copies(
+    wide: Floats, terms: Sequence[Term], interactions: Sequence[Interaction]
+) -> Floats:
     """Turn completed copies of wide columns, (M, n, ...), into their design matrices."""
-    flat = expand_terms(_narrow(wide.reshape(-1, wide.shape[2]), terms), terms)
+    flat = expand_terms(_narrow(wide.reshape(-1, wide.shape[2]), terms), terms, interactions)
     return flat.reshape(*wide.shape[:2], -1)
 
 
@@ -92,12 +97,19 @@ def _narrow(wide: Floats, terms: Sequence[Term]) -> Floats:
     return np.column_stack(columns)
 
 
-def expand_terms(values: Floats, terms: Sequence[Term]) -> Floats:
-    """Compute the design columns term by term; neighbouring linear terms in one go."""
+def expand_terms(
+    values: Floats, terms: Sequence[Term], interactions: Sequence[Interaction]
+) -> Floats:
+    """Compute the design columns term by term, then the products of those that interact."""
     blocks: list[Floats] = [np.empty((len(values), 0))]
     start = 0
     for j, term in enumerate(terms):
-        if term.kind in ("spline", "category"):
+        if term.kind in ("spline", "category"):  # neighbouring linear terms go in one
             blocks += [values[:, start:j], term.expand(values[:, j])]
             start = j + 1
-    return np.hstack([*blocks, values[:, start:]])
+    matrix = np.hstack([*blocks, values[:, start:]])
+    if not interactions:
+        return matrix
+    names = (name for term in terms for name in term.columns)
+    columns = dict(zip(names, matrix.T, strict=True))
+    return np.hstack([matrix, *(one.expand(columns) for one in interactions)])

@@ -19,7 +19,7 @@ from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.performance import Performance
 from models.pipeline import rarer_class
-from models.pooled import PooledCox
+from models.pooled import unpooled
 from models.proportional_hazards import proportional_hazards_test
 from models.signature_summary import signature_findings
 from models.validation import Fitted, Validation
@@ -157,14 +157,11 @@ def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Ite
         return
     known = pipeline.complete(development.X)
     matrix, y = pipeline.unseen_design_matrix(development.X).loc[known], development.y[known]
-    if isinstance(model, PooledCox) and model.pooled_.n_imputations > 1:
-        # the score test holds at the maximum of one likelihood: that of the mean of the draws
-        model = CoxModel(ridge=model.ridge_).fit(matrix, y)
     test = proportional_hazards_test(
-        model,
+        unpooled(model, matrix, y),
         matrix,
         y,
-        terms={term.name: term.columns for term in pipeline.design.terms_},
+        terms=pipeline.design.columns_of_terms(),
     )
     whole = test.table.loc[test.table["term"] == "GLOBAL", "p_value"].item()
     terms = test.table[test.table["term"] != "GLOBAL"]

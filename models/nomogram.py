@@ -1,7 +1,8 @@
 r"""The nomogram: a regression model that can be read off with a ruler.
 
-Each predictor's contribution :math:`f_j(x)` to the linear predictor is turned into points. Over the
-ticks of its axis it runs from :math:`R_{j1}` to :math:`R_{j2}`; the widest axis has 100 points:
+Each predictor's contribution :math:`f_j(x)` to the linear predictor is turned into points;
+predictors that interact contribute together. Over the ticks of its axes the contribution runs from
+:math:`R_{j1}` to :math:`R_{j2}`; the widest has 100 points:
 
 .. math::
 
@@ -14,7 +15,7 @@ model's risk by a horizon :math:`h` is :math:`1 - \exp(-H_0(h) e^{\mathrm{lp}})`
 
 The algorithm is that of R's rms (`nomogram`, version 6.5), ticks included. Three things differ: an
 axis ends where that of total points does; ticks beyond the data are marked; and the ticks of a risk
-are those a journal prints. Interactions are not offered.
+are those a journal prints.
 
 References
 ----------
@@ -26,7 +27,7 @@ prognosis. Journal of Clinical Oncology 2008;26:1364-1370. doi:10.1200/JCO.2007.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -35,13 +36,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from models.axes import Curve, PredictorAxis, Scale
+from models.axes import AxisFamily, AxisGroup, axis_families
 from models.cox import CoxModel
 from models.design import Design
 from models.logistic import LogisticModel
+from models.rounding import RoundingError, rounding_error
+from models.scales import Curve, Scale
 from models.terms import Term
-from omics.checks import check_probability
+from models.ticks import AxisTicks
 from omics.errors import ExtrapolationWarning, FitError
+from omics.messages import nearest
 
 Floats = NDArray[np.float64]
 
@@ -53,12 +57,15 @@ class Nomogram:
     Attributes
     ----------
     table : DataFrame, one row per tick
-        Columns `axis` (predictor, or name of the axis); `kind` (`predictor`, `total`,
-        `linear_predictor`, `risk` or `survival_median`); `label` (empty where a later tick at the
+        Columns `axis` (name of the axis); `kind` (`predictor`, `total`, `linear_predictor`, `risk`
+        or `survival_median`); `predictor` (that runs along the axis; otherwise empty); `where`
+        (what the axis holds for: `<predictor>=<value>` of those that interact with it, joined by
+        ` & `; otherwise empty); `label` (empty where a later tick at the
         same place speaks for this one); `value` (NaN for a level of a category); `points`, on the
         predictor's axis or on that of total points; `linear_predictor` (of a predictor its
-        contribution); `horizon` (NaN but for risks); `extrapolated` (True where no patient of the
-        fit had so small or so large a value).
+        contribution, of those that interact their joint one); `horizon` (NaN but for risks);
+        `extrapolated` (True where no patient of the fit had so small or so large a value; on an
+        axis of one level of an interacting category, no patient of that level).
     points_per_unit : float
         Points per unit of linear predictor.
     intercept : float
@@ -72,10 +79,12 @@ class Nomogram:
         Unit of time.
     terms : tuple of Term
     coefficients : Series of shape (n_design_columns,)
-    lowest : tuple of float
-        Contribution of each predictor to the linear predictor at zero points.
+    groups : tuple of AxisGroup
+        Predictors whose points are read together, and their contribution at zero points.
     n_patients, n_events : int
         Of the fit.
+    rounding : RoundingError or None
+        Of the development patients, where these were given to `with_rounding`.
     """
 
     table: pd.DataFrame
@@ -87,9 +96,10 @@ class Nomogram:
     unit: str | None
     terms: tuple[Term, ...]
     coefficients: pd.Series
-    lowest: tuple[float, ...]
+    groups: tuple[AxisGroup, ...]
     n_patients: int
     n_events: int
+    rounding: RoundingError | None = None
 
     def __repr__(self) -> str:
         total = self.table.loc[self.table["kind"] == "total", "value"]
@@ -110,17 +120,18 @@ class Nomogram:
 
         Returns
         -------
-        DataFrame of shape (n_patients, n_predictors)
+        DataFrame of shape (n_patients, n_groups)
             Mostly in [0, 100]; outside where a value lies beyond the axis, or a spline turns
-            between two ticks. More points, more risk.
+            between two ticks. More points, more risk. Predictors that interact share a column,
+            named by all of them.
         """
         index = matrix.index if isinstance(matrix, pd.DataFrame) else None
-        values = self._design_values(matrix)
-        points, start = {}, 0
-        for term, lowest in zip(self.terms, self.lowest, strict=True):
-            part = slice(start, start := start + len(term.columns))
+        values, columns = self._design_values(matrix), self.coefficients.index
+        points = {}
+        for group in self.groups:
+            part = columns.get_indexer(pd.Index(group.columns))
             effect = values[:, part] @ self.coefficients.to_numpy()[part]
-            points[term.name] = (effect - lowest) * self.points_per_unit
+            points[group.name] = (effect - group.lowest) * self.points_per_unit
         return pd.DataFrame(points, index=index)
 
     def points(self, matrix: pd.DataFrame | ArrayLike) -> Floats:
@@ -161,6 +172,35 @@ class Nomogram:
             )
         return _event_risk(lp, self.cumulative_hazard[self.horizons.index(horizon)])
 
+    def rounding_error(
+        self, matrix: pd.DataFrame | ArrayLike, *, step: float = 1.0
+    ) -> RoundingError:
+        """Say how far the risk of a reader, who rounds points, lies from the model's.
+
+        Parameters
+        ----------
+        matrix : DataFrame or array-like of shape (n_patients, n_design_columns)
+            What `Design.transform` gives.
+        step : float
+            Each predictor's points are read to the nearest multiple of it.
+
+        Returns
+        -------
+        RoundingError
+        """
+        horizons = self.horizons if self.kind == "survival" else (float("nan"),)
+        risks = {
+            horizon: partial(
+                self.total_to_risk, horizon=horizon if self.kind == "survival" else None
+            )
+            for horizon in horizons
+        }
+        return rounding_error(self.predictor_points(matrix), risks, step=step)
+
+    def with_rounding(self, matrix: pd.DataFrame | ArrayLike) -> "Nomogram":
+        """Return the nomogram with the rounding error of whole points among these patients."""
+        return replace(self, rounding=self.rounding_error(matrix))
+
     def _design_values(self, matrix: pd.DataFrame | ArrayLike) -> Floats:
         columns = self.coefficients.index
         if isinstance(matrix, pd.DataFrame):
@@ -186,15 +226,16 @@ def nomogram(
     *,
     horizons: Sequence[float] = (),
     unit: str | None = None,
-    risk_at: ArrayLike | None = None,
     span: tuple[float, float] | None = None,
+    ticks: AxisTicks | None = None,
 ) -> Nomogram:
     """Turn a fitted Cox or logistic model into a nomogram.
 
     A predictor with at most 10 distinct values has these as ticks, a category its levels, any other
     R's `pretty` of its range with 10 steps, which may go beyond the data. Where neighbouring ticks
-    coincide, the last carries the label of all (`2–3`, `80+`). A Cox model also gets an axis of
-    median survival, where a median is reached.
+    coincide, the last carries the label of all (`2–3`, `80+`). Predictors that interact have one
+    axis per combination of their values (`models.axes`). A Cox model also gets an axis of median
+    survival, where a median is reached.
 
     Parameters
     ----------
@@ -207,12 +248,11 @@ def nomogram(
         follow-up, or before the first event, gets no axis and a warning.
     unit : str, optional
         Unit of time, for the names of the axes.
-    risk_at : array-like of shape (n_ticks,), optional
-        Risks marked on each risk axis, between 0 and 1; left out: .01, .05, .1, .2, ... .9, .95,
-        .99, or round values where fewer than two of these can be reached.
     span : pair of float, optional
         Smallest and largest linear predictor of the development patients, which the axis of total
         points covers (rms); left out: all that the predictors' axes can add up to.
+    ticks : AxisTicks, optional
+        Values to show on any axis in place of the usual ones.
 
     Returns
     -------
@@ -221,7 +261,8 @@ def nomogram(
     Raises
     ------
     ValueError
-        If the model was fitted on other columns, or a horizon, risk or span is impossible.
+        If the model was fitted on other columns, a horizon, span or tick is impossible, or
+        settings name what is no number of the model.
     FitError
         If there is no predictor, or none has an effect.
 
@@ -230,22 +271,28 @@ def nomogram(
     >>> X = pd.DataFrame({"clinical:KPS": [60.0, 70.0, 80.0, 90.0]})
     >>> design = Design(["clinical:KPS"]).fit(X)
     >>> model = LogisticModel().fit(design.transform(X), np.array([True, False, True, False]))
-    >>> chart = nomogram(design, model, risk_at=[0.4, 0.6])
+    >>> chart = nomogram(design, model, ticks=AxisTicks(risk_at=[0.4, 0.6]))
     >>> chart.table.loc[chart.table["kind"] == "predictor", "points"].round(1).tolist()
     [100.0, 66.7, 33.3, 0.0]
     """
     columns = _same_columns(design, model)
-    coefficients = np.asarray(model.coef_, dtype=np.float64)
-    axes = _predictor_axes(design.terms_, coefficients)
-    at_zero = pd.DataFrame(np.zeros((1, len(columns))), columns=columns)
+    coefficients = pd.Series(
+        np.asarray(model.coef_, dtype=np.float64), index=columns, name="coefficient"
+    )
+    asked = (ticks or AxisTicks()).checked()
+    families = _families(design, coefficients, asked.settings)
     scale = Scale.over(
-        axes, constant=float(model.linear_predictor(at_zero)[0]), span=_check_span(span)
+        families,
+        constant=_constant(model, columns),
+        span=_check_span(span),
+        lp_ticks=asked.linear_predictor_at,
+        total_ticks=asked.total_points_at,
     )
     hazards = _baseline_hazards(model, horizons)
-    risks = None if risk_at is None else np.unique(_check_risks(risk_at))
-    curves = [*_risks(model, hazards, unit), *_medians(model, unit)]
-    rows = [axis.rows(scale.points_per_unit) for axis in axes] + [scale.rows()]
-    rows += [scale.curve_rows(c, risks if c.kind == "risk" else None) for c in curves]
+    rows = [rows for family in families for rows in family.rows(scale.points_per_unit)]
+    rows.append(scale.rows())
+    rows += [scale.curve_rows(curve, asked.risk_at) for curve in _risks(model, hazards, unit)]
+    rows += [scale.curve_rows(curve, asked.median_at) for curve in _medians(model, unit)]
     return Nomogram(
         table=pd.concat(rows, ignore_index=True),
         points_per_unit=scale.points_per_unit,
@@ -255,8 +302,8 @@ def nomogram(
         cumulative_hazard=tuple(hazards.values()),
         unit=unit,
         terms=design.terms_,
-        coefficients=pd.Series(coefficients, index=columns, name="coefficient"),
-        lowest=tuple(axis.lowest for axis in axes),
+        coefficients=coefficients,
+        groups=tuple(family.group for family in families),
         n_patients=model.n_patients_,
         n_events=model.n_events_,
     )
@@ -276,17 +323,31 @@ def _same_columns(design: Design, model: CoxModel | LogisticModel) -> list[str]:
     return columns
 
 
-def _predictor_axes(terms: tuple[Term, ...], coefficients: Floats) -> list[PredictorAxis]:
-    axes, start = [], 0
-    for term in terms:
-        part = slice(start, start := start + len(term.columns))
-        axes.append(PredictorAxis.of(term, coefficients[part]))
-    if not any(axis.width > 0 for axis in axes):
+def _constant(model: CoxModel | LogisticModel, columns: list[str]) -> float:
+    """Give the linear predictor where every column is zero."""
+    at_zero = pd.DataFrame(np.zeros((1, len(columns))), columns=columns)
+    return float(model.linear_predictor(at_zero)[0])
+
+
+def _families(
+    design: Design, coefficients: "pd.Series[float]", settings: dict[str, Floats]
+) -> list[AxisFamily]:
+    numbers = [term.name for term in design.terms_ if term.kind in ("linear", "spline")]
+    unused = set(design.dropped_["column"])  # in some patients a number is a constant
+    for name in settings:
+        if name not in numbers and name not in unused:
+            raise ValueError(
+                f"settings must name numbers of the model, but {name!r} is none of {len(numbers)} "
+                f"(a category shows all its levels). {nearest(name, numbers)}"
+            )
+    by_column = {str(column): float(value) for column, value in coefficients.items()}
+    families = axis_families(design.terms_, design.interactions_, by_column, settings=settings)
+    if not any(family.width > 0 for family in families):
         raise FitError(
-            f"a nomogram needs a predictor with an effect, but none of {len(axes)} has one. "
-            "See design.dropped_, or lower the ridge."
+            f"a nomogram needs a predictor with an effect, but none of {len(design.terms_)} has "
+            "one. See design.dropped_, or lower the ridge."
         )
-    return axes
+    return families
 
 
 def _check_span(span: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -296,16 +357,6 @@ def _check_span(span: tuple[float, float] | None) -> tuple[float, float] | None:
             "Pass (lp.min(), lp.max())."
         )
     return span
-
-
-def _check_risks(risk_at: ArrayLike) -> Floats:
-    risks = check_probability(risk_at, "risk_at")
-    if len(risks) == 0 or ((risks == 0) | (risks == 1)).any():
-        raise ValueError(
-            f"risk_at must hold risks above 0 and below 1, but {risks.tolist()} came. "
-            "Leave it out for the usual ticks."
-        )
-    return risks
 
 
 def _baseline_hazards(

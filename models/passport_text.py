@@ -7,10 +7,10 @@ import numpy as np
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.design import Design
 from models.logistic import LogisticModel
 from models.schema import Column
 from models.scoring import FrozenModel
-from models.terms import Term
 
 if TYPE_CHECKING:
     from models.passport import Passport
@@ -129,7 +129,7 @@ def _model(frozen: FrozenModel, passport: "Passport") -> Iterator[str]:
             "in arrays.npz as XGBoost's JSON; there is no formula to write down and no interval"
         )
     else:
-        yield from _formula(model, design.terms_)
+        yield from _formula(model, design)
         if isinstance(model, CoxModel):
             yield from _baseline(frozen, passport)
         else:
@@ -138,7 +138,7 @@ def _model(frozen: FrozenModel, passport: "Passport") -> Iterator[str]:
     yield f"  risk groups: cut at LP {cuts} (group 1 is at or below the first)"
 
 
-def _formula(model: CoxModel | LogisticModel, terms: tuple[Term, ...]) -> Iterator[str]:
+def _formula(model: CoxModel | LogisticModel, design: Design) -> Iterator[str]:
     """Write the linear predictor, one line per coefficient."""
     if isinstance(model, CoxModel):
         constant = -float(model.means_ @ model.coef_)
@@ -151,12 +151,15 @@ def _formula(model: CoxModel | LogisticModel, terms: tuple[Term, ...]) -> Iterat
         yield f"     and {len(model.coef_) - MOST} more: all stand in passport.json"
     if model.ridge_:
         yield f"  fitted under a ridge of {model.ridge_:.6g}: intervals do not count its bias"
-    if any(term.kind == "category" for term in terms):
+    if any(term.kind == "category" for term in design.terms_):
         yield "  [column=level] is 1 for a patient of that level, else 0"
-    for term in terms:
+    for term in design.terms_:
         if term.kind == "spline":
             knots = ", ".join(f"{knot:.10g}" for knot in term.knots)
             yield f"  [{term.name}'], ...: restricted cubic spline (rms rcs) with knots {knots}"
+    for one in design.interactions_:
+        first, second = one.factors[0]
+        yield f"  [{one.columns[0]}] is the product of [{first}] and [{second}]"
 
 
 def _baseline(frozen: FrozenModel, passport: "Passport") -> Iterator[str]:

@@ -309,6 +309,7 @@ def risk_pipeline(
     factors: FactorModel | None = None,
     signatures: Sequence[Signature] = (),
     splines: Mapping[str, Any] | None = None,
+    interactions: Sequence[Sequence[str]] | None = None,
     missing: Missing = "refuse",
 ) -> RiskPipeline:
     """Assemble factors, signatures, design matrix and model into one estimator.
@@ -324,6 +325,9 @@ def risk_pipeline(
         Needed where a predictor starts with `signature:`. The model is fitted to their cross-fitted
         scores and predicts from the frozen ones.
     splines : mapping of column to number of knots or list of knots, optional
+    interactions : sequence of pair of str, optional
+        Pairs of predictors that interact, as in `models.design.Design`; not for BoostedModel, whose
+        trees find them.
     missing : {"refuse", "complete_case", "median", "chained", "multiple", "indicator", "keep"}
         What to do where a predictor is missing, as in `models.design.Design`; `keep` is for
         BoostedModel alone, `multiple` for regressions (20 imputations, seed 0; others by
@@ -364,10 +368,16 @@ def risk_pipeline(
                 "coefficients to pool. State 'keep', 'median', 'chained' or 'indicator'."
             )
         model = pooled_model(model)
+    if interactions and isinstance(model, BoostedModel):
+        raise ValueError(
+            f"interactions must be left out for boosted trees, but {list(interactions)} came. "
+            "Trees find interactions themselves."
+        )
     learned: list[tuple[str, Any]] = [] if factors is None else [("factors", factors)]
     learned += [(f"signature {number}", one) for number, one in enumerate(signatures, start=1)]
     steps: list[tuple[str, Any]] = [(name, WithLearned(step)) for name, step in learned]
-    steps.append(("design", Design(list(predictors), splines=splines, missing=missing)))
+    design = Design(list(predictors), splines=splines, interactions=interactions, missing=missing)
+    steps.append(("design", design))
     steps.append(("model", model))
     return RiskPipeline(steps)
 

@@ -15,16 +15,19 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from models.axes import AxisGroup
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design
 from models.draws import DrawChain, DrawEquation, Variable
 from models.imputation import Chain, Equation
+from models.interactions import Interaction
 from models.intervals import HazardSpread
 from models.logistic import LogisticModel
 from models.nomogram import Nomogram
 from models.pipeline import RiskPipeline, WithLearned
 from models.pooled import PooledCox, PooledLogistic
+from models.rounding import RoundingError
 from models.rubin import Pooled
 from models.signature import Signature
 from models.terms import Term
@@ -43,7 +46,8 @@ ESTIMATORS: dict[str, type[Any]] = {
 RECORDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(Term, Chain, Equation, Nomogram, HazardSpread),
+        *(Term, Interaction, Chain, Equation),
+        *(Nomogram, AxisGroup, RoundingError, HazardSpread),
         *(Pooled, Variable, DrawEquation, DrawChain),
     )
 }

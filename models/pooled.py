@@ -209,6 +209,21 @@ def pooled_model(model: CoxModel | LogisticModel) -> PooledModel:
     return kind(**model.get_params())
 
 
+def unpooled(
+    model: CoxModel | LogisticModel, X: pd.DataFrame, y: NDArray[Any]
+) -> CoxModel | LogisticModel:
+    """Give a model that is the maximum of one likelihood: that of the mean of the draws, if pooled.
+
+    What looks at a likelihood's curvature (drift, bends, influence) holds at a maximum only, and
+    pooled coefficients are none.
+    """
+    if isinstance(model, PooledCox) and model.pooled_.n_imputations > 1:
+        return CoxModel(**(model.get_params() | {"ridge": model.ridge_})).fit(X, y)
+    if isinstance(model, PooledLogistic) and model.pooled_.n_imputations > 1:
+        return LogisticModel(**(model.get_params() | {"ridge": model.ridge_})).fit(X, y)
+    return model
+
+
 def _fit_each(
     kind: type[Any],
     settings: dict[str, Any],

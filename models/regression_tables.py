@@ -4,7 +4,8 @@ Univariable fits are plain Cox or logistic regressions of one predictor, on the 
 is known (its own number of patients and events is given); the multivariable column is the fitted
 model as it is, with its policy for gaps and its ridge. A predictor of several columns (levels of a
 category, a spline) is also tested as a whole by Wald's test, as rms' `anova` does, or by the pooled
-D1 where the model is pooled over imputations.
+D1 where the model is pooled over imputations. An interaction stands in the multivariable column
+alone; the coefficients of its two predictors are then those where the other is 0 or its reference.
 
 Considered and rejected: choosing the predictors of the multivariable model by these univariable p
 values, which this table invites: it biases coefficients and drops what matters only beside others.
@@ -15,6 +16,7 @@ Sun GW, Shook TL, Kay GL. Inappropriate use of bivariable analysis to screen ris
 multivariable analysis. J Clin Epidemiol 1996;49:907-916. doi:10.1016/0895-4356(96)00025-X
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +29,7 @@ from models.boosting import BoostedModel
 from models.checks import check_level
 from models.cox import CoxModel
 from models.cox_fit import cox_fit
-from models.logistic import logistic_fit
+from models.logistic import LogisticModel, logistic_fit
 from models.pipeline import RiskPipeline
 from models.pooled import PooledCox, PooledLogistic
 from models.terms import Term
@@ -122,6 +124,11 @@ def regression_table(
             pooled = model.pooled_.table(shown, level=level).set_index("term")
             _as_pooled(part, pooled, term, float(test["p_value"]))
         rows += part
+    rows += [
+        _interaction_row(model, name, columns, event[fitted], level)
+        for name, columns in pipeline.design.columns_of_terms().items()
+        if name not in {term.name for term in terms}
+    ]
     return RegressionTable(
         table=pd.DataFrame(rows, columns=COLUMNS),
         ratio="hazard_ratio" if isinstance(model, CoxModel) else "odds_ratio",
@@ -184,6 +191,39 @@ def _rows(
     elif term.kind != "spline":
         rows.append(common | {"kind": "number"} | ratios[0])
     return rows
+
+
+def _interaction_row(
+    model: CoxModel | LogisticModel,
+    name: str,
+    columns: Sequence[str],
+    event: NDArray[np.bool_],
+    level: float,
+) -> dict[str, object]:
+    """Test whether two predictors interact; one product alone has a ratio, too."""
+    at = [list(model.feature_names_in_).index(column) for column in columns]
+    first = len(model.covariance_) - len(model.coef_)  # an intercept's row
+    coef = model.coef_[at]
+    covariance = model.covariance_[np.ix_([first + j for j in at], [first + j for j in at])]
+    row: dict[str, object] = {
+        "term": name,
+        "level": "",
+        "analysis": "multivariable",
+        "kind": "whole" if len(at) > 1 else "number",
+        "reason": "",
+        "n_patients": len(event),
+        "n_events": int(event.sum()),
+        "df": len(at),
+    }
+    if isinstance(model, PooledCox | PooledLogistic):
+        p_value = float(model.wald_tests({name: columns}).iloc[0]["p_value"])
+    else:
+        p_value = float(chi2.sf(coef @ np.linalg.solve(covariance, coef), len(at)))
+    half = norm.ppf((1 + level) / 2) * np.sqrt(np.diag(covariance))
+    ends = [coef[0], coef[0] - half[0], coef[0] + half[0]] if len(at) == 1 else [np.nan] * 3
+    with np.errstate(over="ignore"):
+        estimate, lower, upper = np.exp(ends)
+    return row | {"estimate": estimate, "lower": lower, "upper": upper, "p_value": p_value}
 
 
 def _as_pooled(

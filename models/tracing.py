@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.axes import AxisGroup
 from models.nomogram import Nomogram
 from omics.messages import quoted
 
@@ -117,8 +118,8 @@ def trace_points(
     Raises
     ------
     ValueError
-        If no factor is a predictor, a factor enters as a spline, a column is absent, a patient
-        repeats, or contributions do not add up to a factor value of the design matrix.
+        If no factor is a predictor, a factor enters as a spline or interacts, a column is absent,
+        a patient repeats, or contributions do not add up to a factor value of the design matrix.
 
     Examples
     --------
@@ -137,25 +138,20 @@ def trace_points(
     matrix = _checked_matrix(matrix)
     parts = _checked_contributions(contributions)
     points = nomogram.predictor_points(matrix)
-    traced, start, found = [], 0, 0
-    for term, lowest in zip(nomogram.terms, nomogram.lowest, strict=True):
-        part = slice(start, start := start + len(term.columns))
-        if not term.name.startswith(FACTORS):
-            effect = points[term.name] / nomogram.points_per_unit + lowest
-            traced.append(_whole(term.name, points[term.name], effect))
+    traced, found = [], 0
+    for group in nomogram.groups:
+        if not any(name.startswith(FACTORS) for name in group.predictors):
+            effect = points[group.name] / nomogram.points_per_unit + group.lowest
+            traced.append(_whole(group.name, points[group.name], effect))
             continue
-        if term.kind != "linear":
-            raise ValueError(
-                f"a factor must enter the model linearly to be traced, but {term.name!r} is a "
-                f"{term.kind}: no feature has a share of its own. Take the spline away."
-            )
+        _refuse_curved(group)
         found += 1
-        mine = parts[parts["factor"] == term.name]
-        _check_sums(term.name, mine, matrix[term.columns[0]])
-        slope = float(nomogram.coefficients.iloc[part].item())
+        mine = parts[parts["factor"] == group.name]
+        _check_sums(group.name, mine, matrix[group.columns[0]])
+        slope = float(nomogram.coefficients[group.columns[0]])
         traced += [
-            _at_zero(term.name, matrix.index, 0.0 - lowest * nomogram.points_per_unit),
-            _features(term.name, mine, matrix.index, slope, nomogram.points_per_unit),
+            _at_zero(group.name, matrix.index, 0.0 - group.lowest * nomogram.points_per_unit),
+            _features(group.name, mine, matrix.index, slope, nomogram.points_per_unit),
         ]
     if not found:
         names = [term.name for term in nomogram.terms]
@@ -171,6 +167,15 @@ def trace_points(
         points_per_unit=nomogram.points_per_unit,
         n_patients=len(matrix),
     )
+
+
+def _refuse_curved(group: AxisGroup) -> None:
+    if len(group.columns) > 1:
+        how = "a spline" if len(group.predictors) == 1 else "part of an interaction"
+        raise ValueError(
+            f"a factor must enter the model linearly to be traced, but {group.name!r} is {how}: no "
+            f"feature has a share of its own. Take {how.removeprefix('part of ')} away."
+        )
 
 
 def _checked_matrix(matrix: pd.DataFrame) -> pd.DataFrame:

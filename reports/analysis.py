@@ -26,6 +26,7 @@ from models.resampling import Progress, Store, collected_warnings
 from models.signature_summary import SignatureSummary, signature_summaries
 from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
 from models.survival_description import StudySurvival, study_survival
+from models.ticks import AxisTicks
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
 from omics.cohort import Cohort
@@ -67,6 +68,8 @@ class About:
         From and to, of the decision curves.
     nomograms : sequence of str, optional
         Models to draw a nomogram of; by default every regression.
+    nomogram_ticks : mapping of model to AxisTicks
+        Ticks of a nomogram that its author chooses.
     table_one : sequence of str, optional
         Columns of table one; by default the clinical and pathology ones.
     added_value : AddedValue, optional
@@ -96,6 +99,7 @@ class About:
     synthetic: bool = False
     thresholds: tuple[float, float] = (0.05, 0.6)
     nomograms: Sequence[str] | None = None
+    nomogram_ticks: Mapping[str, AxisTicks] = field(default_factory=dict)
     table_one: Sequence[str] | None = None
     added_value: AddedValue | None = None
     subgroups: Splits = field(default_factory=dict)
@@ -251,7 +255,7 @@ def analyse(
     groups = _subgroups(about, validation, cohort, progress)
     complaints: list[str] = []
     with collected_warnings(complaints):
-        nomograms, without = _nomograms(wanted, validation, cohort)
+        nomograms, without = _nomograms(wanted, validation, cohort, about.nomogram_ticks)
         examined = _assumptions(validation, cohort) if about.assumptions else {}
         factors, untested = _factor_results(cohort, validation, about)
         quality = None
@@ -437,23 +441,30 @@ def _check_signatures(pipelines: Mapping[str, RiskPipeline]) -> None:
 
 
 def _nomograms(
-    names: Sequence[str], validation: Validation, cohort: Cohort
+    names: Sequence[str],
+    validation: Validation,
+    cohort: Cohort,
+    ticks: Mapping[str, AxisTicks],
 ) -> tuple[dict[str, Nomogram], list[Finding]]:
     """Draw up nomograms; a model without any effect has none, and says so."""
     made, findings = {}, []
+    X = cohort.development.X
     for name in names:
         pipeline = validation.fitted[name].pipeline
         reach = validation.apparent[name].known().linear_predictor
         if isinstance(pipeline.model, BoostedModel):
             continue
         try:
-            made[name] = nomogram(
+            chart = nomogram(
                 pipeline.design,
                 pipeline.model,
                 horizons=cohort.outcome.horizons,
                 unit=cohort.outcome.unit,
                 span=(float(reach.min()), float(reach.max())),
+                ticks=ticks.get(name),
             )
+            known = pipeline.design_matrix(X).loc[pipeline.complete(X)]
+            made[name] = chart.with_rounding(known)
         except FitError as error:
             findings.append(
                 Finding(code="no_nomogram", severity="serious", where=name, message=str(error))

@@ -137,13 +137,16 @@ def _model(name: str, fitted: Fitted) -> str:
         if model.ridge_ or model.ridge == "aic"
         else ", without penalty"
     )
-    names = shown_names(design.splines or {})
+    pairs = list(design.interactions or ())
+    names = shown_names([*(design.splines or {}), *(name for pair in pairs for name in pair)])
     splines = "".join(
         f" {names[column]} entered as a restricted cubic spline with "
         + (f"{knots} knots." if isinstance(knots, int) else f"knots at {_numbers(knots)}.")
         for column, knots in (design.splines or {}).items()
     )
-    return f"{name}. {kind}{penalty}, on {predictors}.{splines}{_MISSING[design.missing]}"
+    products = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
+    interact = f" Interactions (full products of columns): {products}." if pairs else ""
+    return f"{name}. {kind}{penalty}, on {predictors}.{splines}{interact}{_MISSING[design.missing]}"
 
 
 def _predictor_words(predictors: Sequence[str]) -> str:

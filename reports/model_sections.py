@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from models.boosting import BoostedModel
@@ -111,8 +112,7 @@ def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:
 
 def _pooled_tests(results: Results, name: str, model: PooledModel) -> Table:
     """Show the pooled Wald tests of a model, term by term and together."""
-    terms = results.validation.fitted[name].pipeline.design.terms_
-    tests = model.wald_tests({term.name: term.columns for term in terms})
+    tests = model.wald_tests(results.validation.fitted[name].pipeline.design.columns_of_terms())
     names = shown_names(tests["term"][tests["term"] != "ALL"])
     shown = tests.assign(term=[names.get(str(t), "All together") for t in tests["term"]])
     return Table(
@@ -125,8 +125,10 @@ def _pooled_tests(results: Results, name: str, model: PooledModel) -> Table:
 
 
 def nomogram_blocks(nomogram: Nomogram) -> list[Block]:
-    """Draw a nomogram, with what its points mean."""
+    """Draw a nomogram, with what its points mean and what reading them by eye costs."""
     extrapolated = bool(nomogram.table["extrapolated"].any())
+    several = bool((nomogram.table.loc[nomogram.table["kind"] == "predictor", "where"] != "").any())
+    words = _rounding_words(nomogram)
     return [
         Figure(
             figure=draw_nomogram(nomogram.table),
@@ -136,12 +138,46 @@ def nomogram_blocks(nomogram: Nomogram) -> list[Block]:
             f"predictor; no points mean a linear predictor of "
             f"{format_number(nomogram.intercept)}."
             + (
-                " Grey ticks in italics lie beyond the range of the development patients."
+                " Predictors that interact have one axis per combination of their values: read the "
+                "one that fits the patient, and no other of these; between two, interpolate."
+                if several
+                else ""
+            )
+            + (
+                " Grey ticks on a dotted ruler lie beyond the range of the development patients."
                 if extrapolated
                 else ""
             ),
-        )
+        ),
+        *([Text(text=words)] if words else []),
     ]
+
+
+def _rounding_words(nomogram: Nomogram) -> str:
+    """Say how far the printed version is from the model."""
+    found = nomogram.rounding
+    if found is None or not found.n_patients:
+        return ""
+    unit = f" {nomogram.unit}" if nomogram.unit else ""
+    parts = []
+    for row in found.table.to_dict("records"):
+        at = "" if np.isnan(row["horizon"]) else f" by {row['horizon']:g}{unit}"
+        parts.append(
+            f"the risk{at} differs from the model's by at most {_hundredths(row['largest'])} "
+            f"percentage points (in 95% of patients by at most "
+            f"{_hundredths(row['percentile_95'])}, on average by {_hundredths(row['mean'])})"
+        )
+    points = "whole numbers" if found.step == 1 else f"multiples of {found.step:g}"
+    return (
+        f"Read with each predictor's points rounded to {points}, {'; '.join(parts)}: "
+        f"{found.n_patients} development patients."
+        if parts
+        else ""
+    )
+
+
+def _hundredths(share: float) -> str:
+    return f"{100 * share:.1f}" if share >= 0.0005 else "less than 0.1"
 
 
 def _performance_blocks(performance: Performance, name: str) -> Iterable[Block]:

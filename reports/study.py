@@ -17,6 +17,7 @@ from models.moment import check_moment
 from models.pipeline import Model, RiskPipeline, risk_pipeline
 from models.resampling import FolderStore, Progress
 from models.signature import Signature
+from models.terms import is_category
 from models.validation import Plan
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import StudyError
@@ -125,6 +126,8 @@ def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
             f"{where}: splines name {unknown[0]!r}, which is none of the model's "
             "predictors. Add it to predictors, or take the spline away."
         )
+    _check_interactions(where, model, chosen)
+    _check_ticks(where, model, chosen, cohort)
     absent = [
         view for view in (study.factors.views if study.factors else []) if view not in cohort.kinds
     ]
@@ -136,6 +139,27 @@ def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
             f"[factors] groups: no column is named {groups!r}. "
             f"{nearest(groups, map(str, cohort.X.columns))}"
         )
+
+
+def _check_interactions(where: str, model: ModelSpec, chosen: list[str]) -> None:
+    """Refuse an interaction with what no column, signature or factor is."""
+    for name in (name for pair in model.interactions for name in pair):
+        if name not in chosen and not name.startswith("factors:"):
+            raise StudyError(
+                f"{where}: interactions name {name!r}, which is none of the model's predictors. "
+                f"{nearest(name, chosen)} Add it to predictors, or take the interaction away."
+            )
+
+
+def _check_ticks(where: str, model: ModelSpec, chosen: list[str], cohort: Cohort) -> None:
+    """Refuse ticks of a nomogram for what is no number."""
+    for name in model.nomogram_ticks.settings or {}:
+        learned = name.startswith("factors:") or (name in chosen and name not in cohort.X)
+        if not learned and (name not in chosen or is_category(cohort.X[name])):
+            raise StudyError(
+                f"{where}: nomogram names {name!r}, which is no number among the model's "
+                "predictors. Name a number, or leave it out: a category shows all its levels."
+            )
 
 
 def _check_unused_splines(study: Study) -> None:
@@ -183,6 +207,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
             factors=factors if spec.uses_factors else None,
             signatures=[one for one in signatures if spec.uses_signature(one.name)],
             splines=spec.splines or None,
+            interactions=spec.interactions or None,
             missing=study.policy_of(spec),
         ).set_params(design__imputations=imputations, design__seed=study.study.seed)
         for spec in study.every_model
@@ -225,6 +250,7 @@ def about_of(study: Study) -> About:
         synthetic=study.study.synthetic,
         thresholds=study.report.thresholds,
         nomograms=[spec.name for spec in study.every_model if spec.nomogram],
+        nomogram_ticks={spec.name: spec.nomogram_ticks for spec in study.every_model},
         table_one=study.report.table_one,
         added_value=_added_value(study),
         subgroups=study.report.subgroups,

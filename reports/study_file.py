@@ -7,6 +7,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.design import IMPUTATIONS, Missing, matching
+from models.interactions import check_interactions
+from models.ticks import AxisTicks
 from omics.cohort import CohortsSpec
 from omics.errors import StudyError
 from omics.messages import nearest
@@ -18,6 +20,13 @@ from reports.study_words import mistakes
 
 Policy = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator"]
 LEARNED = ("factors:", "signature:")  # predictors that no table holds
+# keys of a model's nomogram beside its predictors -> ticks of `models.ticks.AxisTicks`
+NOMOGRAM_AXES = {
+    "risks": "risk_at",
+    "medians": "median_at",
+    "total_points": "total_points_at",
+    "linear_predictors": "linear_predictor_at",
+}
 
 
 class _Section(BaseModel):
@@ -74,7 +83,14 @@ class ModelSpec(_Section):
         default=None, description="penalty; by default 'aic' where factors enter, else 0"
     )
     splines: dict[str, int | list[float]] = {}
-    nomogram: bool = False
+    interactions: list[list[str]] = Field(
+        default=[], description="pairs of predictors, each named as its column"
+    )
+    nomogram: bool | dict[str, list[float]] = Field(
+        default=False,
+        description="true, or ticks of its axes: { column = [...], risks = [...], medians = [...], "
+        "total_points = [...], linear_predictors = [...] }",
+    )
     missing: Missing | None = Field(
         default=None,
         description="by default the policy of [missing], else 'keep' for xgboost and "
@@ -98,19 +114,53 @@ class ModelSpec(_Section):
                 "coefficients to pool"
             )
         boosting = {"rounds", "learning_rate", "max_depth"} & given
-        regression = {"ridge", "splines", "nomogram"} & given
+        regression = {"ridge", "splines", "interactions", "nomogram"} & given
         if self.kind != "xgboost" and boosting:
             raise ValueError(
                 f"{sorted(boosting)} are for kind 'xgboost', but kind is {self.kind!r}"
             )
-        if self.kind == "xgboost" and regression and (self.nomogram or self.splines or self.ridge):
+        if self.kind == "xgboost" and any(getattr(self, name) for name in regression):
             raise ValueError(
                 f"{sorted(regression)} are for regressions, but kind is 'xgboost': boosted trees "
-                "have no nomogram, no splines and no ridge of ours"
+                "have no nomogram, no splines, no interactions and no ridge of ours"
             )
         if isinstance(self.ridge, float) and self.ridge < 0:
             raise ValueError(f"ridge must not be negative, but {self.ridge:g} came")
         return self
+
+    @model_validator(mode="after")
+    def _interactions_are_of_predictors(self) -> Self:
+        named = [name for pair in self.interactions for name in pair]
+        named = [name for name in dict.fromkeys(named) if self._is_predictor(name)]
+        exact = [name for name in self.predictors if "*" not in name]
+        check_interactions(self.interactions, list(dict.fromkeys([*named, *exact])))
+        return self
+
+    @model_validator(mode="after")
+    def _nomogram_has_ticks_of_its_axes(self) -> Self:
+        ticks = self.nomogram if isinstance(self.nomogram, dict) else {}
+        for name in ticks:
+            if name not in NOMOGRAM_AXES and not self._is_predictor(name):
+                known = [*NOMOGRAM_AXES, *self.predictors]
+                raise ValueError(
+                    f"nomogram must name predictors of the model or {list(NOMOGRAM_AXES)}, but "
+                    f"{name!r} came. {nearest(name, known)}"
+                )
+        if ticks:
+            self.nomogram_ticks.checked()
+        return self
+
+    def _is_predictor(self, name: str) -> bool:
+        return "*" not in name and any(matching(other, [name]) for other in self.predictors)
+
+    @property
+    def nomogram_ticks(self) -> AxisTicks:
+        """The ticks asked for on the axes of its nomogram."""
+        ticks = self.nomogram if isinstance(self.nomogram, dict) else {}
+        return AxisTicks(
+            settings={name: at for name, at in ticks.items() if name not in NOMOGRAM_AXES},
+            **{NOMOGRAM_AXES[name]: at for name, at in ticks.items() if name in NOMOGRAM_AXES},
+        )
 
     @property
     def uses_factors(self) -> bool:

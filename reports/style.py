@@ -252,9 +252,12 @@ def feature_name(column: object) -> str:
     'Age at Diagnosis'
     >>> feature_name("mri:T1c|core|original_glcm_Contrast")
     'T1c · core · original_glcm_Contrast'
+    >>> feature_name("clinical:Age * clinical:Sex=male")
+    'Age \u00d7 Sex=male'
     """
-    text = str(column)
-    return (text.partition(":")[2] or text).replace("|", " · ")
+    parts = str(column).split(" * ")
+    names = [(text.partition(":")[2] or text).replace("|", " · ") for text in parts]
+    return " \u00d7 ".join(names)
 
 
 def shown_names(columns: Iterable[object]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from models.cox import CoxModel
 from models.design import Design
 from models.logistic import LogisticModel
 from models.nomogram import Nomogram, nomogram
+from models.ticks import AxisTicks
 from omics.errors import ExtrapolationWarning, FitError
 from omics.outcome import survival_outcome
 from tests.realdata import DATA, ROOT, needs_data
@@ -82,7 +83,7 @@ def test_risk_ticks_stand_at_the_logit() -> None:
     logit = np.log(risk["value"] / (1 - risk["value"]))
     # Interpolated on 1000 linear predictors, as rms does: 1e-6 per unit, 50 points per unit.
     np.testing.assert_allclose(risk["points"], 50 * (logit + 2), atol=1e-4)
-    chosen = axis(nomogram(design, model, risk_at=[0.75, 0.15, 0.99]), "Risk")
+    chosen = axis(nomogram(design, model, ticks=AxisTicks(risk_at=[0.75, 0.15, 0.99])), "Risk")
     assert chosen["label"].tolist() == ["0.15", "0.75"]
 
 
@@ -157,8 +158,8 @@ def compared(kind: str) -> tuple[Nomogram, dict[str, Any]]:
         model,
         horizons=CASES[kind]["horizons"],
         unit="months",
-        risk_at=JOURNAL,
         span=tuple(reference["linear_predictor_range"]),
+        ticks=AxisTicks(risk_at=JOURNAL),
     )
     return chart, reference
 
@@ -195,7 +196,9 @@ def test_other_risk_ticks_equal_rms_own() -> None:
     expected = REFERENCE["logistic_default"]["axes"]["risk"]
     design, model = fitted("logistic")
     span = tuple(REFERENCE["logistic"]["linear_predictor_range"])
-    rows = axis(nomogram(design, model, risk_at=expected["value"], span=span), "Risk")
+    rows = axis(
+        nomogram(design, model, span=span, ticks=AxisTicks(risk_at=expected["value"])), "Risk"
+    )
     np.testing.assert_allclose(rows["points"], expected["points"], atol=1e-5)
 
 
@@ -304,8 +307,8 @@ def test_risk_of_an_unknown_horizon_is_refused() -> None:
     ("arguments", "message"),
     [
         ({"horizons": [12]}, "must be left out for a binary outcome"),
-        ({"risk_at": [0.5, 1.0]}, "above 0 and below 1"),
-        ({"risk_at": [0.5, 1.2]}, "risk_at must be a probability"),
+        ({"ticks": AxisTicks(risk_at=[0.5, 1.0])}, "above 0 and below 1"),
+        ({"ticks": AxisTicks(risk_at=[0.5, 1.2])}, "risk_at must be a probability"),
         ({"span": (2, 1)}, r"smallest and the largest linear predictor, but \(2, 1\) came"),
     ],
 )

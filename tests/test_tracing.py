@@ -52,7 +52,8 @@ def test_points_by_hand() -> None:
     ]  # fmt: skip
     assert rows.loc[("factors:F1", "A"), "points"] == pytest.approx(1.5 * z * slope * unit)
     assert rows.loc[("factors:F1", "B"), "linear_predictor"] == pytest.approx(-0.7 * z * slope)
-    assert rows.loc[("factors:F1", AT_ZERO), "points"] == pytest.approx(-chart.lowest[1] * unit)
+    at_zero = -chart.groups[1].lowest * unit
+    assert rows.loc[("factors:F1", AT_ZERO), "points"] == pytest.approx(at_zero)
     age = chart.coefficients["clinical:Age"] * matrix.loc["P3", "clinical:Age"]
     assert rows.loc[("clinical:Age", WHOLE), "linear_predictor"] == pytest.approx(age)
     assert repr(trace).startswith("PointTrace(1 patients, 1 factors traced, ")

@@ -41,7 +41,7 @@ from reports.tables import MINUS
 
 FUNCTIONS = ("total", "linear_predictor", "risk", "survival_median")
 WIDE, NARROW = 540, 290  # pixels a ruler has at least, on a page and on a phone
-NOTE = "Grey, in italics: beyond the range of the development patients"
+NOTE = "┄ Grey, dotted: beyond the range of the development patients"
 
 
 def draw_nomogram(
@@ -57,8 +57,10 @@ def draw_nomogram(
     table : DataFrame, one row per tick
         Columns `axis`, `kind` (`predictor`, `total`, `linear_predictor`, `risk` or
         `survival_median`), `label`, `value` and `points` (total points on every axis that is no
-        predictor), as a Nomogram holds them; ticks marked in a column `extrapolated` are pale.
-        An empty label leaves its tick bare; a category's values are NaN.
+        predictor), as a Nomogram holds them; ticks marked in a column `extrapolated` are pale, on a
+        dotted ruler. Of an axis that holds for some patients only, `where` says for whom and
+        `predictor` whose axis it is. An empty label leaves its tick bare; a category's values are
+        NaN.
     names : mapping of str to str, optional
         Axis -> name shown, where the feature's own name does not do.
     linear_predictor : bool
@@ -134,18 +136,20 @@ def _rulers(table: pd.DataFrame, names: Mapping[str, str]) -> list[Ruler]:
         chosen = table[table["kind"] == kind]
         for axis, ticks in chosen.groupby("axis", sort=False):
             scale = 1.0 if kind == "predictor" else per_total
-            name = names.get(str(axis), feature_name(axis))
+            name, detail = _name_and_detail(str(axis), ticks.iloc[0], names)
             word = "points" if kind == "predictor" else "total points"
+            title = f"{name} ({detail})" if detail else name
             rulers.append(
                 Ruler(
                     name=name,
+                    detail=detail,
                     kind=kind,
                     numbers=bool(ticks["value"].notna().all()),
                     pale=_pale(ticks),
                     x=ticks["points"].to_numpy(dtype=np.float64) * scale,
                     text=[_signed(plain(label)) for label in short_labels(ticks)],
                     hover=[
-                        f"{plain(name)}: {plain(label)}<br><b>{points:.1f}</b> {word}"
+                        f"{plain(title)}: {plain(label)}<br><b>{points:.1f}</b> {word}"
                         for label, points in zip(ticks["label"], ticks["points"], strict=True)
                     ],
                 )
@@ -153,11 +157,24 @@ def _rulers(table: pd.DataFrame, names: Mapping[str, str]) -> list[Ruler]:
     return rulers
 
 
+def _name_and_detail(
+    axis: str, first: "pd.Series[Any]", names: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the name of an axis, and for whom it holds if not for everyone."""
+    where = str(first.get("where", "") or "")
+    if not where:
+        return names.get(axis, feature_name(axis)), ""
+    whose = str(first.get("predictor", "") or "") or axis.removesuffix(f" ({where})")
+    detail = ", ".join(feature_name(part) for part in where.split(" & "))
+    return names.get(whose, feature_name(whose)), detail
+
+
 def _points_ruler() -> Ruler:
     x = np.arange(0, 101, 5, dtype=np.float64)
     text = [f"{point:g}" if point % 10 == 0 else "" for point in x]
     return Ruler(
         name="Points",
+        detail="",
         kind="points",
         numbers=True,
         pale=[False] * len(x),
@@ -185,14 +202,9 @@ def _span(rulers: list[Ruler]) -> list[float]:
 
 
 def _traces(ruler: Ruler, level: float) -> list[go.Scatter]:
-    line = go.Scatter(
-        x=[float(ruler.x.min()), float(ruler.x.max())],
-        y=[level, level],
-        mode="lines",
-        line={"color": INK, "width": 1.4},
-        hoverinfo="skip",
-        name=plain(ruler.name),
-    )
+    """Return the ruler, its ticks and, where no patient of the fit was, a dotted stretch."""
+    name = plain(f"{ruler.name} ({ruler.detail})" if ruler.detail else ruler.name)
+    seen, beyond = _stretches(ruler)
     shades = [LINE if pale else INK for pale in ruler.pale]
     large = [10 if text else 6 for text in ruler.text]
     ticks = go.Scatter(
@@ -203,9 +215,32 @@ def _traces(ruler: Ruler, level: float) -> list[go.Scatter]:
         marker={"symbol": "line-ns", "size": large, "line": {"width": 1.4, "color": shades}},
         hovertext=ruler.hover,
         hoverinfo="text",
-        name=plain(ruler.name),
+        name=name,
     )
-    return [line, ticks]
+    dotted = [_line(beyond, level, name, color=LINE, dash="dot")] if beyond else []
+    return [_line(seen, level, name, color=INK, dash="solid"), ticks, *dotted]
+
+
+def _stretches(ruler: Ruler) -> tuple[list[float | None], list[float | None]]:
+    """Return the stretches of a ruler within and beyond the patients of the fit, None between."""
+    if not any(ruler.pale):
+        return [float(ruler.x.min()), float(ruler.x.max())], []
+    found: dict[bool, list[float | None]] = {True: [], False: []}
+    for i in range(len(ruler.x) - 1):
+        is_pale = ruler.pale[i] or ruler.pale[i + 1]
+        found[is_pale] += [float(ruler.x[i]), float(ruler.x[i + 1]), None]
+    return found[False], found[True]
+
+
+def _line(x: list[float | None], level: float, name: str, *, color: str, dash: str) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=[level] * len(x),
+        mode="lines",
+        line={"color": color, "width": 1.4, "dash": dash},
+        hoverinfo="skip",
+        name=name,
+    )
 
 
 def _annotations(
@@ -230,7 +265,7 @@ def _annotations(
 def _names_left(rulers: list[Ruler], y: list[float]) -> list[dict[str, Any]]:
     return [
         {
-            **_name(ruler, level, wrapped(ruler.name, 24, max_lines=2)),
+            **_name(ruler, level, _stacked(ruler)),
             "xanchor": "right",
             "xshift": -14,
             "align": "right",
@@ -244,13 +279,24 @@ def _names_above(
 ) -> list[dict[str, Any]]:
     return [
         {
-            **_name(ruler, level, wrapped(ruler.name, 46, max_lines=1)),
+            **_name(ruler, level, _on_one_line(ruler)),
             "xanchor": "left",
             "xshift": -4,
             "yshift": 15 + LANE * max(0, *used),
         }
         for ruler, level, used in zip(rulers, y, lanes, strict=True)
     ]
+
+
+def _stacked(ruler: Ruler) -> str:
+    """Return the name for the margin, and below it for whom the axis holds."""
+    name = f"<b>{wrapped(ruler.name, 24, max_lines=1 if ruler.detail else 2)}</b>"
+    return f"{name}<br>{wrapped(ruler.detail, 26, max_lines=2)}" if ruler.detail else name
+
+
+def _on_one_line(ruler: Ruler) -> str:
+    name = f"<b>{wrapped(ruler.name, 24 if ruler.detail else 46, max_lines=1)}</b>"
+    return f"{name} ({wrapped(ruler.detail, 34, max_lines=1)})" if ruler.detail else name
 
 
 def _note(height: float) -> dict[str, Any]:
@@ -271,7 +317,7 @@ def _name(ruler: Ruler, level: float, text: str) -> dict[str, Any]:
         "x": 0,
         "xref": "paper",
         "y": level,
-        "text": f"<b>{text}</b>",
+        "text": text,
         "showarrow": False,
         "font": {"size": SMALL, "color": INK if ruler.kind != "points" else MUTED},
     }

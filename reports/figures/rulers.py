@@ -16,9 +16,13 @@ _LONG = re.compile(r"-?\d*\.\d{3,}")
 
 @dataclass(frozen=True, kw_only=True)
 class Ruler:
-    """One axis: its ticks at `x` (0-100) in the order of their values, and what they say."""
+    """One axis: its ticks at `x` (0-100) in the order of their values, and what they say.
+
+    `detail` tells axes of one name apart: the values of the predictors that interact, or a stratum.
+    """
 
     name: str
+    detail: str
     kind: str
     numbers: bool
     pale: list[bool]
