@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
@@ -85,3 +86,18 @@ def test_trees_are_refused() -> None:
     pipeline = risk_pipeline(["mri:*"], BoostedModel(n_rounds=2), missing="keep")
     with pytest.raises(ValueError, match=r"pipeline must end in a regression"):
         regression_table(pipeline.fit(cohort.X, cohort.y), cohort.X, cohort.y)
+
+
+def test_an_interaction_has_a_row_of_its_own() -> None:
+    rng = np.random.default_rng(3)
+    n = 200
+    X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n)})
+    y = rng.random(n) < 1 / (1 + np.exp(-X["a"] * X["b"]))
+    pipeline = risk_pipeline(["a", "b"], LogisticModel(), interactions=[("a", "b")])
+    found = regression_table(pipeline.fit(X, y), X, np.asarray(y)).table
+    row = found[found["term"] == "a * b"].iloc[0]
+    model = pipeline.model
+    assert row["analysis"] == "multivariable"
+    assert row["estimate"] == pytest.approx(np.exp(model.coef_[2]), rel=1e-10)
+    z = model.coef_[2] / np.sqrt(model.covariance_[3, 3])
+    assert row["p_value"] == pytest.approx(2 * norm.sf(abs(z)), rel=1e-8)  # Wald, squared
