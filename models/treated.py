@@ -173,7 +173,7 @@ def _risk_sets(group: Counts, last: Counts, above: Floats, n_groups: int) -> Flo
     columns = len(above) + 1
     counts = np.bincount(group * columns + last, minlength=n_groups * columns)
     gone = counts.reshape(n_groups, columns).cumsum(axis=1)
-    table = (gone[:, -1:] - gone[:, :-1]).astype(np.float64)
+    table: Floats = (gone[:, -1:] - gone[:, :-1]).astype(np.float64)
     table[-1] += above
     for row in range(n_groups - 2, -1, -1):  # quicker than cumsum along this axis
         table[row] += table[row + 1]
@@ -184,7 +184,9 @@ def _kaplan_meier(leaves: Floats, n: Floats) -> tuple[Floats, Floats]:
     """Give the incidence and its variance; `leaves` is 1 / n at the events of each row, else 0."""
     survival = (1 - leaves).prod(axis=1)
     spread = np.einsum("ij,ij->i", leaves, 1 / np.maximum(n - 1, 1))
-    return np.asarray(1 - survival), np.asarray(survival**2 * spread)
+    incidence: Floats = 1 - survival
+    variance: Floats = survival**2 * spread
+    return incidence, variance
 
 
 def _aalen_johansen(leaves: Floats, n: Floats, *, own: Flags) -> tuple[Floats, Floats]:
@@ -196,4 +198,6 @@ def _aalen_johansen(leaves: Floats, n: Floats, *, own: Flags) -> tuple[Floats, F
     to_come = curve[:, -1:] - curve
     of_own = steps / n * (before * (n - 1) / n - 2 * to_come)
     of_all = to_come**2 * leaves / np.maximum(n - 1, 1)
-    return curve[:, -1], np.maximum((of_own + of_all).sum(axis=1), 0.0)
+    incidence: Floats = curve[:, -1]
+    variance: Floats = np.maximum((of_own + of_all).sum(axis=1), 0.0)
+    return incidence, variance
