@@ -1,13 +1,25 @@
 r"""Decision curve analysis: what acting on a predicted risk is worth.
 
 A patient is treated when the predicted risk is at least the threshold probability p. With F the
-risk of those treated (for a horizon t: one minus the Kaplan-Meier estimate at t *among them*),
+risk of those treated and :math:`w = p / (1 - p)`,
 
 .. math::
 
-    \mathrm{NB}(p) = P(\text{treated}) \left[\hat F - (1 - \hat F) \frac{p}{1 - p}\right]
+    \mathrm{NB}(p) = P(\text{treated}) \left[\hat F - (1 - \hat F)\, w\right] - \text{harm}
 
-which without censoring is :math:`TP/n - FP/n \cdot p / (1 - p)`. Treating nobody is worth 0.
+F is the share of events among those treated or, by a horizon t, one minus the Kaplan-Meier estimate
+at t *among them* (where other causes can come first, Aalen-Johansen's). Without censoring this is
+:math:`TP/n - FP/n \cdot w`. Treating nobody is worth 0; `harm` is what obtaining the prediction
+costs each patient (an invasive test, a scan), in the unit of net benefit. The standard error adds
+the variances of who is treated and of F among them (without censoring, that of a mean):
+
+.. math::
+
+    \mathrm{var}\, \mathrm{NB} = \frac{q (1 - q)}{n} \big[F - (1 - F) w\big]^2
+      + (1 + w)^2 q^2\, \mathrm{var}\, \hat F, \qquad q = P(\text{treated})
+
+Of cases and controls that were sampled apart, the share of cases says nothing; given the
+`prevalence` of the patients the model is for, treated cases and controls count by their own shares.
 
 References
 ----------
@@ -15,24 +27,36 @@ Vickers AJ, Elkin EB. Decision curve analysis: a novel method for evaluating pre
 Medical Decision Making 2006;26:565-574. doi:10.1177/0272989X06295361
 Vickers AJ, Cronin AM, Elkin EB, Gonen M. Extensions to decision curve analysis. BMC Medical
 Informatics and Decision Making 2008;8:53. doi:10.1186/1472-6947-8-53
+Kerr KF, Brown MD, Zhu K, Janes H. Assessing the clinical impact of risk prediction models with
+decision curves. Journal of Clinical Oncology 2016;34:2534-2540 (standardised net benefit,
+case-control). doi:10.1200/JCO.2015.65.5654
+Marsh TL, Janes H, Pepe MS. Statistical inference for net benefit measures in biomarker validation
+studies. Biometrics 2020;76:843-852. doi:10.1111/biom.13190
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from models.checks import (
-    Flags,
     Floats,
     check_binary_risks,
+    check_causes,
     check_horizon,
+    check_risk,
     check_survival_risks,
 )
-from omics.checks import check_probability
+from models.treated import Treated, treated, treated_by
+from omics.checks import check_probability, check_same_length
 
-BLOCK = 2**20  # patients times thresholds held at once
+LEVEL = 0.95
+ENDED = "follow-up of the treated ends before the horizon"
+MISSING = "a risk is missing"
+ONE_CLASS = "there are no cases or no controls"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,20 +66,29 @@ class DecisionCurve:
     Attributes
     ----------
     table : DataFrame, one row per threshold
-        Columns `threshold`; `n_treated` (risk at or above it); `net_benefit` of treating those;
-        `treat_all`; `treat_none` (0); `interventions_avoided` per 100 patients against treating
-        all, at no loss of events (NaN at threshold 0); `note`, which says why a net benefit is NaN
-        and is empty otherwise.
+        `threshold`; `n_treated`, patients with a risk at or above it; `true_positives` and
+        `false_positives`, per patient; `sensitivity` and `specificity` (before a horizon with
+        censoring these are estimates that can leave [0, 1]); `net_benefit` of treating those, with
+        its `std_error` and 95 % interval `lower`, `upper`; `treat_all`; `treat_none` (0);
+        `interventions_avoided` per 100 patients against treating all, at no loss of events (NaN at
+        threshold 0); `standardised_net_benefit` and `standardised_treat_all`, as shares of the
+        prevalence, which is the largest net benefit there can be; `note`, which says why a net
+        benefit is NaN and is empty otherwise.
     n_patients : int
     n_events : int
-        By the horizon, if there is one.
+        By the horizon, if there is one; of cause 1, if there are several.
     horizon : float or None
+    prevalence : float
+        Share of events (risk of all by the horizon), or as given.
+    harm : float
     """
 
     table: pd.DataFrame
     n_patients: int
     n_events: int
     horizon: float | None
+    prevalence: float
+    harm: float
 
     def __repr__(self) -> str:
         span = self.table["threshold"]
@@ -64,7 +97,14 @@ class DecisionCurve:
         return f"DecisionCurve({self.n_patients} patients, {self.n_events} events{by}, {reach})"
 
 
-def decision_curve(risk: ArrayLike, event: ArrayLike, *, thresholds: ArrayLike) -> DecisionCurve:
+def decision_curve(
+    risk: ArrayLike,
+    event: ArrayLike,
+    *,
+    thresholds: ArrayLike,
+    prevalence: float | None = None,
+    harm: float = 0.0,
+) -> DecisionCurve:
     """Compute the net benefit of treating by `risk`, for a binary outcome.
 
     Parameters
@@ -76,6 +116,11 @@ def decision_curve(risk: ArrayLike, event: ArrayLike, *, thresholds: ArrayLike) 
         True for the positive class.
     thresholds : array-like of shape (n_thresholds,)
         Threshold probabilities, in [0, 1).
+    prevalence : float in (0, 1), optional
+        Of the event among the patients the model is for, where cases and controls were sampled
+        apart; by default the share of events among these patients.
+    harm : float in [0, 1], default 0
+        Net benefit that obtaining the prediction costs each patient.
 
     Returns
     -------
@@ -84,8 +129,8 @@ def decision_curve(risk: ArrayLike, event: ArrayLike, *, thresholds: ArrayLike) 
     Raises
     ------
     ValueError
-        If a risk is not a probability, an event is not True/False, a threshold is not in [0, 1), or
-        lengths differ.
+        If a risk is not a probability, an event is not True/False, a threshold is not in [0, 1),
+        prevalence or harm is out of range, or lengths differ.
 
     Examples
     --------
@@ -96,24 +141,35 @@ def decision_curve(risk: ArrayLike, event: ArrayLike, *, thresholds: ArrayLike) 
     [0.4375, 0.5]
     """
     events, p = check_binary_risks(event, risk)
-    levels = _check_thresholds(thresholds)
-    order = np.argsort(p, kind="stable")
-    place = np.searchsorted(p[order], levels, side="left")  # first patient treated
-    events_from = np.append(np.cumsum(events[order][::-1])[::-1], 0)
-    n_treated = len(p) - place
-    table = _table(
-        levels,
-        n_treated=n_treated,
-        risk=_share(events_from[place], n_treated),
-        overall=float(events.mean()),
-        n_patients=len(p),
-        unknown=bool(np.isnan(p).any()),
+    levels, n, n_events = _check_thresholds(thresholds), len(p), int(events.sum())
+    found = treated(p, events, thresholds=levels)
+    if prevalence is None:
+        share, counted = n_events / n, _counted(found, levels, n)
+    else:
+        share = _check_prevalence(prevalence)
+        cases = treated(p[events], events[events], thresholds=levels).n_patients
+        counted = _sampled_apart(cases, found.n_patients - cases, levels, (n_events, n), share)
+    table = _table(levels, found.n_patients, counted, prevalence=share, harm=_check_harm(harm))
+    if prevalence is not None and n_events in (0, n):
+        table["note"] = ONE_CLASS
+    return DecisionCurve(
+        table=_without_benefit(table) if np.isnan(p).any() else table,
+        n_patients=n,
+        n_events=n_events,
+        horizon=None,
+        prevalence=share,
+        harm=float(harm),
     )
-    return DecisionCurve(table=table, n_patients=len(p), n_events=int(events.sum()), horizon=None)
 
 
 def decision_curve_at(
-    risk: ArrayLike, time: ArrayLike, event: ArrayLike, *, horizon: float, thresholds: ArrayLike
+    risk: ArrayLike,
+    time: ArrayLike,
+    event: ArrayLike,
+    *,
+    horizon: float,
+    thresholds: ArrayLike,
+    harm: float = 0.0,
 ) -> DecisionCurve:
     """Compute the net benefit of treating by the risk of an event by `horizon`.
 
@@ -130,6 +186,8 @@ def decision_curve_at(
         In the unit of `time`.
     thresholds : array-like of shape (n_thresholds,)
         Threshold probabilities, in [0, 1).
+    harm : float in [0, 1], default 0
+        Net benefit that obtaining the prediction costs each patient.
 
     Returns
     -------
@@ -150,28 +208,81 @@ def decision_curve_at(
     [0.4375, 0.5]
     """
     times, events, p = check_survival_risks(time, event, risk)
-    horizon = check_horizon(horizon)
-    levels = _check_thresholds(thresholds)
-    order = np.lexsort((~events, times))
-    p, times, events = p[order], times[order], events[order]
-    treated = p >= levels[:, np.newaxis]  # (n_thresholds, n_patients)
-    step = max(BLOCK // len(p), 1)
-    blocks = [treated[k : k + step] for k in range(0, len(levels), step)]
-    risks = [_risk_among(rows, times, events, horizon) for rows in blocks]
-    everybody = np.ones((1, len(p)), dtype=np.bool_)
-    table = _table(
-        levels,
-        n_treated=treated.sum(axis=1),
-        risk=np.concatenate([np.empty(0), *risks]),
-        overall=float(_risk_among(everybody, times, events, horizon)[0]),
-        n_patients=len(p),
-        unknown=bool(np.isnan(p).any()),
-    )
+    return _by_horizon(p, times, events.astype(np.int64), horizon, thresholds, harm)
+
+
+def decision_curve_competing(
+    risk: ArrayLike,
+    time: ArrayLike,
+    cause: ArrayLike,
+    *,
+    horizon: float,
+    thresholds: ArrayLike,
+    harm: float = 0.0,
+) -> DecisionCurve:
+    """Compute the net benefit of treating by the risk of cause 1 by `horizon`.
+
+    Considered and rejected: censoring the other causes, because one minus Kaplan-Meier then counts
+    events of patients who died of something else first, and every net benefit is too high.
+
+    Parameters
+    ----------
+    risk : array-like of shape (n_patients,)
+        Predicted probability of an event of cause 1 by `horizon`, in [0, 1]; higher is worse. Where
+        one is NaN, so is the net benefit.
+    time : array-like of shape (n_patients,)
+        Follow-up, above zero.
+    cause : array-like of int, shape (n_patients,)
+        0 where censored, 1 for the event of interest, 2 and above for those that come first.
+    horizon, thresholds, harm
+        As `decision_curve_at`.
+
+    Returns
+    -------
+    DecisionCurve
+        NaN as in `decision_curve_at`.
+
+    Raises
+    ------
+    ValueError
+        As `decision_curve_at`, or if a cause is no whole number from 0.
+
+    Examples
+    --------
+    Treated are the last three: one has the event, one dies of something else first.
+
+    >>> curve = decision_curve_competing([.1, .5, .8, .9], [5, 5, 1, 3], [0, 0, 2, 1], horizon=4,
+    ...                                  thresholds=[0.5])
+    >>> curve.table["net_benefit"].round(10).tolist()  # 3/4 (1/3 - 2/3)
+    [-0.25]
+    """
+    times, causes = check_causes(time, cause)
+    p = check_risk(risk)
+    check_same_length(time=times, risk=p)
+    return _by_horizon(p, times, causes, horizon, thresholds, harm)
+
+
+def _by_horizon(
+    p: Floats,
+    times: Floats,
+    causes: NDArray[np.int64],
+    horizon: float,
+    thresholds: ArrayLike,
+    harm: float,
+) -> DecisionCurve:
+    horizon, levels = check_horizon(horizon), _check_thresholds(thresholds)
+    find = partial(treated_by, time=times, cause=causes, horizon=horizon)
+    found = find(p, thresholds=levels)
+    overall = float(find(np.ones(len(p)), thresholds=np.zeros(1)).incidence[0])
+    counted = _counted(found, levels, len(p))
+    table = _table(levels, found.n_patients, counted, prevalence=overall, harm=_check_harm(harm))
     return DecisionCurve(
-        table=table,
+        table=_without_benefit(table) if np.isnan(p).any() else table,
         n_patients=len(p),
-        n_events=int((events & (times <= horizon)).sum()),
+        n_events=int(((causes == 1) & (times <= horizon)).sum()),
         horizon=horizon,
+        prevalence=overall,
+        harm=float(harm),
     )
 
 
@@ -187,52 +298,111 @@ def _check_thresholds(thresholds: ArrayLike) -> Floats:
     return levels
 
 
-def _share(count: NDArray[np.intp], total: NDArray[np.intp]) -> Floats:
-    """Give count / total, 0 of 0 being 0."""
-    return np.asarray(count / np.maximum(total, 1), dtype=np.float64)
+def _check_harm(harm: float) -> float:
+    number = float(harm)
+    if not 0 <= number <= 1:
+        raise ValueError(
+            f"harm must be a net benefit lost per patient, in [0, 1], but {harm} came. One over "
+            "the number of tests one would do to find one event is a usual choice."
+        )
+    return number
 
 
-def _risk_among(treated: Flags, time: Floats, event: Flags, horizon: float) -> Floats:
-    """Kaplan-Meier risk by `horizon` among the treated of each row; 0 where there are none.
+def _check_prevalence(prevalence: float) -> float:
+    number = float(prevalence)
+    if not 0 < number < 1:
+        raise ValueError(
+            f"prevalence must lie between 0 and 1, but {prevalence} came. Give the share of the "
+            "event among the patients the model is for."
+        )
+    return number
 
-    Patients are sorted by time, events first at ties, and leave one by one: within a tie the
-    factors telescope, (r-1)/r · (r-2)/(r-1) · … = (r-d)/r.
-    """
-    by_then = int(np.searchsorted(time, horizon, side="right"))
-    early, after = treated[:, :by_then], treated[:, by_then:].sum(axis=1)
-    at_risk = early[:, ::-1].cumsum(axis=1)[:, ::-1] + after[:, np.newaxis]
-    factors = 1 - (early & event[:by_then]) / np.maximum(at_risk, 1)
-    survival = factors.prod(axis=1)
-    followed = treated[:, int(np.searchsorted(time, horizon, side="left")) :].any(axis=1)
-    known = followed | ~treated.any(axis=1)
-    return np.where(known, 1 - survival, np.nan)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Positives:
+    """True and false positives per patient, and the standard error of the net benefit."""
+
+    true: Floats
+    false: Floats
+    std_error: Floats
+
+
+def _counted(found: Treated, levels: Floats, n_patients: int) -> _Positives:
+    odds = levels / (1 - levels)
+    share = found.n_patients / n_patients
+    worth = found.incidence - (1 - found.incidence) * odds  # of treating one of them
+    variance = share * (1 - share) / n_patients * worth**2
+    variance += ((1 + odds) * share) ** 2 * found.variance
+    return _Positives(
+        true=share * found.incidence,
+        false=share * (1 - found.incidence),
+        std_error=np.sqrt(variance),
+    )
+
+
+def _sampled_apart(
+    cases: NDArray[np.intp],
+    controls: NDArray[np.intp],
+    levels: Floats,
+    sizes: tuple[int, int],
+    prevalence: float,
+) -> _Positives:
+    """Weight the shares of treated cases and of treated controls by the prevalence."""
+    n_cases, n_controls = sizes[0], sizes[1] - sizes[0]
+    with np.errstate(invalid="ignore"):  # of no cases no share is treated
+        sensitivity, alarms = cases / np.float64(n_cases), controls / np.float64(n_controls)
+        spread_cases = sensitivity * (1 - sensitivity) / n_cases
+        spread_controls = alarms * (1 - alarms) / n_controls
+    odds = levels / (1 - levels)
+    variance = prevalence**2 * spread_cases + ((1 - prevalence) * odds) ** 2 * spread_controls
+    return _Positives(
+        true=prevalence * sensitivity,
+        false=(1 - prevalence) * alarms,
+        std_error=np.sqrt(variance),
+    )
 
 
 def _table(
     levels: Floats,
-    *,
     n_treated: NDArray[np.intp],
-    risk: Floats,
-    overall: float,
-    n_patients: int,
-    unknown: bool,
+    positives: _Positives,
+    *,
+    prevalence: float,
+    harm: float,
 ) -> pd.DataFrame:
     odds = levels / (1 - levels)
-    benefit = n_treated / n_patients * (risk - (1 - risk) * odds)
-    treat_all = overall - (1 - overall) * odds
-    note = np.where(np.isnan(benefit), "follow-up of the treated ends before the horizon", "")
-    if unknown:
-        benefit, note = np.full(len(levels), np.nan), np.full(len(levels), "a risk is missing")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        avoided = np.where(odds > 0, 100 * (benefit - treat_all) / odds, np.nan)
-    return pd.DataFrame(
-        {
-            "threshold": levels,
-            "n_treated": n_treated,
-            "net_benefit": benefit,
-            "treat_all": treat_all,
-            "treat_none": 0.0,
-            "interventions_avoided": avoided,
-            "note": note,
-        }
-    )
+    benefit = positives.true - positives.false * odds - harm
+    half = norm.ppf((1 + LEVEL) / 2) * positives.std_error
+    treat_all = prevalence - (1 - prevalence) * odds
+    with np.errstate(divide="ignore", invalid="ignore"):  # no event, no other, threshold 0
+        share = np.float64(prevalence if prevalence > 0 else np.nan)
+        return pd.DataFrame(
+            {
+                "threshold": levels,
+                "n_treated": n_treated,
+                "true_positives": positives.true,
+                "false_positives": positives.false,
+                "sensitivity": positives.true / share,
+                "specificity": 1 - positives.false / np.float64(1 - prevalence),
+                "net_benefit": benefit,
+                "std_error": positives.std_error,
+                "lower": benefit - half,
+                "upper": benefit + half,
+                "treat_all": treat_all,
+                "treat_none": 0.0,
+                "interventions_avoided": np.where(
+                    odds > 0, 100 * (benefit - treat_all) / odds, np.nan
+                ),
+                "standardised_net_benefit": benefit / share,
+                "standardised_treat_all": treat_all / share,
+                "note": np.where(np.isnan(benefit), ENDED, ""),
+            }
+        )
+
+
+def _without_benefit(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave what treating everybody or nobody is worth, where a risk is missing."""
+    known = ["threshold", "n_treated", "treat_all", "treat_none", "standardised_treat_all"]
+    empty = table.assign(note=MISSING)
+    empty[[name for name in table.columns if name not in (*known, "note")]] = np.nan
+    return empty

@@ -92,19 +92,42 @@ def hazard_spread(
     -------
     HazardSpread
     """
+    if model.strata is not None:
+        raise ValueError(
+            f"model must have one baseline hazard, but it has one for each of {len(model.strata_)} "
+            f"strata ({model.strata}). Use models.cox_curves.cox_curves, which gives each its own."
+        )
     columns = read_same_design(X, tuple(model.feature_names_in_))
     time, event = read_survival(y)
     check_rows(columns, len(time))
-    times, deaths = np.unique(time[event], return_counts=True)
+    return spread_of(
+        columns, model.linear_predictor(X), time, event, horizons=np.asarray(horizons, np.float64)
+    )
+
+
+def spread_of(
+    columns: Floats,
+    linear_predictor: Floats,
+    time: Floats,
+    event: NDArray[np.bool_],
+    *,
+    horizons: Floats,
+    weights: Floats | None = None,
+) -> HazardSpread:
+    """Sum up, on arrays, what `hazard_spread` does; `weights` are the fit's case weights."""
+    case = np.ones(len(time)) if weights is None else weights
+    counted = event & (case > 0)
+    times, position = np.unique(time[counted], return_inverse=True)
+    deaths = np.bincount(position, case[counted], len(times))
     order = np.argsort(time, kind="stable")
     start = np.searchsorted(time[order], times, side="left")
-    weight = np.exp(model.linear_predictor(X)[order])
+    weight = (case * np.exp(linear_predictor))[order]
     total = np.cumsum(weight[::-1])[::-1][start]
     weighted = np.cumsum((weight[:, np.newaxis] * columns[order])[::-1], axis=0)[::-1][start]
     step = deaths / total
     passed = np.searchsorted(times, horizons, side="right")
     return HazardSpread(
-        horizons=np.asarray(horizons, dtype=np.float64),
+        horizons=horizons,
         hazard=_by(passed, step),
         variance=_by(passed, step / total),
         pull=_by(passed, (step / total)[:, np.newaxis] * weighted),

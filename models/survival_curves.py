@@ -161,11 +161,11 @@ def _median(curve: dict[str, NDArray[Any]]) -> dict[str, float]:
     return {
         "n_patients": int(curve["n_at_risk"][0]),
         "n_events": int(curve["n_events"].sum()),
-        **{name: _falls_to(0.5, curve["time"], curve[own]) for name, own in columns.items()},
+        **{name: falls_to(0.5, curve["time"], curve[own]) for name, own in columns.items()},
     }
 
 
-def _falls_to(share: float, time: Floats, curve: Floats) -> float:
+def falls_to(share: float, time: Floats, curve: Floats) -> float:
     """Time at which a falling curve reaches `share` (middle of a stretch that lies on it)."""
     below = curve < share + TIED  # False where the curve is NaN
     if not below.any():
@@ -210,7 +210,7 @@ def event_time_quantiles(curve: KaplanMeier, probabilities: ArrayLike) -> pd.Dat
         time = own["time"].to_numpy()
         values = [own[name].to_numpy() for name in ("survival", "lower", "upper")]
         for p in asked:
-            found = [_falls_to(1 - p, time, column) for column in values]
+            found = [falls_to(1 - p, time, column) for column in values]
             rows.append((label, p, *found))
     return pd.DataFrame(rows, columns=["group", "probability", "estimate", "lower", "upper"])
 
