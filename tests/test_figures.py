@@ -169,7 +169,7 @@ def test_axes_of_an_interaction_say_whom_they_are_for() -> None:
     above = [text for text in narrow if text.startswith("<b>Age</b> (")]
     for names in (left, above):
         assert len(set(names)) == len(names) == 6
-    assert "<b>Age</b><br>Sex=male<br>Grade af… review=4" in left
+    assert "<b>Age</b><br>Sex=male<br>Grade afte…ral review=4" in left
 
 
 def test_names_carry_their_view_where_two_features_share_one() -> None:

@@ -1,7 +1,8 @@
-"""A study whose model has an interaction and a nomogram with ticks of its own, from file to score."""
+"""A study whose model has an interaction, and a nomogram with ticks of its own, file to score."""
 
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -45,8 +46,9 @@ def test_the_nomogram_has_an_axis_per_level_and_the_ticks_asked_for(ran: SmallSt
 def test_the_report_names_the_interaction_and_states_the_rounding_error(ran: SmallStudy) -> None:
     page = (ran.out / "report.html").read_text()
     assert "Interactions (full products of columns): Age and Sex." in page
-    assert "Age × Sex=male" in page  # noqa: RUF001
+    assert "Age × Sex=male" in page
     assert "points rounded to whole numbers, the risk by" in page
+    assert "the ratio of a predictor that interacts holds where the other one is 0" in page
 
 
 def test_the_passport_scores_by_the_product(ran: SmallStudy) -> None:
@@ -70,8 +72,6 @@ def test_the_passport_scores_by_the_product(ran: SmallStudy) -> None:
 
 
 def _readme(study: SmallStudy) -> str:
-    from zipfile import ZipFile
-
     with ZipFile(study.out / "passport.zip") as file:
         return file.read("README.txt").decode()
 
