@@ -460,7 +460,8 @@ def _labels(table: pd.DataFrame, strata: str) -> "dict[str, pd.Series[Any]]":
     """Give the strata as text, by their column's name."""
     if strata not in table.columns:
         raise ValueError(
-            f"X must hold the strata {strata!r}, but it does not. {_suggestion(strata, table.columns)}"
+            f"X must hold the strata {strata!r}, but it does not. "
+            f"{_suggestion(strata, table.columns)}"
         )
     unknown = table[strata].isna()
     if unknown.any():
