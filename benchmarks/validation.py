@@ -13,7 +13,9 @@ import pandas as pd
 
 from benchmarks.beside_r import table, time_here, time_in_r, versions
 from models.many_cox import fit_many_cox
-from models.optimism import RMS, bootstrap_counts, cox_optimism
+from models.optimism import cox_optimism
+from models.resample_counts import bootstrap_counts
+from models.validation_indexes import RMS
 
 COLUMNS = ["age", "meno", "size", "grade", "nodes", "pgr", "er", "hormon"]
 SETUP = """

@@ -1,80 +1,99 @@
-r"""How much worse will a prespecified Cox regression predict in new patients: rms::validate.
+r"""How much of a regression's performance is its own patients' luck, and what is left without it.
 
-The model is fitted again to each bootstrap resample, and each index is taken there and in the
-original patients; their mean difference is the optimism. With :math:`\eta` the linear predictor of
-a frozen model in the evaluated patients, :math:`L = -2 \log` partial likelihood, :math:`L_0` of no
-predictor and :math:`L(\gamma)` of :math:`\gamma\eta`, :math:`\hat\gamma` its maximum:
+A Cox or logistic regression with the columns of a design matrix, named in advance, is fitted again
+in every resample. With :math:`\theta` the apparent index, and in resample b the index of its fit in
+its own patients (train) and in those tested on (test):
 
 .. math::
 
-    \mathrm{LR} = L_0 - L(\hat\gamma), \quad
-    R^2 = \frac{1 - e^{-\mathrm{LR}/n}}{1 - e^{-L_0/n}}, \quad
-    D = \frac{\mathrm{LR} - 1}{L_0}, \quad
-    U = \frac{L(1) - L(\hat\gamma)}{L_0}, \quad Q = D - U
+    \text{boot: } \theta - \overline{train - test}, \qquad
+    .632\text{: } .368\,\theta + .632\,\overline{out}, \qquad
+    .632+\text{: } (1 - w)\,\theta + w\,\overline{out}, \quad w = \frac{.632}{1 - .368 R}
 
-Dxy is 2 (C - 1/2), the slope :math:`\hat\gamma` (1 where the model was fitted, and there
-:math:`U = -2 / L_0`), g Gini's mean difference of :math:`\hat\gamma\eta`. All resamples advance
-together (`models.many_cox`).
+where `out` is the index in the patients left out, each patient weighing alike, and R, between 0 and
+1, the relative overfitting: how far `out` has fallen from :math:`\theta` towards the value without
+any information (`models.validation_indexes.NO_INFORMATION`; of the Brier score the mean over all
+pairs of patients; `u`, `q` and `intercept` have none, and no .632+). Cross-validation tests on each
+fold in turn. The indexes are those of rms's validate (`models.validation_indexes`); all resamples
+advance together.
 
-It is valid for regressions on few columns named in advance, and far too kind to anything that
-selects or memorises (see `models.pipeline.RiskPipeline.bootstrap_is_valid`). Backward selection,
-which rms can repeat in each resample, is not offered at all.
+Nothing is selected here, so nothing can be selected anew in a resample (backward selection, which
+rms can repeat there, is not offered at all): a model that selects must go through
+`models.validation.validate`, which repeats every step of its pipeline. The bootstrap ("boot") holds
+for models of few columns; where there are fewer than 5 events (patients of the rarer class) to a
+column it is too kind, and is refused.
 
 References
 ----------
-Harrell FE. Regression Modeling Strategies, 2nd ed. Springer 2015, section 20.10.
+Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Statistics in Medicine
+1996;15:361-387. doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4
 Efron B, Gong G. A leisurely look at the bootstrap, the jackknife, and cross-validation. The
 American Statistician 1983;37:36-48. doi:10.1080/00031305.1983.10483087
+Efron B, Tibshirani R. Improvements on cross-validation: the .632+ bootstrap method. JASA
+1997;92:548-560. doi:10.1080/01621459.1997.10474007
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
-from models.checks import check_level
-from models.concordance import concordance_many
+from models.checks import check_followup, check_level
 from models.cox_fit import cox_fit
-from models.many_cox import ManyLikelihood, fit_many_cox
+from models.logistic import logistic_fit
+from models.many_cox import fit_many_cox
+from models.many_logistic import fit_many_logistic
 from models.regression import read_design
-from models.scores import optimism_interval
-from omics.checks import check_event, check_same_length, check_time
+from models.resample_counts import (
+    Method,
+    check_counts,
+    evaluated_counts,
+    resample_weights,
+)
+from models.scores import Interval, fold_interval, optimism_interval
+from models.validation_indexes import (
+    CONVERGED,
+    NO_INFORMATION,
+    Indexes,
+    Stopping,
+    cox_indexes,
+    emax,
+    logistic_indexes,
+    no_information_brier,
+)
+from omics.checks import check_event, check_same_length
 from omics.errors import FitError
 
 Floats = NDArray[np.float64]
-INDEXES = ("dxy", "r_squared", "slope", "d", "u", "q", "g")
+Flags = NDArray[np.bool_]
 
-
-class Stopping(NamedTuple):
-    """When a refit stops: at its maximum, or as `coxph` does at a relative change."""
-
-    relative_tolerance: float | None
-    max_iterations: int
-
-
-CONVERGED = Stopping(None, 50)
-RMS = Stopping(1e-4, 10)
+LEAST_EVENTS_PER_COLUMN = 5
+COLUMNS = ["index", "apparent", "training", "test", "optimism", "corrected", "lower", "upper"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Optimism:
-    """Indexes of a Cox regression, corrected for having been seen by their own patients.
+    """Indexes of a regression, apparent and corrected.
 
     Attributes
     ----------
     table : DataFrame, one row per index
-        Columns `index` (`dxy`, `r_squared`, `slope`, `d`, `u`, `q`, `g`), `apparent`, `training`
-        and `test` (means over resamples), `optimism`, `corrected`, `lower`, `upper` (interval of
-        rms since 8.1: spreads above and below) and `n_resamples` that count.
+        Columns `index`, `apparent`, `training` and `test` (means over resamples), `optimism`,
+        `corrected` (apparent - optimism), `lower`, `upper` and `n_resamples` that count. The
+        interval of the bootstrap is that of rms since 8.1 (spreads above and below), that of
+        cross-validation the corrected resampled t interval; .632 and .632+ have none (NaN).
+    method : {"boot", ".632", ".632+", "crossvalidation"}
     n_resamples, n_failed : int
-        Resamples drawn, and those without a finite fit.
+        Resamples drawn, and those without a finite fit or a figure, which are left out.
     n_patients, n_events : int
     level : float
     """
 
     table: pd.DataFrame
+    method: Method
     n_resamples: int
     n_failed: int
     n_patients: int
@@ -84,27 +103,10 @@ class Optimism:
     def __repr__(self) -> str:
         row = self.table.iloc[0]
         return (
-            f"Optimism({self.n_patients} patients, {self.n_events} events, {self.n_resamples} "
-            f"resamples, {self.n_failed} failed; Dxy {row['apparent']:.3f}, corrected "
-            f"{row['corrected']:.3f})"
+            f"Optimism({self.n_patients} patients, {self.n_events} events, {self.method}, "
+            f"{self.n_resamples} resamples, {self.n_failed} failed; Dxy {row['apparent']:.3f}, "
+            f"corrected {row['corrected']:.3f})"
         )
-
-
-def bootstrap_counts(n_patients: int, *, resamples: int, seed: int) -> NDArray[np.int64]:
-    """Draw resamples with replacement: how often each patient is in each, (resamples, n_patients).
-
-    Examples
-    --------
-    >>> bootstrap_counts(4, resamples=3, seed=1).sum(axis=1).tolist()
-    [4, 4, 4]
-    """
-    if resamples < 2:
-        raise ValueError(f"resamples must be at least 2, but {resamples} came. Use 200 or more.")
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(n_patients, size=(resamples, n_patients))
-    draws += n_patients * np.arange(resamples)[:, np.newaxis]
-    counts = np.bincount(draws.ravel(), minlength=resamples * n_patients)
-    return np.asarray(counts.reshape(resamples, n_patients), dtype=np.int64)
 
 
 def cox_optimism(
@@ -113,21 +115,24 @@ def cox_optimism(
     event: ArrayLike,
     counts: ArrayLike,
     *,
+    method: Method = "boot",
     level: float = 0.95,
     stopping: Stopping = CONVERGED,
 ) -> Optimism:
-    """Correct the indexes of a Cox regression on `x` for optimism.
+    """Correct the indexes of a Cox regression on `x` for optimism, as rms's `validate.cph` does.
 
     Parameters
     ----------
     x : array-like of shape (n_patients, p)
-        The design matrix, fixed in advance.
+        The design matrix, fixed in advance; p at least 1.
     time : array-like of shape (n_patients,)
         Follow-up, above zero.
     event : array-like of shape (n_patients,)
         True where the event was observed.
     counts : array-like of int, shape (n_resamples, n_patients)
-        How often each resample holds each patient: `bootstrap_counts`.
+        How often each patient trains in each resample: `bootstrap_counts` or `fold_counts` of
+        `models.resample_counts`.
+    method : {"boot", ".632", ".632+", "crossvalidation"}
     level : float in (0, 1)
     stopping : Stopping
         `CONVERGED`, or `RMS`, which stops refits where rms does, up to 2e-3 off in an index.
@@ -139,12 +144,14 @@ def cox_optimism(
     Raises
     ------
     ValueError
-        If an argument has the wrong shape or range.
+        If an argument has the wrong shape or range, or "boot" is asked for with fewer than 5 events
+        to a column.
     FitError
         If the regression cannot be fitted to all patients, or to fewer than two resamples.
 
     Examples
     --------
+    >>> from models.resample_counts import bootstrap_counts
     >>> rng = np.random.default_rng(1)
     >>> x = rng.normal(size=(100, 3))
     >>> found = cox_optimism(x, rng.exponential(size=100) * np.exp(-x[:, 0]), np.ones(100),
@@ -154,120 +161,195 @@ def cox_optimism(
     True
     """
     columns, _ = read_design(x)
-    times, events = check_time(time, "time"), check_event(event, "event")
+    times, events = check_followup(time, event)
     check_same_length(x=columns, time=times, event=events)
-    check_level(level)
+    drawn = check_counts(counts, method, len(times))
     start = cox_fit(columns, times, events).coef
-    drawn = np.asarray(counts, dtype=np.float64)
+    _check_events(columns, int(events.sum()), method)
     everybody = np.ones((1, len(times)))
-    own = _fitted(columns, times, events, everybody, start, stopping)
-    fits = _fitted(columns, times, events, drawn, start, stopping)
-    kept = np.flatnonzero(~np.isnan(fits.linear_predictor[:, 0]))
-    if len(kept) < 2:
+    centred = columns - columns.mean(axis=0)
+
+    def fitted(chosen: Floats) -> tuple[Floats, Indexes]:
+        """Fit each resample; give linear predictors of all patients, and the indexes in it."""
+        many = fit_many_cox(
+            centred,
+            times,
+            events,
+            chosen,
+            start=start if stopping.relative_tolerance is None else None,
+            relative_tolerance=stopping.relative_tolerance,
+            max_iterations=stopping.max_iterations,
+        )
+        score = many.coef @ centred.T
+        own = cox_indexes(score, times, events, chosen, log_likelihood=many.log_likelihood)
+        return score, own
+
+    _, apparent = fitted(everybody)
+    score, train = fitted(drawn)
+    test = cox_indexes(score, times, events, evaluated_counts(drawn, method), stopping=stopping)
+    return _optimism((apparent, train, test), drawn, method, level, events, NO_INFORMATION)
+
+
+def logistic_optimism(
+    x: ArrayLike,
+    event: ArrayLike,
+    counts: ArrayLike,
+    *,
+    method: Method = "boot",
+    level: float = 0.95,
+) -> Optimism:
+    """Correct the indexes of a logistic regression, as rms's `validate.lrm` does.
+
+    `emax` follows from the corrected intercept and slope: the largest distance of a risk from the
+    recalibrated one (rms prints its optimism with the other sign).
+
+    Parameters
+    ----------
+    x : array-like of shape (n_patients, p)
+        Design matrix without the intercept, p at least 1.
+    event : array-like of shape (n_patients,)
+        True where the event was observed.
+    counts, method, level
+        As for `cox_optimism`.
+
+    Returns
+    -------
+    Optimism
+
+    Raises
+    ------
+    ValueError
+        As `cox_optimism`, the rarer class in place of the events.
+    FitError
+        If the regression cannot be fitted to all patients, or to fewer than two resamples.
+
+    Examples
+    --------
+    >>> from models.resample_counts import bootstrap_counts
+    >>> x = [[0], [1], [2], [0], [1], [2], [0], [1], [2], [1]] * 2
+    >>> event = [0, 0, 1, 1, 1, 1, 0, 0, 0, 1] * 2
+    >>> found = logistic_optimism(x, event, bootstrap_counts(20, resamples=30, seed=1))
+    >>> found.table["index"].tolist()
+    ['dxy', 'r_squared', 'intercept', 'slope', 'emax', 'd', 'u', 'q', 'brier', 'g', 'gp']
+    """
+    columns, _ = read_design(x)
+    events = check_event(event, "event")
+    check_same_length(x=columns, event=events)
+    drawn = check_counts(counts, method, len(events))
+    logistic_fit(columns, events)  # says what is wrong where there is no finite fit
+    _check_events(columns, int(min(events.sum(), (~events).sum())), method)
+    rows = np.column_stack([np.ones(len(events)), columns])
+
+    def fitted(chosen: Floats) -> tuple[Floats, Indexes]:
+        """Fit each resample; give log odds of all patients, and the indexes in it."""
+        many = fit_many_logistic(columns, events, chosen)
+        score = many.coef @ rows.T
+        own = logistic_indexes(score, events, chosen, log_likelihood=many.log_likelihood)
+        return score, own
+
+    whole, apparent = fitted(np.ones((1, len(events))))
+    score, train = fitted(drawn)
+    test = logistic_indexes(score, events, evaluated_counts(drawn, method))
+    chance = NO_INFORMATION | {"brier": no_information_brier(expit(whole[0]), events)}
+    found = _optimism((apparent, train, test), drawn, method, level, events, chance)
+    return replace(found, table=_with_emax(found.table))
+
+
+def point_632_plus(apparent: float, left_out: float, no_information: float) -> float:
+    """Put a figure of the fitted and of left-out patients together by the .632+ rule.
+
+    Parameters
+    ----------
+    apparent, left_out : float
+        The figure in the patients of the fit, and in those left out of resamples.
+    no_information : float
+        Where it would be if the outcome had nothing to do with the predictors; NaN if unknown.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    Half of the way to chance is gone, so R = 1/2 and w = .632 / .816; then all of it, R = w = 1:
+
+    >>> round(point_632_plus(0.9, 0.7, 0.5), 4), point_632_plus(0.9, 0.45, 0.5)
+    (0.7451, 0.5)
+    """
+    span = apparent - no_information
+    fallen = (apparent - left_out) / span if span != 0 else 0.0
+    fallen = min(max(fallen, 0.0), 1.0) if not np.isnan(fallen) else fallen
+    weight = 0.632 / (1 - 0.368 * fallen)
+    beyond = (left_out - no_information) * span < 0  # worse than chance counts as chance
+    bounded = no_information if beyond else left_out
+    return float((1 - weight) * apparent + weight * bounded)
+
+
+def _optimism(
+    indexes: tuple[Indexes, Indexes, Indexes],
+    counts: Floats,
+    method: Method,
+    level: float,
+    events: Flags,
+    no_information: Mapping[str, float],
+) -> Optimism:
+    """Set out every index, apparent, in training and in test."""
+    check_level(level)
+    apparent, train, test = indexes
+    kept = np.isfinite(train["dxy"]) & np.isfinite(test["dxy"])
+    if kept.sum() < 2:
         raise FitError(
-            f"at least two resamples must have a finite fit, but {len(kept)} of {len(drawn)} have. "
+            f"at least two resamples must have a finite fit, but {kept.sum()} of {len(kept)} have. "
             "Leave columns out, or merge levels with few events."
         )
-    test = _frozen(fits.linear_predictor[kept], times, events, stopping)
+    weights = resample_weights(counts, method)[kept]
+    folds = round(len(counts) / (counts == 0).sum(axis=0)[0]) if method == "crossvalidation" else 0
     rows = []
-    for name in INDEXES:
-        train_values, test_values = fits.indexes[name][kept], test[name]
-        apparent = float(own.indexes[name][0])
-        both = ~(np.isnan(train_values) | np.isnan(test_values))
-        corrected = optimism_interval(train_values, test_values, apparent, level=level)
-        training, tested = train_values[both].mean(), test_values[both].mean()
-        rows.append(
-            (name, apparent, training, tested, training - tested, *corrected, int(both.sum()))
-        )
-    names = ["index", "apparent", "training", "test", "optimism", "corrected", "lower", "upper"]
+    for name in apparent:
+        inside, outside = train[name][kept], test[name][kept]
+        own, tested = float(apparent[name][0]), float(weights @ outside / weights.sum())
+        found = Interval(np.nan, np.nan, np.nan)
+        if method == "boot":
+            found = optimism_interval(inside, outside, own, level=level)
+        elif method == "crossvalidation":
+            found = fold_interval(own - inside + outside, folds=folds, level=level)
+        elif method == ".632":
+            found = found._replace(estimate=0.368 * own + 0.632 * tested)
+        else:
+            chance = no_information.get(name, np.nan)
+            found = found._replace(estimate=point_632_plus(own, tested, chance))
+        own_row = (name, own, float(inside.mean()), tested, own - found.estimate, *found)
+        rows.append((*own_row, int(kept.sum())))
     return Optimism(
-        table=pd.DataFrame(rows, columns=[*names, "n_resamples"]),
-        n_resamples=len(drawn),
-        n_failed=len(drawn) - len(kept),
-        n_patients=len(times),
+        table=pd.DataFrame(rows, columns=[*COLUMNS, "n_resamples"]),
+        method=method,
+        n_resamples=len(kept),
+        n_failed=int((~kept).sum()),
+        n_patients=len(events),
         n_events=int(events.sum()),
         level=level,
     )
 
 
-class _Fits(NamedTuple):
-    linear_predictor: Floats  # of all patients by each fit, (B, n); NaN without a fit
-    indexes: dict[str, Floats]  # where it was fitted, (B,) each
+def _with_emax(table: pd.DataFrame) -> pd.DataFrame:
+    """Add emax behind the slope, from the corrected intercept and slope."""
+    at = table.set_index("index")["corrected"]
+    largest = emax(float(at["intercept"]), float(at["slope"]))
+    place = int(np.flatnonzero(table["index"] == "slope")[0]) + 1
+    count = table["n_resamples"].iloc[0]
+    row = ("emax", 0.0, 0.0, largest, -largest, largest, np.nan, np.nan, count)
+    parts = [table.iloc[:place], pd.DataFrame([row], columns=table.columns), table.iloc[place:]]
+    return pd.concat(parts, ignore_index=True)
 
 
-def _fitted(
-    x: Floats,
-    time: Floats,
-    event: NDArray[np.bool_],
-    counts: Floats,
-    start: Floats,
-    stopping: Stopping,
-) -> _Fits:
-    """Fit each resample, and take the indexes in it."""
-    centred = x - x.mean(axis=0)
-    many = fit_many_cox(
-        centred,
-        time,
-        event,
-        counts,
-        start=start if stopping.relative_tolerance is None else None,
-        relative_tolerance=stopping.relative_tolerance,
-        max_iterations=stopping.max_iterations,
-    )
-    eta = many.coef @ centred.T
-    n, known = counts.sum(axis=1), many.converged
-    null, value = -2 * np.where(known, many.log_likelihood.T, np.nan)
-    d = (null - value - 1) / null
-    u = -2 / null
-    indexes = {
-        "dxy": 2 * concordance_many(time, event, eta, counts) - 1,
-        "r_squared": -np.expm1((value - null) / n) / -np.expm1(-null / n),
-        "slope": np.where(known, 1.0, np.nan),
-        "d": d,
-        "u": u,
-        "q": d - u,
-        "g": _gini(eta, counts),
-    }
-    return _Fits(eta, indexes)
-
-
-def _frozen(
-    eta: Floats, time: Floats, event: NDArray[np.bool_], stopping: Stopping
-) -> dict[str, Floats]:
-    """Take the indexes of frozen linear predictors (B, n) in the original patients; (B,) each."""
-    ones = np.ones(eta.shape)
-    slopes = fit_many_cox(
-        eta[:, :, np.newaxis],
-        time,
-        event,
-        ones,
-        start=[1.0] if stopping.relative_tolerance is None else None,
-        relative_tolerance=stopping.relative_tolerance,
-        max_iterations=stopping.max_iterations,
-    )
-    likelihood = ManyLikelihood(time, event)
-    as_is = -2 * likelihood.log_likelihood(eta[:, likelihood.order], likelihood.drawn(ones))
-    null, value = -2 * slopes.log_likelihood.T
-    slope = slopes.coef[:, 0]
-    d, u = (null - value - 1) / null, (as_is - value) / null
-    n = len(time)
-    return {
-        "dxy": 2 * concordance_many(time, event, eta) - 1,
-        "r_squared": -np.expm1((value - null) / n) / -np.expm1(-null / n),
-        "slope": slope,
-        "d": d,
-        "u": u,
-        "q": d - u,
-        "g": _gini(slope[:, np.newaxis] * eta, ones),
-    }
-
-
-def _gini(values: Floats, counts: Floats) -> Floats:
-    """Give Gini's mean difference of each row, each value as often as drawn; (B,)."""
-    order = np.argsort(values, axis=1)
-    ordered = np.take_along_axis(values, order, axis=1)
-    drawn = np.take_along_axis(counts, order, axis=1)
-    n = drawn.sum(axis=1)
-    before = np.cumsum(drawn, axis=1) - drawn
-    place = drawn * (2 * before + drawn - n[:, np.newaxis])
-    return np.asarray(2 * (place * ordered).sum(axis=1) / (n * (n - 1)))
+def _check_events(columns: Floats, n_events: int, method: Method) -> None:
+    """Refuse an optimism bootstrap that would be too kind."""
+    p = columns.shape[1]
+    if p == 0:
+        raise ValueError("x must have at least one column, but it has none. Name a predictor.")
+    if method == "boot" and n_events < LEAST_EVENTS_PER_COLUMN * p:
+        raise ValueError(
+            f"method must not be 'boot' for {p} columns and {n_events} events (or patients of the "
+            f"rarer class): with fewer than {LEAST_EVENTS_PER_COLUMN} to a column the bootstrap "
+            "sees too little optimism. Use method='.632+' or 'crossvalidation'."
+        )

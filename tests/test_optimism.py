@@ -9,8 +9,10 @@ import pytest
 
 from models.cox_fit import cox_fit
 from models.discrimination import c_index
-from models.optimism import CONVERGED, INDEXES, RMS, bootstrap_counts, cox_optimism
+from models.optimism import cox_optimism
+from models.resample_counts import bootstrap_counts
 from models.scores import optimism_interval
+from models.validation_indexes import CONVERGED, COX_INDEXES, RMS
 from omics.errors import FitError
 
 R = json.loads((Path(__file__).parent / "reference" / "optimism.json").read_text())
@@ -85,7 +87,7 @@ def test_failed_resamples_are_counted() -> None:
     found = cox_optimism(X, TIME, EVENT, counts)
     assert (found.n_resamples, found.n_failed) == (25, 2)
     assert (found.table["n_resamples"] == 23).all()
-    assert list(found.table["index"]) == list(INDEXES)
+    assert list(found.table["index"]) == list(COX_INDEXES)
     assert "25 resamples, 2 failed" in repr(found)
 
 

@@ -1,0 +1,314 @@
+r"""How well a linear predictor sorts and fits some patients: the indexes of rms's validate.
+
+With :math:`L = -2 \log` (partial) likelihood, :math:`L_0` that of no predictor, :math:`L_1` that of
+the linear predictor as it stands (slope 1; logistic: intercept 0) and :math:`L_2` that of its refit
+to the patients at hand, :math:`LR = L_0 - L_2`, n their number and N = n for a logistic model,
+:math:`N = L_0` for a Cox model:
+
+.. math::
+
+    D_{xy} = 2C - 1, \quad R^2 = \frac{1 - e^{-LR/n}}{1 - e^{-L_0/n}}, \quad
+    D = \frac{LR - 1}{N}, \quad U = \frac{L_1 - L_2 - k}{N}, \quad Q = D - U
+
+where k is 0 for a Cox and 2 for a logistic model (as rms has it), and :math:`U = -2 / N` in the
+patients of the fit itself. `slope` (and `intercept`) are those of the refit: 1 (and 0) in the
+patients of the fit. `g` is Gini's mean difference of the linear predictor times that slope: how far
+two patients lie apart on average; `gp` the same of the recalibrated risk. `brier` is the Brier
+score (B of rms). Higher is better but for `u`, `brier` and the slope's distance from 1.
+
+All resamples are computed together; a resample is a count of how often each patient was drawn.
+
+References
+----------
+Harrell FE. Regression Modeling Strategies, 2nd ed. Springer 2015, sections 5.3, 10.9, 20.10.
+doi:10.1007/978-3-319-19425-7
+Nagelkerke NJD. A note on a general definition of the coefficient of determination. Biometrika
+1991;78:691-692. doi:10.1093/biomet/78.3.691
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from models.checks import check_followup
+from models.concordance import concordance_many
+from models.many_cox import ManyLikelihood, fit_many_cox
+from models.many_logistic import bernoulli_log_likelihood, fit_many_logistic
+from omics.checks import check_event
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Indexes = dict[str, Floats]
+
+COX_INDEXES = ("dxy", "r_squared", "slope", "d", "u", "q", "g")
+LOGISTIC_INDEXES = ("dxy", "r_squared", "intercept", "slope", "d", "u", "q", "brier", "g", "gp")
+NO_INFORMATION = {"dxy": 0.0, "r_squared": 0.0, "slope": 0.0, "d": 0.0, "g": 0.0, "gp": 0.0}
+"""What an index is expected to be where outcome and predictors have nothing in common; D's is that
+of LR = 1, its mean by chance. That of `brier` depends on the risks; `u`, `q` and `intercept` have
+none."""
+BLOCK = 2**18  # numbers worked on at a time
+
+
+class Stopping(NamedTuple):
+    """When a refit stops: at its maximum, or as `coxph` does at a relative change."""
+
+    relative_tolerance: float | None
+    max_iterations: int
+
+
+CONVERGED = Stopping(None, 50)
+RMS = Stopping(1e-4, 10)
+
+
+def cox_indexes(
+    linear_predictor: ArrayLike,
+    time: ArrayLike,
+    event: ArrayLike,
+    counts: ArrayLike,
+    *,
+    log_likelihood: ArrayLike | None = None,
+    stopping: Stopping = CONVERGED,
+) -> Indexes:
+    """Compute the indexes of linear predictors of a Cox model, one row for each resample.
+
+    Parameters
+    ----------
+    linear_predictor : array-like of shape (n_resamples, n_patients)
+        Log relative hazard; higher is worse.
+    time : array-like of shape (n_patients,)
+        Follow-up, above zero.
+    event : array-like of shape (n_patients,)
+        True where the event was observed.
+    counts : array-like of int, shape (n_resamples, n_patients)
+        How often each patient is among those evaluated.
+    log_likelihood : array-like of shape (n_resamples, 2), optional
+        Log partial likelihoods of the fit, at 0 and at its coefficients, where the patients
+        evaluated are those of the fit: the linear predictor is then its own refit.
+    stopping : Stopping
+        `CONVERGED`, or `RMS`, which stops refits where rms does.
+
+    Returns
+    -------
+    dict of name to ndarray of shape (n_resamples,)
+        In the order of `COX_INDEXES`; NaN where there is no finite refit.
+
+    Examples
+    --------
+    >>> found = cox_indexes([[2, 0, 2, 0]], [1, 2, 3, 4], [1, 1, 1, 0], [[1, 1, 1, 1]])
+    >>> {name: round(float(value[0]), 4) for name, value in found.items() if name in ("dxy", "g")}
+    {'dxy': 0.3333, 'g': 0.6271}
+    >>> bool(abs(found["slope"][0] - np.log((1 + np.sqrt(17)) / 2) / 2) < 1e-9)
+    True
+    """
+    times, events = check_followup(time, event)
+    scores, drawn = _check_rows(linear_predictor, counts, len(times))
+    n = drawn.sum(axis=1)
+    if log_likelihood is not None:
+        null, full = np.asarray(log_likelihood, dtype=np.float64).T
+        slope, misfit = np.ones(len(scores)), np.full(len(scores), -2.0)
+    else:
+        refit = fit_many_cox(
+            np.where(np.isnan(scores), 0.0, scores)[:, :, np.newaxis],
+            times,
+            events,
+            drawn,
+            start=[1.0] if stopping.relative_tolerance is None else None,
+            relative_tolerance=stopping.relative_tolerance,
+            max_iterations=stopping.max_iterations,
+        )
+        slope, (null, full) = refit.coef[:, 0], refit.log_likelihood.T
+        misfit = -2 * (_frozen_cox(scores, times, events, drawn) - full)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no event: NaN
+        d = (2 * (full - null) - 1) / (-2 * null)
+        u = misfit / (-2 * null)
+        r2 = _nagelkerke(null, full, n)
+    found = {
+        "dxy": 2 * _concordance(times, events, scores, drawn) - 1,
+        "r_squared": r2,
+        "slope": slope,
+        "d": d,
+        "u": u,
+        "q": d - u,
+        "g": slope * gini_mean_difference(scores, drawn),
+    }
+    return _unknown_together(found)
+
+
+def logistic_indexes(
+    linear_predictor: ArrayLike,
+    event: ArrayLike,
+    counts: ArrayLike,
+    *,
+    log_likelihood: ArrayLike | None = None,
+) -> Indexes:
+    """Compute the indexes of linear predictors of a logistic model, one row for each resample.
+
+    Parameters
+    ----------
+    linear_predictor : array-like of shape (n_resamples, n_patients)
+        Log odds; higher is worse.
+    event : array-like of shape (n_patients,)
+        True where the event was observed.
+    counts : array-like of int, shape (n_resamples, n_patients)
+    log_likelihood : array-like of shape (n_resamples, 2), optional
+        Of the fit, with the intercept alone and with its coefficients, where the patients evaluated
+        are those of the fit.
+
+    Returns
+    -------
+    dict of name to ndarray of shape (n_resamples,)
+        In the order of `LOGISTIC_INDEXES`; NaN where there is no finite refit.
+
+    Examples
+    --------
+    Log odds of 1 : 3 and 3 : 1 where twice as extreme ones were predicted:
+
+    >>> event = [True, False, False, False, True, True, True, False]
+    >>> found = logistic_indexes([[-np.log(9)] * 4 + [np.log(9)] * 4], event, [[1] * 8])
+    >>> [round(float(found[name][0]), 4) for name in ("dxy", "slope", "brier")]
+    [0.5, 0.5, 0.21]
+    """
+    events = check_event(event, "event")
+    scores, drawn = _check_rows(linear_predictor, counts, len(events))
+    n = drawn.sum(axis=1)
+    if log_likelihood is not None:
+        null, full = np.asarray(log_likelihood, dtype=np.float64).T
+        intercept, slope = np.zeros(len(scores)), np.ones(len(scores))
+        misfit = np.full(len(scores), -2.0)
+    else:
+        known = np.where(np.isnan(scores), 0.0, scores)
+        refit = fit_many_logistic(known[:, :, np.newaxis], events, drawn)
+        (intercept, slope), (null, full) = refit.coef.T, refit.log_likelihood.T
+        misfit = -2 * (bernoulli_log_likelihood(scores, events, drawn) - full) - 2
+    risk = expit(scores)
+    recalibrated = expit(intercept[:, np.newaxis] + slope[:, np.newaxis] * scores)
+    # An event at time 1, none until time 2: concordance is then the area under the ROC curve.
+    concordance = _concordance(np.where(events, 1.0, 2.0), events, scores, drawn)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        d = (2 * (full - null) - 1) / n
+        u = misfit / n
+        found = {
+            "dxy": 2 * concordance - 1,
+            "r_squared": _nagelkerke(null, full, n),
+            "intercept": intercept,
+            "slope": slope,
+            "d": d,
+            "u": u,
+            "q": d - u,
+            "brier": (drawn * (events - risk) ** 2).sum(axis=1) / n,
+            "g": slope * gini_mean_difference(scores, drawn),
+            "gp": gini_mean_difference(recalibrated, drawn),
+        }
+    return _unknown_together(found)
+
+
+def gini_mean_difference(values: ArrayLike, counts: ArrayLike) -> Floats:
+    r"""Give the mean of :math:`|x_i - x_j|` over pairs of drawn patients, of each resample.
+
+    Parameters
+    ----------
+    values, counts : array-like of shape (n_resamples, n_patients)
+
+    Returns
+    -------
+    ndarray of shape (n_resamples,)
+        NaN with fewer than two patients, and where a value is.
+
+    Examples
+    --------
+    >>> gini_mean_difference([[0, 1, 3], [0, 1, 3]], [[1, 1, 1], [2, 0, 1]]).tolist()
+    [2.0, 2.0]
+    """
+    x, drawn = np.asarray(values, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    found = np.empty(len(x))
+    step = max(1, BLOCK // max(x.shape[1], 1))
+    for first in range(0, len(x), step):
+        rows = slice(first, first + step)
+        order = np.argsort(x[rows], axis=1)
+        ordered = np.take_along_axis(x[rows], order, axis=1)
+        count = np.take_along_axis(drawn[rows], order, axis=1)
+        until = np.cumsum(count, axis=1)
+        n = until[:, -1]
+        # copies ranked C+1 ... C+c weigh c(2C + c - n) in all; C + (C + c) = 2 until - c
+        weight = count * (2 * until - count - n[:, np.newaxis])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[rows] = np.where(
+                n > 1, 2 * np.einsum("bi,bi->b", weight, ordered) / (n * (n - 1)), np.nan
+            )
+    return found
+
+
+def no_information_brier(risk: ArrayLike, event: ArrayLike) -> float:
+    """Give the Brier score expected of these risks if they had nothing to do with the outcome.
+
+    The mean of (outcome of one patient - risk of another)² over all pairs (Efron and Tibshirani's
+    no-information rate).
+
+    Examples
+    --------
+    >>> round(no_information_brier([0.2, 0.6], [False, True]), 10)
+    0.3
+    """
+    p, y = np.asarray(risk, dtype=np.float64), np.asarray(event, dtype=np.float64)
+    return float(y.mean() - 2 * y.mean() * p.mean() + (p**2).mean())
+
+
+def emax(intercept: float, slope: float) -> float:
+    """Give the largest distance of a recalibrated from the predicted risk, over risks 0 to 1.
+
+    On rms's grid of steps of .0005.
+
+    Examples
+    --------
+    >>> round(emax(0.0, 1.0), 12)
+    0.0
+    >>> round(emax(1.0, 1.0), 4)  # expit(.5) - expit(-.5)
+    0.2449
+    """
+    p = np.arange(1, 2000) / 2000  # at 0 and 1 the distance is 0
+    return float(np.abs(p - expit(intercept + slope * np.log(p / (1 - p)))).max())
+
+
+def _frozen_cox(scores: Floats, time: Floats, event: Flags, counts: Floats) -> Floats:
+    """Give the log partial likelihoods of linear predictors as they stand, shape (B,)."""
+    likelihood = ManyLikelihood(time, event)
+    found = np.empty(len(scores))
+    step = max(1, BLOCK // len(time))
+    for first in range(0, len(scores), step):
+        rows = slice(first, first + step)
+        drawn = likelihood.drawn(counts[rows][:, likelihood.order])
+        found[rows] = likelihood.log_likelihood(scores[rows][:, likelihood.order], drawn)
+    return found
+
+
+def _concordance(time: Floats, event: Flags, scores: Floats, counts: Floats) -> Floats:
+    return concordance_many(time, event, scores, counts if (counts != 1).any() else None)
+
+
+def _nagelkerke(null: Floats, full: Floats, n: Floats) -> Floats:
+    return np.asarray(np.expm1(2 * (null - full) / n) / np.expm1(2 * null / n))
+
+
+def _unknown_together(found: Mapping[str, Floats]) -> Indexes:
+    """Leave a resample out of all indexes if one of them is unknown."""
+    lost = np.isnan(list(found.values())).any(axis=0)
+    return {name: np.where(lost, np.nan, values) for name, values in found.items()}
+
+
+def _check_rows(
+    linear_predictor: ArrayLike, counts: ArrayLike, n_patients: int
+) -> tuple[Floats, Floats]:
+    """Return scores and counts, one row to a resample and one column to a patient."""
+    scores = np.asarray(linear_predictor, dtype=np.float64)
+    drawn = np.asarray(counts, dtype=np.float64)
+    for name, array in (("linear_predictor", scores), ("counts", drawn)):
+        if array.ndim != 2 or array.shape != (len(scores), n_patients):
+            raise ValueError(
+                f"{name} must have one row for each resample and one column for each of "
+                f"{n_patients} patients, but shape {array.shape} came. Give one resample as "
+                "values[np.newaxis]."
+            )
+    return scores, drawn
