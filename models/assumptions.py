@@ -33,6 +33,7 @@ from models.sample_size import (
 from models.schoenfeld import SchoenfeldCurves, schoenfeld_curves
 from omics.cohort import Cohort
 from omics.errors import Finding
+from omics.messages import some_of
 from omics.outcome import is_survival
 
 MOST_TERMS = 40  # beyond, curve by curve tells nobody anything, and costs a fit each
@@ -273,8 +274,7 @@ def _not_linear(name: str, linearity: Linearity | None) -> Iterator[Finding]:
     if len(tested) * min(tested, default=1.0) >= SMALL_P_VALUE:
         return
     bent = linearity.table[linearity.table["p_value"] < SMALL_P_VALUE].sort_values("p_value")
-    named = ", ".join(f"{row.term} (P = {row.p_value:.2g})" for row in bent[:5].itertuples())
-    named += f" and {len(bent) - 5} more" if len(bent) > 5 else ""
+    named = some_of(f"{row.term} (P = {row.p_value:.2g})" for row in bent.itertuples())
     yield Finding(
         code="not_linear",
         severity="caution",
@@ -288,8 +288,7 @@ def _not_linear(name: str, linearity: Linearity | None) -> Iterator[Finding]:
 def _collinear(name: str, inflation: VarianceInflation) -> Iterator[Finding]:
     high = inflation.high.sort_values("scaled", ascending=False)
     if len(high):
-        named = ", ".join(f"{row.term} ({row.inflation:.3g})" for row in high[:5].itertuples())
-        named += f" and {len(high) - 5} more" if len(high) > 5 else ""
+        named = some_of(f"{row.term} ({row.inflation:.3g})" for row in high.itertuples())
         yield Finding(
             code="collinear",
             severity="caution",

@@ -101,6 +101,16 @@ def check_horizon(value: float, name: str = "horizon") -> float:
     return number
 
 
+def check_asked_horizon(value: float | None, last: float) -> float:
+    """Return the horizon at which a survival risk is asked; `last` is the last follow-up."""
+    if value is None:
+        raise ValueError(
+            "horizon must be stated, but None came. A survival risk has a time: "
+            f"risk(X, horizon=t), t up to {last:g}."
+        )
+    return check_horizon(value)
+
+
 def check_level(value: float) -> float:
     """Return the level of an interval, strictly between 0 and 1."""
     number = float(value)

@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from models.baseline import breslow_baseline
+from models.checks import check_asked_horizon
 from models.cox_fit import CoxData, unscaled
 from models.partial_likelihood import Ties
 from models.regression import (
@@ -309,15 +310,9 @@ class CoxModel(BaseEstimator):  # type: ignore[misc]
             was followed that long.
         """
         check_is_fitted(self, "coef_")
-        if horizon is None:
-            raise ValueError(
-                "horizon must be stated, but None came. A survival risk has a time: "
-                f"risk(X, horizon=t), t up to {self.max_time_:g}."
-            )
-        if not 0 < horizon < np.inf:
-            raise ValueError(f"horizon must be above zero and finite, but {horizon} came.")
+        asked = check_asked_horizon(horizon, self.max_time_)
         eta, stratum = self.linear_predictor(X), self.strata_of(X)
-        hazards = np.array([self._hazard_by(horizon, k) for k in range(len(self.strata_))])
+        hazards = np.array([self._hazard_by(asked, k) for k in range(len(self.strata_))])
         with np.errstate(over="ignore", divide="ignore"):  # an infinite hazard is a risk of 1
             return np.asarray(-np.expm1(-np.exp(np.log(hazards[stratum]) + eta)))
 

@@ -17,8 +17,8 @@ depend on that patient alone, come again exactly, and spread evenly over the dis
 Considered and rejected: scikit-learn's `IterativeImputer(sample_posterior=True)` (numbers only; one
 set of equations for fit and scoring, hence the outcome in both or in neither; noise drawn for the
 whole table, so that a patient's fill depends on who else is in it) and statsmodels' `MICEData` (no
-categories, no scoring of new patients, one formula fit per variable and draw, about a hundred times
-slower). Both are witnesses in the tests.
+categories, no scoring of new patients, one formula fit per variable and draw). Both are
+witnesses in the tests.
 
 References
 ----------

@@ -26,6 +26,7 @@ from models.validation import Fitted, Validation
 from models.volume import VOLUME_CORRELATION
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.errors import Finding, NothingSelectedWarning
+from omics.messages import some_of
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
 from omics.radiomics import is_volume, parse_feature_name
@@ -168,8 +169,7 @@ def _proportional_hazards(name: str, fitted: Fitted, development: Cohort) -> Ite
     least = float(terms["p_value"].min()) * len(terms)  # Bonferroni: one test a predictor
     if min(whole, least) < SMALL_P_VALUE:
         most = terms[terms["p_value"] < SMALL_P_VALUE].sort_values("p_value")
-        named = ", ".join(f"{row.term} (P = {row.p_value:.2g})" for row in most[:5].itertuples())
-        named += f" and {len(most) - 5} more" if len(most) > 5 else ""
+        named = some_of(f"{row.term} (P = {row.p_value:.2g})" for row in most.itertuples())
         yield Finding(
             code="proportional_hazards",
             severity="caution",

@@ -1,14 +1,14 @@
 r"""Does a finding hang on one patient: what each coefficient would be without him.
 
-With covariance C of the coefficients (of the penalised fit, if there is a ridge), to first order
+With C the inverse information (of the penalised fit, if there is a ridge), to first order
 
 .. math::
 
     \mathrm{dfbeta}_i = \hat\beta - \hat\beta_{(-i)} \approx C\,U_i \text{ (Cox)}, \qquad
     C\,x_i\,\frac{y_i - p_i}{1 - h_i} \text{ (logistic)}
 
-:math:`U_i` the score residual (Efron's ties), :math:`h_i` the leverage. dfbetas is dfbeta in
-standard errors of the fit. The patients who move most are left out in turn and the model refitted.
+:math:`U_i` the score residual (`models.residuals`), :math:`h_i` the leverage. dfbetas is dfbeta in
+standard errors of C. The patients who move most are left out in turn and the model refitted.
 
 References
 ----------
@@ -30,10 +30,9 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from models.cox import CoxModel, read_survival
+from models.cox import CoxModel
 from models.logistic import LogisticModel
-from models.partial_likelihood import PartialLikelihood
-from models.proportional_hazards import LEFT_OVER
+from models.own_patients import own_patients, refuse_other_patients
 from models.regression import check_rows, read_same_design
 from omics.checks import check_event
 from omics.errors import FitError
@@ -125,17 +124,16 @@ def influence(
     names = list(map(str, model.feature_names_in_))
     if not names:
         raise ValueError("a model without columns has no coefficient to move. Leave this out.")
-    columns = read_same_design(X, tuple(names))
-    check_rows(columns, len(y))
+    table = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X), columns=names)
     cox = isinstance(model, CoxModel)
-    change = _cox_change(model, columns, y) if cox else _logistic_change(model, columns, y)
+    change, covariance = _cox_change(model, X, y) if cox else _logistic_change(model, X, y)
     labels = names if cox else ["Intercept", *names]
     dfbeta = pd.DataFrame(change, columns=labels)
-    dfbetas = dfbeta.div(np.sqrt(np.diag(model.covariance_)), axis=1)
-    limit = 2 / np.sqrt(len(columns))
+    dfbetas = dfbeta.div(np.sqrt(np.diag(covariance)), axis=1)
+    limit = 2 / np.sqrt(len(table))
     own = dfbetas[names].to_numpy()
     farthest = np.abs(own).argmax(axis=0)
-    table = pd.DataFrame(
+    by_column = pd.DataFrame(
         {
             "column": names,
             "coefficient": model.coef_,
@@ -146,86 +144,57 @@ def influence(
     )
     worst = np.argsort(-np.abs(own).max(axis=1), kind="stable")[:n_refits]
     return Influence(
-        table=table,
+        table=by_column,
         dfbeta=dfbeta,
         dfbetas=dfbetas,
-        refits=_refits(model, pd.DataFrame(columns, columns=names), y, worst),
+        refits=_refits(model, table, y, worst),
         limit=float(limit),
-        n_patients=len(columns),
+        n_patients=len(table),
         n_events=model.n_events_,
     )
 
 
-def _cox_change(model: CoxModel, columns: Floats, y: NDArray[Any]) -> Floats:
-    time, event = read_survival(y)
-    score = cox_score_residuals(columns - model.means_, time, event, coef=model.coef_)
-    penalty = model.ridge_ * columns.var(axis=0, ddof=1) * model.coef_
-    _refuse_other_patients(score.sum(axis=0) - penalty, model.covariance_)
-    return np.asarray(score @ model.covariance_)
+def _cox_change(model: CoxModel, X: Any, y: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Give dfbeta (n_patients, p) and the inverse information."""
+    own = own_patients(model, X, y)
+    return own.residuals.score @ own.covariance, own.covariance
 
 
-def _logistic_change(model: LogisticModel, columns: Floats, y: NDArray[Any]) -> Floats:
+def _logistic_change(model: LogisticModel, X: Any, y: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Give dfbeta (n_patients, 1 + p) and the inverse information."""
+    columns = read_same_design(X, tuple(model.feature_names_in_))
+    check_rows(columns, len(y))
     event = check_event(y, "y")
     rows = np.column_stack([np.ones(len(columns)), columns])
     risk = expit(model.linear_predictor(columns))
     score = rows * (event - risk)[:, np.newaxis]
     penalty = model.ridge_ * columns.var(axis=0, ddof=1) * model.coef_
     slope = score.sum(axis=0) - np.concatenate([[0.0], penalty])
-    _refuse_other_patients(slope, model.covariance_)
+    refuse_other_patients(slope, model.covariance_)
     stepped = rows @ model.covariance_
     leverage = risk * (1 - risk) * np.einsum("ij,ij->i", stepped, rows)
-    return np.asarray(stepped * ((event - risk) / (1 - leverage))[:, np.newaxis])
-
-
-def _refuse_other_patients(slope: Floats, covariance: Floats) -> None:
-    """Raise if the coefficients are not the maximum for these patients."""
-    gain = float(slope @ covariance @ slope) / 2
-    if gain > LEFT_OVER:
-        raise ValueError(
-            "X and y must be those the model was fitted to, but a refit would raise the log "
-            f"likelihood by {gain:.3g}. Pass the development patients, or fit to convergence."
-        )
-
-
-def cox_score_residuals(
-    columns: Floats, time: Floats, event: NDArray[np.bool_], *, coef: Floats
-) -> Floats:
-    """Give each patient's part of the score, shape (n_patients, p); Efron's ties."""
-    block = PartialLikelihood.of(columns, time, event).strata[0]
-    _, w = block.weights(coef)
-    sizes = block.sizes(w)
-    means = block.means(w, sizes)
-    shared = np.add.reduceat(means, block.starts, axis=0)
-    shared /= np.bincount(block.group)[:, np.newaxis]
-    expected = block.x * block.exposure(w, sizes, np.ones(len(sizes)))[:, np.newaxis]
-    expected -= np.column_stack([block.exposure(w, sizes, mean) for mean in means.T])
-    score = -expected
-    score[block.event] += block.x[block.event] - shared[block.group]
-    at_risk = np.flatnonzero(time >= time[event].min())
-    whole = np.zeros_like(columns)
-    whole[at_risk[np.argsort(-time[at_risk], kind="stable")]] = score  # the stratum's order
-    return whole
+    return stepped * ((event - risk) / (1 - leverage))[:, np.newaxis], model.covariance_
 
 
 def _refits(
-    model: Regression, columns: pd.DataFrame, y: NDArray[Any], patients: NDArray[np.intp]
+    model: Regression, X: pd.DataFrame, y: NDArray[Any], patients: NDArray[np.intp]
 ) -> pd.DataFrame:
     """Refit without each of the patients in turn."""
     lead = len(model.covariance_) - len(model.coef_)
     errors = np.sqrt(np.diag(model.covariance_))[lead:]
     parts = []
     for patient in patients:
-        others = np.arange(len(columns)) != patient
+        others = np.arange(len(X)) != patient
         without = clone(model).set_params(ridge=model.ridge_)
         try:
-            coef = without.fit(columns[others], y[others]).coef_
+            coef = without.fit(X[others], y[others]).coef_
         except FitError:  # without this patient a group has no event, or a column no variation
             coef = np.full(len(errors), np.nan)
         parts.append(
             pd.DataFrame(
                 {
                     "patient": int(patient),
-                    "column": list(columns),
+                    "column": list(model.feature_names_in_),
                     "coefficient": model.coef_,
                     "without": coef,
                     "change": (model.coef_ - coef) / errors,

@@ -21,21 +21,25 @@ doi:10.1080/01621459.1977.10480613
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.many_newton import (
+    BLOCK,
+    check_resamples,
+    linear_predictors,
+    newton_steps,
+    weighted_squares,
+    weighted_sums,
+)
 from models.newton import FAR, MOVING, SPENT
-from models.regression import COLLINEAR
+from models.partial_likelihood import Ties
 from omics.checks import check_event, check_same_length, check_time
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Ties = Literal["efron", "breslow"]
-
-# Numbers worked on at a time: 2 MB of them, so that they stay in the processor's cache.
-BLOCK = 250_000
 
 
 class ManyDerivatives(NamedTuple):
@@ -115,20 +119,15 @@ class ManyLikelihood:
         drawn : Drawn
         coef : ndarray of shape (B, p)
         """
-        eta = coef @ x.T if x.ndim == 2 else np.matmul(x, coef[:, :, np.newaxis])[..., 0]
-        steps = self._steps(eta, drawn)
+        steps = self._steps(linear_predictors(x, coef), drawn)
         exposure = steps.weight * self._hazard_met(steps)
         wx = steps.weight[:, :, np.newaxis] * x
         sums = np.cumsum(wx, axis=1)[:, self.last]
         leaving = np.add.reduceat(wx[:, self.deaths], self.starts, axis=1)
-        if x.ndim == 2:
-            gradient = drawn.of_deaths @ x[self.deaths] - exposure @ x
-            information = _squares(x, exposure)
-        else:
-            pull = -exposure
-            pull[:, self.deaths] += drawn.of_deaths
-            gradient = np.matmul(pull[:, np.newaxis], x)[:, 0]
-            information = np.matmul((x * exposure[:, :, np.newaxis]).swapaxes(1, 2), x)
+        pull = -exposure
+        pull[:, self.deaths] += drawn.of_deaths
+        gradient = weighted_sums(x, pull)
+        information = weighted_squares(x, exposure)
         information -= _spread_of_means(sums, leaving, steps)
         return ManyDerivatives(steps.log_likelihood, gradient, information)
 
@@ -193,17 +192,6 @@ class _Steps(NamedTuple):
     squares: Floats  # of 1 / s²
     cross: Floats  # of f / s²
     tied_squares: Floats  # of f² / s²
-
-
-def _squares(x: Floats, exposure: Floats) -> Floats:
-    """Give sum_i e_bi x_i x_i', shape (B, p, p), as one product with the pairs of columns."""
-    p = x.shape[1]
-    rows, columns = np.triu_indices(p)
-    pairs = exposure @ (x[:, rows] * x[:, columns])
-    full = np.empty((len(exposure), p, p))
-    full[:, rows, columns] = pairs
-    full[:, columns, rows] = pairs
-    return full
 
 
 def _spread_of_means(sums: Floats, leaving: Floats, steps: _Steps) -> Floats:
@@ -281,13 +269,9 @@ def fit_many_cox(
     >>> bool(abs(many.coef[1, 0] - alone.coef[0]) < 1e-9)
     True
     """
-    columns, drawn = _check(x, counts)
     times, events = check_time(time, "time"), check_event(event, "event")
-    check_same_length(time=times, event=events, x=columns if columns.ndim == 2 else columns[0])
-    if drawn.shape[1] != len(times):
-        raise ValueError(
-            f"counts must have one column per patient ({len(times)}), but {drawn.shape[1]} came."
-        )
+    check_same_length(time=times, event=events)
+    columns, drawn = check_resamples(x, counts, len(times))
     p, n_resamples = columns.shape[-1], len(drawn)
     begin = np.zeros(p) if start is None else np.asarray(start, dtype=np.float64)
     coef = np.full((n_resamples, p), np.nan)
@@ -316,29 +300,6 @@ def fit_many_cox(
     return ManyCox(
         coef=coef, log_likelihood=log_likelihood, converged=converged, n_iterations=n_iterations
     )
-
-
-def _check(x: ArrayLike, counts: ArrayLike) -> tuple[Floats, Floats]:
-    """Return the columns and the counts as arrays of numbers."""
-    columns = np.asarray(x, dtype=np.float64)
-    drawn = np.asarray(counts, dtype=np.float64)
-    if columns.ndim not in (2, 3) or not np.isfinite(columns).all():
-        raise ValueError(
-            "x must be finite and of shape (n_patients, p) or (n_resamples, n_patients, p), but "
-            f"shape {columns.shape} with {(~np.isfinite(columns)).sum()} values that are not came."
-        )
-    wrong = (drawn < 0) | (drawn != np.floor(drawn))
-    if drawn.ndim != 2 or wrong.any():
-        raise ValueError(
-            "counts must be whole numbers of 0 or above, of shape (n_resamples, n_patients), but "
-            f"shape {drawn.shape} with {wrong.sum()} other values came. Count how often each "
-            "patient was drawn."
-        )
-    if columns.ndim == 3 and len(columns) != len(drawn):
-        raise ValueError(
-            f"x must have one design per resample ({len(drawn)}), but {len(columns)} came."
-        )
-    return columns, drawn
 
 
 def _scale(columns: Floats) -> Floats:
@@ -389,7 +350,7 @@ class _Search:
             up, there = active[~fell], ManyDerivatives(*(part[~fell] for part in here))
             before = floor[up]
             coef[up], floor[up], value[up] = tried[up], there.log_likelihood, there.log_likelihood
-            step, gain, sound = _newton_step(there)
+            step, gain, sound = newton_steps(there.information, there.gradient)
             lost = ~sound
             if self.relative_tolerance is None:
                 done, runaway = self._arrived(x, up, coef[up], step, gain)
@@ -424,17 +385,3 @@ class _Search:
 def _slack(floor: Floats) -> Floats:
     """Give what rounding may take from a log likelihood."""
     return np.where(np.isfinite(floor), 1e-10 * (1 + np.abs(floor)), 0.0)
-
-
-def _newton_step(here: ManyDerivatives) -> tuple[Floats, Floats, Flags]:
-    """Give each resample's Newton step (B, p), the gain it promises, and where there is one."""
-    size = np.sqrt(np.maximum(np.einsum("bjj->bj", here.information), 0))
-    informed = (size > 0).all(axis=1)
-    safe = np.where(size > 0, size, 1.0)
-    unit = here.information / (safe[:, :, np.newaxis] * safe[:, np.newaxis, :])
-    unit[~informed] = np.eye(unit.shape[1])
-    sound = informed & (np.linalg.eigvalsh(unit)[:, 0] > COLLINEAR)
-    unit[~sound] = np.eye(unit.shape[1])
-    step = np.linalg.solve(unit, (here.gradient / safe)[:, :, np.newaxis])[..., 0] / safe
-    step[~sound] = 0.0
-    return step, (step * here.gradient).sum(axis=1) / 2, sound

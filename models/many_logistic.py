@@ -23,14 +23,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from models.many_newton import (
+    BLOCK,
+    check_resamples,
+    linear_predictors,
+    newton_steps,
+    weighted_squares,
+    weighted_sums,
+)
 from models.newton import FAR, MOVING
-from models.regression import COLLINEAR
 from omics.checks import check_event
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-BLOCK = 250_000  # numbers worked on at a time, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,9 +103,8 @@ def fit_many_logistic(
     >>> np.exp(many.coef[:, 1]).round(6).tolist()
     [9.0, 4.0]
     """
-    columns, drawn = np.asarray(x, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     events = check_event(event, "event")
-    _check(columns, drawn, len(events))
+    columns, drawn = check_resamples(x, counts, len(events))
     n_resamples, p = len(drawn), columns.shape[-1] + 1
     centre, scale = columns.mean(axis=-2, keepdims=True), columns.std(axis=-2, keepdims=True)
     scale = np.where(scale > 0, scale, 1.0)
@@ -120,36 +124,6 @@ def fit_many_logistic(
     found[~converged] = np.nan
     log_likelihood[~converged, 1] = np.nan
     return ManyLogistic(coef=found, log_likelihood=log_likelihood, converged=converged)
-
-
-def _check(columns: Floats, counts: Floats, n_patients: int) -> None:
-    """Refuse columns or counts of another shape, or that are no such numbers."""
-    if columns.ndim not in (2, 3) or columns.shape[-2] != n_patients:
-        raise ValueError(
-            f"x must have one row for each of {n_patients} patients, as (n_patients, p) or "
-            f"(n_resamples, n_patients, p), but shape {columns.shape} came."
-        )
-    if not np.isfinite(columns).all():
-        raise ValueError(
-            f"x must be finite, but {(~np.isfinite(columns)).sum()} of {columns.size} values are "
-            "not. Fill gaps before resampling."
-        )
-    if counts.ndim != 2 or counts.shape[1] != n_patients:
-        raise ValueError(
-            f"counts must have one column for each of {n_patients} patients, but shape "
-            f"{counts.shape} came. Put one resample into a row."
-        )
-    if columns.ndim == 3 and len(columns) != len(counts):
-        raise ValueError(
-            f"x must have one design for each of {len(counts)} resamples, but {len(columns)} came. "
-            "Give one design of shape (n_patients, p) for all."
-        )
-    wrong = ~((counts >= 0) & (counts == np.floor(counts)))
-    if wrong.any():
-        raise ValueError(
-            f"counts must be whole numbers of 0 or above, but {wrong.sum()} of {counts.size} are "
-            "not. Count how often each patient was drawn."
-        )
 
 
 def bernoulli_log_likelihood(eta: Floats, event: Flags, counts: Floats) -> Floats:
@@ -181,15 +155,15 @@ class _Search:
             step, gain, sound = self._step(own, counts[active], coef[active])
             there = self._climb(own, counts[active], coef[active], step, value[active])
             coef[active], value[active] = there
-            moves = np.ptp(_times(own, step), axis=1) > MOVING
+            moves = np.ptp(linear_predictors(own, step), axis=1) > MOVING
             done = sound & (gain < self.tolerance) & ~moves
-            far = np.ptp(_times(own, coef[active]), axis=1) > FAR
+            far = np.ptp(linear_predictors(own, coef[active]), axis=1) > FAR
             converged[active[done]] = True
             active = active[sound & ~done & ~far]
         return coef, np.column_stack([null, value]), converged
 
     def _value(self, rows: Floats, counts: Floats, coef: Floats) -> Floats:
-        return bernoulli_log_likelihood(_times(rows, coef), self.event, counts)
+        return bernoulli_log_likelihood(linear_predictors(rows, coef), self.event, counts)
 
     def _climb(
         self, rows: Floats, counts: Floats, coef: Floats, step: Floats, value: Floats
@@ -208,32 +182,6 @@ class _Search:
 
     def _step(self, rows: Floats, counts: Floats, coef: Floats) -> tuple[Floats, Floats, Flags]:
         """Give Newton's steps (B, 1 + p), what they promise, and where there is one."""
-        risk = expit(_times(rows, coef))
-        pull, weight = counts * (self.event - risk), counts * risk * (1 - risk)
-        p = rows.shape[-1]
-        if rows.ndim == 2:
-            first, second = np.triu_indices(p)
-            information = np.empty((len(counts), p, p))
-            pairs = weight @ (rows[:, first] * rows[:, second])
-            information[:, first, second] = information[:, second, first] = pairs
-            gradient = pull @ rows
-        else:
-            information = np.matmul((rows * weight[:, :, np.newaxis]).swapaxes(1, 2), rows)
-            gradient = np.matmul(pull[:, np.newaxis], rows)[:, 0]
-        size = np.sqrt(np.einsum("bjj->bj", information))
-        informed = (size > 0).all(axis=1)
-        safe = np.where(size > 0, size, 1.0)
-        unit = information / (safe[:, :, np.newaxis] * safe[:, np.newaxis])
-        unit[~informed] = np.eye(p)
-        sound = informed & (np.linalg.eigvalsh(unit)[:, 0] > COLLINEAR)
-        unit[~sound] = np.eye(p)
-        step = np.linalg.solve(unit, (gradient / safe)[:, :, np.newaxis])[..., 0] / safe
-        step[~sound] = 0.0
-        return step, (step * gradient).sum(axis=1) / 2, sound
-
-
-def _times(rows: Floats, coef: Floats) -> Floats:
-    """Give linear predictors (B, n_patients)."""
-    if rows.ndim == 2:
-        return np.asarray(coef @ rows.T)
-    return np.asarray(np.matmul(rows, coef[:, :, np.newaxis])[..., 0])
+        risk = expit(linear_predictors(rows, coef))
+        information = weighted_squares(rows, counts * risk * (1 - risk))
+        return newton_steps(information, weighted_sums(rows, counts * (self.event - risk)))

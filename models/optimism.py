@@ -17,6 +17,11 @@ pairs of patients; `u`, `q` and `intercept` have none, and no .632+). Cross-vali
 fold in turn. The indexes are those of rms's validate (`models.validation_indexes`); all resamples
 advance together.
 
+Of a model that predicts nothing the bootstrap leaves a slope of about one half (a resample's
+coefficients still hold those of all patients), rms's as ours. On noise
+(6 columns, some 150 events, the mean of 60 samples) it took the slope from 1 to .49, Dxy from .11
+to .03 and R² from .03 to -.01. Cross-validation belongs beside it.
+
 Nothing is selected here, so nothing can be selected anew in a resample (backward selection, which
 rms can repeat there, is not offered at all): a model that selects must go through
 `models.validation.validate`, which repeats every step of its pipeline. The bootstrap ("boot") holds

@@ -31,6 +31,7 @@ from scipy.stats import norm
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from models.checks import check_asked_horizon
 from models.cox import read_survival
 from models.regression import (
     check_rows,
@@ -177,17 +178,11 @@ class ParametricModel(BaseEstimator):  # type: ignore[misc]
             NaN where `horizon` lies beyond `max_time_`: the law may not hold so far.
         """
         eta = self.linear_predictor(X)
-        if horizon is None:
-            raise ValueError(
-                "horizon must be stated, but None came. A survival risk has a time: "
-                f"risk(X, horizon=t), t up to {self.max_time_:g}."
-            )
-        if not 0 < horizon < np.inf:
-            raise ValueError(f"horizon must be above zero and finite, but {horizon} came.")
-        if horizon > self.max_time_:
+        asked = check_asked_horizon(horizon, self.max_time_)
+        if asked > self.max_time_:
             return np.full(len(eta), np.nan)
         return _distribution(
-            self.distribution, (np.log(horizon) - self.intercept_) / self.scale_ + eta
+            self.distribution, (np.log(asked) - self.intercept_) / self.scale_ + eta
         )
 
     def median(self, X: Any) -> Floats:

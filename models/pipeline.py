@@ -368,6 +368,12 @@ def risk_pipeline(
                 "coefficients to pool. State 'keep', 'median', 'chained' or 'indicator'."
             )
         model = pooled_model(model)
+    if not isinstance(model, CoxModel | LogisticModel | BoostedModel):
+        raise ValueError(
+            "model must be a CoxModel, LogisticModel or BoostedModel, but a "
+            f"{type(model).__name__} came: reports and passports know no other. Fit it to a design "
+            "matrix by itself."
+        )
     if isinstance(model, CoxModel) and model.strata is not None:
         raise ValueError(
             f"model must have one baseline hazard in a pipeline, but it has strata "

@@ -2,7 +2,7 @@ r"""Do the hazard ratios of a Cox model hold over time: the score test of `cox.z
 
 Each coefficient may drift, :math:`\beta_j(t) = \beta_j + \theta_j g(t)`, with :math:`g` centred at
 its mean over the events. At the fitted :math:`\hat\beta` and :math:`\theta = 0`, summing over
-events (Efron's steps at ties), :math:`\bar x` and :math:`V` the risk set's mean and covariance,
+events (with the model's own ties), :math:`\bar x` and :math:`V` the risk set's mean and covariance,
 
 .. math::
 
@@ -29,15 +29,13 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, rankdata
 from sklearn.utils.validation import check_is_fitted
 
-from models.cox import CoxModel, read_survival
+from models.cox import CoxModel
+from models.own_patients import own_patients
 from models.partial_likelihood import PartialLikelihood
-from models.regression import check_rows, read_same_design
 
 Floats = NDArray[np.float64]
 Transform = Literal["km", "identity", "rank", "log"]
 GLOBAL = "GLOBAL"
-# A score left at the coefficients worth more than this (in log likelihood) means other patients.
-LEFT_OVER = 1e-4
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -84,7 +82,7 @@ def proportional_hazards_test(
     model : CoxModel
         Fitted.
     X : DataFrame or array-like of shape (n_patients, p)
-        The design matrix the model was fitted to.
+        The design matrix the model was fitted to, with the column of its strata.
     y : structured array of shape (n_patients,)
         The outcome the model was fitted to.
     terms : mapping of term to its columns
@@ -121,25 +119,20 @@ def proportional_hazards_test(
     (['a', 'b', 'GLOBAL'], [1.0, 1.0, 2.0])
     """
     check_is_fitted(model, "coef_")
-    columns = read_same_design(X, tuple(model.feature_names_in_))
-    time, event = read_survival(y)
-    check_rows(columns, len(time))
     positions = term_positions(terms, tuple(model.feature_names_in_))
-    scales = columns.std(axis=0, ddof=1)
-    likelihood = PartialLikelihood.of((columns - model.means_) / scales, time, event)
-    clock = event_clock(time, event, transform)
-    score, information = _score_of_drift(likelihood, model.coef_ * scales, time, clock)
-    penalty = np.full(len(scales), model.ridge_)
-    _refuse_other_patients(likelihood, model.coef_ * scales, penalty)
-    information = information + np.diag(np.concatenate([penalty, np.zeros(len(scales))]))
+    own = own_patients(model, X, y)
+    clock = event_clock(own.time, own.event, transform)
+    score, information = _score_of_drift(own.likelihood, own.coef, own.time, clock)
+    n_columns = len(own.coef)
+    information = information + np.diag(np.concatenate([own.penalty, np.zeros(n_columns)]))
     rows = [
         (term, _chi2(score, information, chosen), float(len(chosen)))
-        for term, chosen in [*positions.items(), (GLOBAL, np.arange(len(scales)))]
+        for term, chosen in [*positions.items(), (GLOBAL, np.arange(n_columns))]
     ]
     table = pd.DataFrame(rows, columns=["term", "chi2", "df"])
     table["p_value"] = chi2.sf(table["chi2"], table["df"])
     return ProportionalHazardsTest(
-        table=table, transform=transform, n_patients=len(time), n_events=int(event.sum())
+        table=table, transform=transform, n_patients=len(own.time), n_events=int(own.event.sum())
     )
 
 
@@ -202,18 +195,6 @@ def _score_of_drift(
     score, mixed = likelihood.weighted(coef, g)
     _, drift = likelihood.weighted(coef, g**2)
     return score, np.block([[plain, mixed], [mixed, drift]])
-
-
-def _refuse_other_patients(likelihood: PartialLikelihood, coef: Floats, penalty: Floats) -> None:
-    """Raise if the model's coefficients are not the maximum for these patients."""
-    here = likelihood(coef)
-    slope = here.gradient - penalty * coef
-    gain = slope @ np.linalg.solve(here.information + np.diag(penalty), slope) / 2
-    if gain > LEFT_OVER:
-        raise ValueError(
-            "X and y must be those the model was fitted to, but a refit would raise the log "
-            f"likelihood by {gain:.3g}. Pass the development patients, or fit to convergence."
-        )
 
 
 def _chi2(score: Floats, information: Floats, chosen: NDArray[np.intp]) -> float:

@@ -20,6 +20,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.many_newton import check_count_table
+
 Floats = NDArray[np.float64]
 Method = Literal["boot", ".632", ".632+", "crossvalidation"]
 
@@ -120,17 +122,7 @@ def check_counts(counts: ArrayLike, method: Method, n_patients: int) -> Floats:
             "Use 'boot' for the optimism bootstrap."
         )
     drawn = np.asarray(counts, dtype=np.float64)
-    if drawn.ndim != 2 or drawn.shape[1] != n_patients:
-        raise ValueError(
-            f"counts must have one row per resample and a column for each of {n_patients} "
-            f"patients, but shape {drawn.shape} came. Make them with bootstrap_counts."
-        )
-    wrong = ~((drawn >= 0) & (drawn == np.floor(drawn)))
-    if wrong.any():
-        raise ValueError(
-            f"counts must be whole numbers of 0 or above, but {wrong.sum()} of {drawn.size} are "
-            "not. Count how often each patient was drawn."
-        )
+    check_count_table(drawn, n_patients)
     left_out = (drawn == 0).sum(axis=0)
     if method != "boot" and (left_out == 0).any():
         raise ValueError(

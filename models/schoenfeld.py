@@ -1,7 +1,7 @@
 r"""How does an effect change over follow-up: scaled Schoenfeld residuals and their smooth curve.
 
-At each event the residual r is the patient's columns minus the risk set's mean (Efron's steps
-averaged over tied events). With d events, covariance C of the coefficients and, of a term of
+At each event the residual r is the patient's columns minus the risk set's mean
+(`models.residuals`). With d events, inverse information C and, of a term of
 several columns, the weights of its fitted effect in T,
 
 .. math::
@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.utils.validation import check_is_fitted
 
-from models.cox import CoxModel, read_survival
-from models.partial_likelihood import PartialLikelihood
+from models.cox import CoxModel
+from models.own_patients import own_patients
 from models.proportional_hazards import Transform, event_clock, term_positions
-from models.regression import LEVEL, check_rows, read_same_design
+from models.regression import LEVEL
 from models.splines import restricted_cubic_spline
 
 Floats = NDArray[np.float64]
@@ -88,7 +88,7 @@ def schoenfeld_curves(
     Parameters
     ----------
     model : CoxModel
-        Fitted. With a ridge the covariance is that of the penalised fit.
+        Fitted. C is that of the penalised fit under a ridge, and never the sandwich.
     X : DataFrame or array-like of shape (n_patients, p)
         The design matrix the model was fitted to.
     y : structured array of shape (n_patients,)
@@ -124,15 +124,11 @@ def schoenfeld_curves(
     True
     """
     check_is_fitted(model, "coef_")
-    columns = read_same_design(X, tuple(model.feature_names_in_))
-    time, event = read_survival(y)
-    check_rows(columns, len(time))
     positions = term_positions(terms, tuple(model.feature_names_in_))
-    times, plain = schoenfeld_residuals(model, columns, time, event)
-    scaled, variance = _scale(model, plain, positions)
-    clock = event_clock(time, event, transform, centred=False)
-    order = np.argsort(time, kind="stable")
-    at = clock[order][np.searchsorted(time[order], times)]
+    own = own_patients(model, X, y)
+    times = own.time[own.residuals.event_rows]
+    scaled, variance = _scale(model, own.residuals.schoenfeld, own.covariance, positions)
+    at = event_clock(own.time, own.event, transform, centred=False)[own.residuals.event_rows]
     residuals = pd.DataFrame(
         {
             "term": np.repeat(list(positions), len(times)),
@@ -144,37 +140,25 @@ def schoenfeld_curves(
     curves = [
         _curve(name, times, at, scaled[:, j], variance[j]) for j, name in enumerate(positions)
     ]
-    single = {name: len(own) == 1 for name, own in positions.items()}
     return SchoenfeldCurves(
         residuals=residuals,
         curves=pd.concat(curves, ignore_index=True),
         fitted={
-            name: float(model.coef_[own[0]]) if single[name] else 1.0
-            for name, own in positions.items()
+            name: float(model.coef_[chosen[0]]) if len(chosen) == 1 else 1.0
+            for name, chosen in positions.items()
         },
         transform=transform,
         level=LEVEL,
-        n_patients=len(time),
-        n_events=int(event.sum()),
+        n_patients=len(own.time),
+        n_events=int(own.event.sum()),
     )
 
 
-def schoenfeld_residuals(
-    model: CoxModel, columns: Floats, time: Floats, event: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Give times (n_events,), rising, and residuals (n_events, p) in the columns' own units."""
-    centred = columns - model.means_
-    block = PartialLikelihood.of(centred, time, event).strata[0]
-    _, w = block.weights(model.coef_)
-    means = block.means(w, block.sizes(w))
-    counts = np.bincount(block.group)
-    shared = np.add.reduceat(means, block.starts, axis=0) / counts[:, np.newaxis]
-    plain = block.x[block.event] - shared[block.group]
-    return block.event_times[block.group][::-1], plain[::-1]
-
-
 def _scale(
-    model: CoxModel, plain: Floats, positions: Mapping[str, NDArray[np.intp]]
+    model: CoxModel,
+    plain: Floats,
+    covariance: Floats,
+    positions: Mapping[str, NDArray[np.intp]],
 ) -> tuple[Floats, Floats]:
     """Give scaled residuals (n_events, n_terms) and the variance (n_terms,) of one of them."""
     weights = np.zeros((plain.shape[1], len(positions)))
@@ -183,7 +167,7 @@ def _scale(
         weights[own, j] = 1.0 if len(own) == 1 else model.coef_[own]
         if len(own) == 1:
             fitted[j] = model.coef_[own[0]]
-    information = np.linalg.inv(model.covariance_) / len(plain)
+    information = np.linalg.inv(covariance) / len(plain)
     variance = np.linalg.inv(weights.T @ information @ weights)
     return plain @ weights @ variance + fitted, np.diag(variance).copy()
 

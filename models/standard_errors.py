@@ -117,7 +117,7 @@ def measured_c_index_uno(
 ) -> Measured:
     """Uno's concordance index with its standard error, censoring weights taken as known.
 
-    That is R's ``concordance(timewt = "n/G2")``, whose coverage `benchmarks/coverage.py` shows.
+    That is R's ``concordance(timewt = "n/G2")``.
 
     Parameters
     ----------

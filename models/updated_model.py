@@ -39,7 +39,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from models.baseline import breslow_baseline
 from models.boosting import BoostedModel
-from models.checks import Floats, check_horizon
+from models.checks import Floats, check_asked_horizon
 from models.cox import CoxModel
 from models.cox_fit import cox_fit
 from models.logistic import LogisticModel, logistic_fit
@@ -86,14 +86,10 @@ class Recalibration:
         eta = self.linear_predictor(linear_predictor)
         if self.max_time is None:
             return np.asarray(expit(eta))
-        if horizon is None:
-            raise ValueError(
-                "horizon must be stated, but None came. A survival risk has a time: "
-                f"risk(X, horizon=t), t up to {self.max_time:g}."
-            )
-        if check_horizon(horizon) > self.max_time:
+        asked = check_asked_horizon(horizon, self.max_time)
+        if asked > self.max_time:
             return np.full(len(eta), np.nan)
-        hazard = hazard_at(self.baseline_time, self.baseline_hazard, np.array([horizon]))
+        hazard = hazard_at(self.baseline_time, self.baseline_hazard, np.array([asked]))
         with np.errstate(over="ignore"):  # an infinite hazard is a risk of 1
             return np.asarray(-np.expm1(-hazard * np.exp(eta)))
 

@@ -17,10 +17,20 @@ def quoted(values: Iterable[object], *, limit: int = 5) -> str:
     >>> quoted(["a", "b", "c"], limit=2)
     "'a', 'b' and 1 more"
     """
-    items = [repr(str(value)) for value in values]
-    if len(items) <= limit:
-        return ", ".join(items)
-    return ", ".join(items[:limit]) + f" and {len(items) - limit} more"
+    return some_of((repr(str(value)) for value in values), limit=limit)
+
+
+def some_of(items: Iterable[str], *, limit: int = 5) -> str:
+    """Name the first few and count the rest.
+
+    Examples
+    --------
+    >>> some_of(["Age (P = 0.01)", "KPS (P = 0.02)", "Sex (P = 0.04)"], limit=2)
+    'Age (P = 0.01), KPS (P = 0.02) and 1 more'
+    """
+    known = list(items)
+    rest = f" and {len(known) - limit} more" if len(known) > limit else ""
+    return ", ".join(known[:limit]) + rest
 
 
 def counted(values: Iterable[Hashable], *, limit: int = 5) -> str:
@@ -32,9 +42,7 @@ def counted(values: Iterable[Hashable], *, limit: int = 5) -> str:
     "'wt' (2), 'mutant' (1)"
     """
     counts = pd.Series(list(values), dtype=object).value_counts()
-    items = [f"{str(value)!r} ({count})" for value, count in counts.items()]
-    rest = len(items) - limit
-    return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")
+    return some_of((f"{str(value)!r} ({count})" for value, count in counts.items()), limit=limit)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

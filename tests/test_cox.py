@@ -457,9 +457,9 @@ def test_extreme_patients_have_a_risk_of_one_and_nought() -> None:
     ("horizon", "message"),
     [
         (None, "horizon must be stated, but None came"),
-        (0, "horizon must be above zero"),
-        (np.inf, "above zero and finite, but inf"),
-        (np.nan, "above zero and finite, but nan"),
+        (0, "horizon must be a time above zero"),
+        (np.inf, "a time above zero, but inf"),
+        (np.nan, "a time above zero, but nan"),
     ],
 )
 def test_wrong_horizons_are_refused(horizon: float | None, message: str) -> None:

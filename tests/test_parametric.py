@@ -134,7 +134,7 @@ def test_wrong_input_is_named() -> None:
     model = ParametricModel().fit(X, Y)
     with pytest.raises(ValueError, match="horizon must be stated"):
         model.risk(X, horizon=None)
-    with pytest.raises(ValueError, match="horizon must be above zero"):
+    with pytest.raises(ValueError, match="horizon must be a time above zero"):
         model.risk(X, horizon=0)
     with pytest.raises(ValueError, match="must have the 2 columns of the fit"):
         model.linear_predictor(X[["age"]])

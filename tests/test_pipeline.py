@@ -11,6 +11,7 @@ from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design
 from models.logistic import LogisticModel
+from models.parametric import ParametricModel
 from models.pipeline import risk_pipeline
 from models.signature import Signature
 from omics.mofa import FactorModel
@@ -148,3 +149,10 @@ def test_clone_shares_nothing_learned() -> None:
 def test_what_does_not_fit_together_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         risk_pipeline(**{"model": CoxModel(), **arguments})
+
+
+def test_a_model_that_no_report_knows_is_refused_before_anything_is_fitted() -> None:
+    with pytest.raises(
+        ValueError, match=r"CoxModel, LogisticModel or BoostedModel.*ParametricModel came"
+    ):
+        risk_pipeline(["clinical:*"], ParametricModel())  # type: ignore[arg-type]

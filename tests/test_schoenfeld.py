@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.cox import CoxModel
-from models.schoenfeld import schoenfeld_curves, schoenfeld_residuals
+from models.own_patients import own_patients
+from models.schoenfeld import schoenfeld_curves
 from omics.outcome import survival_outcome
 from tests.assumptions_reference import COX, REFERENCE, TERMS, X, Y
 
@@ -39,7 +40,8 @@ def test_matches_r(transform: Any) -> None:
 
 
 def test_plain_residuals_match_r_and_add_up_to_nothing() -> None:
-    times, plain = schoenfeld_residuals(COX, X.to_numpy(), Y["time"], Y["event"])
+    found = own_patients(COX, X, Y).residuals
+    times, plain = Y["time"][found.event_rows], found.schoenfeld
     expected = np.array(REFERENCE["schoenfeld_plain"])
     np.testing.assert_allclose(np.sort(plain, axis=0), np.sort(expected, axis=0), atol=1e-8)
     np.testing.assert_allclose(plain.sum(axis=0), 0, atol=1e-6)
