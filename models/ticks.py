@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from omics.checks import check_numbers, check_probability
+from omics.checks import check_numbers
 
 _BIAS, _BIAS_OF_FIVE = 1.5, 2.75  # how far larger steps, and steps of 5, are preferred
 _SHRINK = 0.75  # of the step, where the range is a single point
@@ -192,8 +192,8 @@ def _ticks(values: ArrayLike, name: str, *, fewest: int) -> NDArray[np.float64]:
 
 
 def _risks(risk_at: ArrayLike) -> NDArray[np.float64]:
-    risks = np.unique(check_probability(risk_at, "risk_at"))
-    if len(risks) == 0 or risks[0] == 0 or risks[-1] == 1:
+    risks = np.unique(check_numbers(risk_at, "risk_at"))
+    if len(risks) == 0 or risks[0] <= 0 or risks[-1] >= 1:
         raise ValueError(
             f"risk_at must hold risks above 0 and below 1, but {risks.tolist()} came. "
             "Leave it out for the usual ticks."

@@ -20,13 +20,8 @@ from reports.study_words import mistakes
 
 Policy = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator"]
 LEARNED = ("factors:", "signature:")  # predictors that no table holds
-# keys of a model's nomogram beside its predictors -> ticks of `models.ticks.AxisTicks`
-NOMOGRAM_AXES = {
-    "risks": "risk_at",
-    "medians": "median_at",
-    "total_points": "total_points_at",
-    "linear_predictors": "linear_predictor_at",
-}
+# keys of a model's nomogram beside its predictors: ticks of `models.ticks.AxisTicks`
+NOMOGRAM_AXES = ("risk_at", "median_at", "total_points_at", "linear_predictor_at")
 
 
 class _Section(BaseModel):
@@ -88,8 +83,8 @@ class ModelSpec(_Section):
     )
     nomogram: bool | dict[str, list[float]] = Field(
         default=False,
-        description="true, or ticks of its axes: { column = [...], risks = [...], medians = [...], "
-        "total_points = [...], linear_predictors = [...] }",
+        description="true, or ticks of its axes: { column = [...], risk_at = [...], "
+        "median_at = [...], total_points_at = [...], linear_predictor_at = [...] }",
     )
     missing: Missing | None = Field(
         default=None,
@@ -159,7 +154,7 @@ class ModelSpec(_Section):
         ticks = self.nomogram if isinstance(self.nomogram, dict) else {}
         return AxisTicks(
             settings={name: at for name, at in ticks.items() if name not in NOMOGRAM_AXES},
-            **{NOMOGRAM_AXES[name]: at for name, at in ticks.items() if name in NOMOGRAM_AXES},
+            **{name: at for name, at in ticks.items() if name in NOMOGRAM_AXES},
         )
 
     @property

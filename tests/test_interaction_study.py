@@ -19,7 +19,7 @@ PAIR = ["clinical:Age", "clinical:Sex"]
 
 def interacting(folder: Path, **changes: Any) -> SmallStudy:
     study = small_study(folder)
-    ticks = {"clinical:Age": [20, 40, 60, 90], "risks": [0.1, 0.25, 0.5, 0.75]}
+    ticks = {"clinical:Age": [20, 40, 60, 90], "risk_at": [0.1, 0.25, 0.5, 0.75]}
     study.content["models"][0] |= {"interactions": [PAIR], "nomogram": ticks} | changes
     return study
 
@@ -87,8 +87,8 @@ def _readme(study: SmallStudy) -> str:
         ({"interactions": [["clinical:Age", "clinical:*"]], "predictors": ["clinical:*"]},
          "Name each column itself"),
         ({"nomogram": {"clinical:Agee": [1, 2]}}, "Did you mean 'clinical:Age'"),
-        ({"nomogram": {"riskss": [0.5]}}, "Did you mean 'risks'"),
-        ({"nomogram": {"risks": [1.5]}}, "risk_at must be a probability"),
+        ({"nomogram": {"risks_at": [0.5]}}, "Did you mean 'risk_at'"),
+        ({"nomogram": {"risk_at": [1.5]}}, "risk_at must hold risks above 0 and below 1"),
         ({"nomogram": {"clinical:Age": [50]}}, "must hold 2 or more different values"),
         ({"kind": "xgboost", "nomogram": False}, "are for regressions, but kind is 'xgboost'"),
     ],

@@ -308,7 +308,7 @@ def test_risk_of_an_unknown_horizon_is_refused() -> None:
     [
         ({"horizons": [12]}, "must be left out for a binary outcome"),
         ({"ticks": AxisTicks(risk_at=[0.5, 1.0])}, "above 0 and below 1"),
-        ({"ticks": AxisTicks(risk_at=[0.5, 1.2])}, "risk_at must be a probability"),
+        ({"ticks": AxisTicks(risk_at=[0.5, 1.2])}, "risk_at must hold risks above 0 and below 1"),
         ({"span": (2, 1)}, r"smallest and the largest linear predictor, but \(2, 1\) came"),
     ],
 )
