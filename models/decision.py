@@ -75,9 +75,9 @@ class DecisionCurve:
         censoring these are estimates that can leave [0, 1]); `net_benefit` of treating those, with
         its `std_error` and 95 % interval `lower`, `upper`; `treat_all`; `treat_none` (0);
         `interventions_avoided` per 100 patients against treating all, at no loss of events (NaN at
-        threshold 0); `standardised_net_benefit` and `standardised_treat_all`, as shares of the
-        prevalence, which is the largest net benefit there can be; `note`, which says why a net
-        benefit is NaN and is empty otherwise.
+        threshold 0, where they have no end); `standardised_net_benefit` and
+        `standardised_treat_all`, as shares of the prevalence, which is the largest net benefit
+        there can be; `note`, which says why a net benefit is NaN and is empty otherwise.
     n_patients : int
     n_events : int
         By the horizon, if there is one; of cause 1, if there are several.
@@ -400,9 +400,10 @@ def _columns(
     benefit = true - false * odds - harm
     std_error = positives.std_error + nothing
     treat_all = prevalence - (1 - prevalence) * odds
-    with np.errstate(divide="ignore", invalid="ignore"):  # no event, no other, threshold 0
+    with np.errstate(all="ignore"):  # no event, no other, threshold 0 or next to it
         share = np.float64(prevalence if prevalence > 0 else np.nan)
-        avoided = np.where(odds > 0, 100 * (benefit - treat_all) / odds, np.nan)
+        avoided = 100 * (benefit - treat_all) / odds
+        avoided = np.where(np.isfinite(avoided), avoided, np.nan)
         return {
             "threshold": levels,
             "n_treated": n_treated,

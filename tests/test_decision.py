@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
@@ -160,6 +160,7 @@ def test_published_figures_of_dcurves() -> None:
 # ---- properties
 
 
+@example(risk=[0.0] * 4, p=1e-308)  # interventions avoided have no end as the threshold goes to 0
 @given(risk=st.lists(st.floats(0, 1), min_size=4, max_size=4), p=st.floats(0, 0.99))
 def test_bounded_by_prevalence_and_invariant_to_order(risk: list[float], p: float) -> None:
     forward = decision_curve(risk, FOUR, thresholds=[p]).table["net_benefit"].item()
@@ -273,3 +274,11 @@ def test_rotterdam_model_in_gbsg() -> None:
     )
     assert curve.table["net_benefit"].iloc[0] == pytest.approx(0.3615, abs=5e-5)  # at .23
     np.testing.assert_allclose(curve.table["net_benefit"], published["net_benefit"], atol=1e-9)
+
+
+def test_what_is_avoided_is_unknown_next_to_threshold_zero_and_known_above() -> None:
+    table = decision_curve([0.0] * 4, FOUR, thresholds=[0.0, 1e-308, 0.1]).table
+    assert table["interventions_avoided"].isna().tolist() == [True, True, False]
+    # nobody is treated: of treating all, (0 - (0.5 - 0.5 / 9)) / (1 / 9) per patient
+    assert table["interventions_avoided"].iloc[2] == pytest.approx(-400, abs=1e-10)
+    assert table["net_benefit"].tolist() == [0.5, 0.0, 0.0]  # at 0 everybody is treated
