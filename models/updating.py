@@ -178,16 +178,9 @@ def updating(
 
     Raises
     ------
-    ValueError
-        If the model has strata, whose new baselines would need patients of their own each.
     FitError
         If nobody has a prediction, or not even the level can be learnt: no event, one class.
     """
-    if getattr(pipeline.model, "strata", None) is not None:
-        raise ValueError(
-            f"pipeline must end in a model of one baseline, but it has the strata "
-            f"{pipeline.model.strata!r}. Update a model without strata."
-        )
     everybody = predictions_of(pipeline, X, y, horizons)
     known = np.flatnonzero(~np.isnan(everybody.linear_predictor))
     if not len(known):

@@ -392,7 +392,12 @@ def _updating(
                 Finding(code="not_updated", severity="caution", where=name, message=str(error))
             )
     findings += [
-        Finding(code="few_events_to_update", severity="caution", where=name, message=f"{text}.")
+        Finding(
+            code="few_events_to_update",
+            severity="caution",
+            where=name,
+            message=f"Updating by {text}.",
+        )
         for name, one in found.items()
         for text in one.warnings
     ]

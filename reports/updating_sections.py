@@ -78,13 +78,14 @@ def _figures(found: Updating, unit: str | None) -> Table:
         ],
         method=found.table["method"].map(NAMES),
     )
-    benefits = [m for m in dict.fromkeys(table["metric"]) if str(m).startswith("Net benefit")]
-    rows = metric_rows(table, metrics=(*METRICS, *benefits), column="method", unit=unit)
+    benefits = [str(m) for m in dict.fromkeys(table["metric"]) if str(m).startswith("Net benefit")]
+    middle = benefits[(len(benefits) - 1) // 2 :][:1]  # all of them stand in the file
+    rows = metric_rows(table, metrics=(*METRICS, *middle), column="method", unit=unit)
     percent = f"{100 * found.level:g}%"
     how = (
         "Original: percentile bootstrap. Updates: corrected for optimism, the update repeated in "
         f"{found.n_resamples} bootstrap samples of the cohort; interval of rms::validate (dual "
-        "SD). Apparent figures stand in tables/updating.csv."
+        "SD). Apparent figures, and other thresholds, stand in tables/updating.csv."
         if found.n_resamples
         else "Without bootstrap: the figures of the updates are apparent, and flatter."
     )

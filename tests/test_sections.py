@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from traitlets.config import Config
 from models.calibration_curves import calibration_curve
 from models.comparison import compare
 from models.decision import decision_curve
+from models.decision_differences import decision_differences
 from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import subgroups
+from models.updating import updating
 from omics.mofa import FactorModel
 from omics.saved_factors import SavedFactors
 from reports.analysis import Results
@@ -484,6 +487,15 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
+        decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
+        updating(
+            results.validation.fitted["Clinical"].pipeline,
+            results.cohort.development.X,
+            results.cohort.development.y,
+            horizons=results.cohort.outcome.horizons,
+            thresholds=[0.3],
+            plan=replace(results.validation.plan, bootstrap=0),
+        ),
     ]
     return {type(one): one for one in found}
 

@@ -340,16 +340,12 @@ def test_nobody_predicted_and_no_event_are_errors() -> None:
         updating(LOGIT, X, np.zeros(110, dtype=bool), horizons=(), **ASKED)
 
 
-def test_wrong_method_strata_and_a_missing_horizon_are_named() -> None:
+def test_wrong_method_and_a_missing_horizon_are_named() -> None:
     y = survival("external")
     with pytest.raises(ValueError, match=r"method must be one of.*'all' came"):
         UpdatedModel(COX, method="all").fit(X, y)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="horizon must be stated"):
         updated(COX, y, "baseline").risk(X)
-    strata = risk_pipeline(PREDICTORS, CoxModel(strata="clinical:b"))
-    strata.fit(table("development"), survival("development"))
-    with pytest.raises(ValueError, match="one baseline, but it has the strata 'clinical:b'"):
-        updating(strata, X, y, horizons=HORIZONS, **ASKED)
 
 
 def test_a_horizon_beyond_the_new_follow_up_is_nan() -> None:
