@@ -459,10 +459,8 @@ def _check_strata(strata: str, names: list[str], table: pd.DataFrame) -> None:
 def _labels(table: pd.DataFrame, strata: str) -> "dict[str, pd.Series[Any]]":
     """Give the strata as text, by their column's name."""
     if strata not in table.columns:
-        raise ValueError(
-            f"X must hold the strata {strata!r}, but it does not. "
-            f"{_suggestion(strata, table.columns)}"
-        )
+        near = _suggestion(strata, table.columns)
+        raise ValueError(f"X must hold the strata {strata!r}, but it does not. {near}")
     unknown = table[strata].isna()
     if unknown.any():
         raise ValueError(

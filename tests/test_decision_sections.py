@@ -15,6 +15,7 @@ from reports.decision_sections import avoided_block, difference_blocks
 from reports.figures.decision_difference import draw_decision_difference
 from reports.figures.updating import draw_updating
 from reports.html import Block, Figure, FigureGrid, Page, Section, Table, Text, render
+from reports.methods import methods_text
 from reports.report import write_report
 from reports.sections import page_of
 from reports.study import compute, load_cohort
@@ -183,6 +184,13 @@ def test_updates_side_by_side(results: Results, page: Page) -> None:
     assert 'id="updating"' in render(page)
 
 
+def test_methods_say_harm_and_updating(results: Results) -> None:
+    text = methods_text(results)
+    assert "Net benefit is given less the harm of obtaining the prediction (Image 0.01)." in text
+    assert "Age, Image were updated in B: the baseline hazard alone" in text
+    assert "corrected for optimism by 4 bootstrap samples" in text
+
+
 def test_calibration_before_and_after_is_drawn(results: Results) -> None:
     found = results.updating["Age"]
     blocks = updating_section({"Age": found}, "B", results.cohort.outcome).sections[0].blocks
@@ -258,6 +266,7 @@ def test_prevalence_of_a_binary_outcome_is_said(tmp_path: Path) -> None:
     found = compute(read, load_cohort(read), n_jobs=1)
     (figure,) = decision_blocks(found.performance, [*found.coefficients][:1], None)
     assert "For a prevalence of 12.5%; cases and controls were sampled apart." in figure.caption
+    assert "given for a prevalence of 12.5%" in methods_text(found)
     rows = found.performance.decision
     odds = rows["threshold"] / (1 - rows["threshold"])
     np.testing.assert_allclose(rows["treat_all"], 0.125 - 0.875 * odds, atol=1e-12)

@@ -167,6 +167,7 @@ def test_every_section_is_there(results: Results) -> None:
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
         *("Survival by risk group", "Survival of the risk groups"),
         *("Survival by risk group", "Each predictor alone and beside the others"),
+        "Net benefit and net interventions avoided by 24 months",
     }
 
 
@@ -431,8 +432,9 @@ def test_methods_of_a_binary_study_state_its_settings(binary: Results) -> None:
 
 def test_a_binary_study_has_no_horizons_and_no_survival(binary: Results) -> None:
     part = section(binary, "model-1")
-    for table in tables(part).values():
-        assert table.groups == ()
+    for title, table in tables(part).items():
+        by_cohort = title.startswith("Net benefit and net interventions avoided")
+        assert table.groups == ((0,) if by_cohort else ())
     titles = {block.title for block in part.blocks if not isinstance(block, Text)}  # type: ignore[union-attr]
     assert {"Calibration, Development", "Decision curve, Development"} <= titles
     assert not any("Survival" in title for title in titles)

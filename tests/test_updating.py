@@ -340,7 +340,7 @@ def test_nobody_predicted_and_no_event_are_errors() -> None:
         updating(LOGIT, X, np.zeros(110, dtype=bool), horizons=(), **ASKED)
 
 
-def test_wrong_method_and_a_missing_horizon_are_named() -> None:
+def test_a_wrong_method_and_a_missing_horizon_are_named() -> None:
     y = survival("external")
     with pytest.raises(ValueError, match=r"method must be one of.*'all' came"):
         UpdatedModel(COX, method="all").fit(X, y)  # type: ignore[arg-type]
