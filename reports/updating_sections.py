@@ -84,8 +84,9 @@ def _figures(found: Updating, unit: str | None) -> Table:
     percent = f"{100 * found.level:g}%"
     how = (
         "Original: percentile bootstrap. Updates: corrected for optimism, the update repeated in "
-        f"{found.n_resamples} bootstrap samples of the cohort; interval of rms::validate (dual "
-        "SD). Apparent figures, and other thresholds, stand in tables/updating.csv."
+        f"{found.n_resamples} bootstrap samples of the cohort{_failures(found)}; interval of "
+        "rms::validate (dual SD). Apparent figures, and other thresholds, stand in "
+        "tables/updating.csv."
         if found.n_resamples
         else "Without bootstrap: the figures of the updates are apparent, and flatter."
     )
@@ -95,6 +96,12 @@ def _figures(found: Updating, unit: str | None) -> Table:
         caption=f"Estimate ({percent} interval).",
         note=how,
     )
+
+
+def _failures(found: Updating) -> str:
+    """Say which updates could not be learnt in how many bootstrap samples."""
+    lost = [f"{NAMES[method].lower()} in {n}" for method, n in found.n_failed.items() if n]
+    return f" (not learnt, and left out: {', '.join(lost)})" if lost else ""
 
 
 def _tests(found: Updating) -> Table:
