@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2 as chi_squared
 
 from models.boosting import BoostedModel
+from models.decision import Setting
 from models.evaluation import (
     count_events,
     decision_at,
@@ -111,10 +112,19 @@ _Figures = dict[_Figure, float]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Pair:
+class Pair:
     """Two models' predictions for the patients of one cohort that both predict.
 
-    `views` holds the model's, the reference's, and each patient's fold (out of fold only).
+    Attributes
+    ----------
+    labels : mapping
+        `model`, `reference`, `cohort` and `validation`.
+    views : tuple
+        Of each repeat the model's predictions, the reference's, and each patient's fold (out of
+        fold only).
+    y : ndarray of shape (n_patients,)
+    n_left_out : int
+        Patients whom not both predict.
     """
 
     labels: Mapping[str, str]
@@ -129,6 +139,7 @@ def compare(
     *,
     reference: str,
     thresholds: Iterable[float],
+    setting: Setting | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Comparison:
     """Compare every model of a validation with one of them.
@@ -142,6 +153,8 @@ def compare(
         Name of the model that the others are compared with.
     thresholds : iterable of float in (0, 1)
         Threshold probabilities at which net benefit is compared.
+    setting : Setting, optional
+        Prevalence and harm, where net benefit is to know them.
     progress : callable(what, done, total), optional
 
     Returns
@@ -156,8 +169,14 @@ def compare(
     check_reference(validation.fitted, reference)
     others = [name for name in validation.fitted if name != reference]
     levels = np.asarray(list(thresholds), dtype=np.float64)
-    pairs = [pair for name in others for pair in _pairs(validation, name, reference)]
-    tasks = [partial(_differences, pair, validation.plan, levels) for pair in pairs]
+    pairs = [pair for name in others for pair in pairs_of(validation, name, reference)]
+    place = Setting() if setting is None else setting
+    tasks = [
+        partial(
+            _differences, pair, validation.plan, levels, partial(net_benefits, levels, place, pair)
+        )
+        for pair in pairs
+    ]
     tables = []
     for done, table in enumerate(in_parallel(tasks, n_jobs=validation.plan.n_jobs), start=1):
         tables.append(table)
@@ -185,14 +204,14 @@ def check_reference(known: Iterable[str], reference: str) -> None:
         )
 
 
-def _pairs(validation: Validation, model: str, reference: str) -> Iterator[_Pair]:
+def pairs_of(validation: Validation, model: str, reference: str) -> Iterator[Pair]:
     """Give the pair out of fold, then in each external cohort; one without patients is left out."""
     ours, theirs = validation.out_of_fold[model], validation.out_of_fold[reference]
     known = ~(np.isnan(ours.linear_predictor) | np.isnan(theirs.linear_predictor))
     apparent = validation.apparent[model]
     labels = {"model": model, "reference": reference}
     if known.any():
-        yield _Pair(
+        yield Pair(
             labels={**labels, "cohort": DEVELOPMENT, "validation": "cross_validated"},
             views=tuple(
                 (
@@ -211,7 +230,7 @@ def _pairs(validation: Validation, model: str, reference: str) -> Iterator[_Pair
         both = ~(np.isnan(p.linear_predictor) | np.isnan(q.linear_predictor))
         rows = np.flatnonzero(both)
         if len(rows):
-            yield _Pair(
+            yield Pair(
                 labels={**labels, "cohort": label, "validation": "external"},
                 views=((p.take(rows), q.take(rows), None),),
                 y=p.y[rows],
@@ -219,10 +238,35 @@ def _pairs(validation: Validation, model: str, reference: str) -> Iterator[_Pair
             )
 
 
-def _differences(pair: _Pair, plan: Plan, thresholds: NDArray[np.float64]) -> pd.DataFrame:
+def net_benefits(
+    thresholds: NDArray[np.float64], setting: Setting, pair: Pair, p: Predictions, q: Predictions
+) -> list[NDArray[np.float64]]:
+    """Subtract net benefits of the reference from the model's, at each horizon."""
+    found = []
+    for j in range(p.risk.shape[1]):
+        ours, theirs = (
+            decision_at(
+                one,
+                j,
+                thresholds,
+                harm=setting.harm_of(pair.labels[role]),
+                prevalence=setting.prevalence,
+            ).columns["net_benefit"]
+            for one, role in ((p, "model"), (q, "reference"))
+        )
+        found.append(ours - theirs)
+    return found
+
+
+_Benefits = Callable[[Predictions, Predictions], list[NDArray[np.float64]]]
+
+
+def _differences(
+    pair: Pair, plan: Plan, thresholds: NDArray[np.float64], benefits: _Benefits
+) -> pd.DataFrame:
     """Set out the differences of one pair, with their intervals."""
     out_of_fold = pair.views[0][2] is not None
-    look = partial(_look, thresholds=thresholds, ranking=not out_of_fold)
+    look = partial(_look, thresholds=thresholds, benefits=benefits, ranking=not out_of_fold)
     whole = [look(p, q) for p, q, _ in pair.views]
     draws = []
     for view, rows in rows_drawn([len(p.y) for p, _, _ in pair.views], plan):
@@ -253,13 +297,17 @@ def _differences(pair: _Pair, plan: Plan, thresholds: NDArray[np.float64]) -> pd
 
 
 def _look(
-    p: Predictions, q: Predictions, *, thresholds: NDArray[np.float64], ranking: bool
+    p: Predictions,
+    q: Predictions,
+    *,
+    thresholds: NDArray[np.float64],
+    benefits: _Benefits,
+    ranking: bool,
 ) -> _Figures:
     """Subtract the figures of q from those of p."""
     figures = _ranking(p, q) if ranking else {}
-    for j, horizon in enumerate(p.horizons or (np.nan,)):
-        ours, theirs = (decision_at(one, j, thresholds).table["net_benefit"] for one in (p, q))
-        for threshold, benefit in zip(thresholds, ours - theirs, strict=True):
+    for horizon, differences in zip(p.horizons or (np.nan,), benefits(p, q), strict=True):
+        for threshold, benefit in zip(thresholds, differences, strict=True):
             figures[_Figure("net_benefit", horizon, float(threshold))] = float(benefit)
     return figures
 
@@ -269,7 +317,7 @@ def _ranking(p: Predictions, q: Predictions) -> _Figures:
     return {_Figure(*key, np.nan): value - theirs[key] for key, value in ours.items()}
 
 
-def _fold_differences(pair: _Pair, plan: Plan) -> dict[_Figure, Interval]:
+def _fold_differences(pair: Pair, plan: Plan) -> dict[_Figure, Interval]:
     """Ranking and accuracy: subtracted within folds, then averaged."""
     per_fold = [
         _ranking(p.take(rows), q.take(rows))

@@ -34,9 +34,10 @@ Marsh TL, Janes H, Pepe MS. Statistical inference for net benefit measures in bi
 studies. Biometrics 2020;76:843-852. doi:10.1111/biom.13190
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,8 @@ MISSING = "a risk is missing"
 ONE_CLASS = "there are no cases or no controls"
 
 Columns = dict[str, NDArray[Any]]
+Quantity = Literal["net_benefit", "standardised_net_benefit", "interventions_avoided"]
+"""What is drawn over the thresholds; interventions avoided are against treating all."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,6 +107,26 @@ class DecisionCurve:
         by = "" if self.horizon is None else f" by {self.horizon:g}"
         reach = f"thresholds {span.min():g}-{span.max():g}" if len(span) else "no threshold"
         return f"DecisionCurve({self.n_patients} patients, {self.n_events} events{by}, {reach})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where models would be used, as far as a decision curve must know.
+
+    Attributes
+    ----------
+    prevalence : float, optional
+        Of a binary outcome, where cases and controls were sampled apart.
+    harm : float or mapping of model to float
+        Net benefit that obtaining the prediction costs each patient; a model not named has none.
+    """
+
+    prevalence: float | None = None
+    harm: float | Mapping[str, float] = 0.0
+
+    def harm_of(self, model: str) -> float:
+        """Give the harm of obtaining one model's prediction."""
+        return self.harm.get(model, 0.0) if isinstance(self.harm, Mapping) else self.harm
 
 
 def decision_curve(

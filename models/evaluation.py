@@ -187,13 +187,25 @@ def fold_rows(fold: NDArray[np.intp], known: NDArray[np.bool_]) -> list[NDArray[
     return [np.flatnonzero((fold == f) & known) for f in np.unique(fold[known])]
 
 
-def decision_at(p: Predictions, j: int, thresholds: NDArray[np.float64]) -> DecisionCurve:
-    """Net benefit at the horizon in position j (0 for a binary outcome)."""
+def decision_at(
+    p: Predictions,
+    j: int,
+    thresholds: NDArray[np.float64],
+    *,
+    harm: float = 0.0,
+    prevalence: float | None = None,
+) -> DecisionCurve:
+    """Net benefit at the horizon in position j (0 for a binary outcome, with its prevalence)."""
     risk = p.risk[:, j]
     if not is_survival(p.y):
-        return decision_curve(risk, p.y, thresholds=thresholds)
+        return decision_curve(risk, p.y, thresholds=thresholds, prevalence=prevalence, harm=harm)
     return decision_curve_at(
-        risk, p.y["time"], p.y["event"], horizon=p.horizons[j], thresholds=thresholds
+        risk,
+        p.y["time"],
+        p.y["event"],
+        horizon=p.horizons[j],
+        thresholds=thresholds,
+        harm=harm,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.decision import DecisionCurve, Setting
 from models.evaluation import (
     Sample,
     View,
@@ -60,7 +61,14 @@ COLUMNS = [
 HEADLINE = ("c_index", "auc", "brier", "ipa", "calibration_slope")
 _LABELS = ["model", "cohort", "validation", "horizon"]
 CALIBRATION = [*_LABELS, "predicted", "observed", "lower", "upper"]
-DECISION = [*_LABELS, "threshold", "net_benefit", "lower", "upper", "treat_all", "treat_none"]
+DECISION = [
+    *(*_LABELS, "threshold", "net_benefit", "lower", "upper", "treat_all", "treat_none"),
+    *("interventions_avoided", "avoided_lower", "avoided_upper"),
+    *("standardised_net_benefit", "standardised_lower", "standardised_upper"),
+    "standardised_treat_all",
+]
+_BENEFITS = ("net_benefit", "interventions_avoided", "standardised_net_benefit")
+_BENEFIT_COLUMNS = (DECISION[5:8], DECISION[10:13], DECISION[13:16])  # estimate, lower, upper
 _OPTIMISM = "optimism bootstrap, {bootstrap} resamples; interval of rms::validate (dual SD)"
 
 
@@ -76,7 +84,9 @@ class Performance:
         `model`, `cohort`, `validation`, `horizon`, `predicted`, `observed`, `lower`, `upper`.
     decision : DataFrame
         `model`, `cohort`, `validation`, `horizon`, `threshold`, `net_benefit`, `lower`, `upper`,
-        `treat_all`, `treat_none`.
+        `treat_all`, `treat_none`; `interventions_avoided` per 100 patients and
+        `standardised_net_benefit`, each with its interval, and `standardised_treat_all` (see
+        `models.decision`).
     survival_curves : DataFrame
         Kaplan-Meier by risk group: `model`, `cohort`, `validation`, `group`, `time`, `n_at_risk`,
         `n_events`, `n_censored`, `survival`, `lower`, `upper`. Empty for a binary outcome.
@@ -86,6 +96,8 @@ class Performance:
     log_rank : DataFrame
         `model`, `cohort`, `validation`, `chi2`, `df`, `p_value`. Empty for a binary outcome.
     outcome : Outcome
+    setting : Setting
+        What the decision curves were told of the place where models would be used.
     complete_case : DataFrame
         As `table`, the headline metrics of the same models on complete cases, beside those that
         fill gaps; empty where none does.
@@ -98,6 +110,7 @@ class Performance:
     at_risk: pd.DataFrame
     log_rank: pd.DataFrame
     outcome: Outcome
+    setting: Setting = field(default_factory=Setting)
     complete_case: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
     def __repr__(self) -> str:
@@ -131,6 +144,7 @@ def performance(
     validation: Validation,
     *,
     thresholds: Iterable[float],
+    setting: Setting | None = None,
     progress: Callable[..., None] | None = None,
 ) -> Performance:
     """Compute every figure that a report shows.
@@ -140,6 +154,8 @@ def performance(
     validation : Validation
     thresholds : iterable of float in (0, 1)
         Threshold probabilities of the decision curves.
+    setting : Setting, optional
+        Prevalence and harm, where the decision curves are to know them.
     progress : callable(what, done, total), optional
 
     Returns
@@ -148,7 +164,11 @@ def performance(
     """
     found = list(samples(validation))
     plan, levels = validation.plan, np.asarray(list(thresholds), dtype=np.float64)
-    tasks = [partial(_evaluate, sample, plan, levels) for sample in found]
+    place = Setting() if setting is None else setting
+    tasks = [
+        partial(_evaluate, sample, plan, partial(_benefit, levels, place, sample.model))
+        for sample in found
+    ]
     rows: list[pd.DataFrame] = []
     curves: list[pd.DataFrame] = []
     decisions: list[pd.DataFrame] = []
@@ -169,6 +189,7 @@ def performance(
         at_risk=at_risk,
         log_rank=tests,
         outcome=validation.outcome,
+        setting=place,
         complete_case=_complete_case(validation, progress),
     )
 
@@ -203,16 +224,24 @@ class _Draw:
 
     scores: Scores
     observed: list[NDArray[np.float64]]  # calibration on each horizon's grid
-    net_benefit: list[NDArray[np.float64]]  # on the thresholds, at each horizon
+    benefit: list[NDArray[np.float64]]  # `_BENEFITS` on the thresholds, at each horizon
+
+
+def _benefit(
+    thresholds: NDArray[np.float64], setting: Setting, model: str, p: Predictions, j: int
+) -> DecisionCurve:
+    """Give the decision curve of one look at a model."""
+    harm, prevalence = setting.harm_of(model), setting.prevalence
+    return decision_at(p, j, thresholds, harm=harm, prevalence=prevalence)
 
 
 def _evaluate(
-    sample: Sample, plan: Plan, thresholds: NDArray[np.float64]
+    sample: Sample, plan: Plan, benefit: Callable[[Predictions, int], DecisionCurve]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Figures, calibration curves and decision curves of one sample, with intervals."""
     looked_at = views(sample)
     grids = _grids(looked_at[0][0])
-    look = partial(_look, grids=grids, thresholds=thresholds, ranking=sample.out_of_fold is None)
+    look = partial(_look, grids=grids, benefit=benefit, ranking=sample.out_of_fold is None)
     whole = [look(view) for view in looked_at]
     sizes = [len(p.y) for p, _ in looked_at]
     draws = [look(drawn_from(looked_at[v], rows)) for v, rows in rows_drawn(sizes, plan)]
@@ -223,21 +252,19 @@ def _evaluate(
     calibration, decision = [], []
     for j, horizon in enumerate(horizons):
         labels: dict[str, str | float] = {"horizon": horizon, **sample.labels}
-        bands = partial(_band, level=plan.level)
+        bands = partial(band, level=plan.level)
         observed = bands([one.observed[j] for one in whole], [one.observed[j] for one in draws])
-        benefit = bands(
-            [one.net_benefit[j] for one in whole], [one.net_benefit[j] for one in draws]
-        )
+        benefits = bands([one.benefit[j] for one in whole], [one.benefit[j] for one in draws])
         calibration.append(
             pd.DataFrame(dict(zip(("observed", "lower", "upper"), observed, strict=True)))
             .assign(predicted=grids[j], **labels)
         )  # fmt: skip
-        references = decision_at(looked_at[0][0], j, thresholds).table[["treat_all", "treat_none"]]
-        decision.append(
-            pd.DataFrame(dict(zip(("net_benefit", "lower", "upper"), benefit, strict=True)))
-            .assign(threshold=thresholds, **labels)
-            .join(references)
-        )  # fmt: skip
+        references = ["threshold", "treat_all", "treat_none", "standardised_treat_all"]
+        curve = benefit(looked_at[0][0], j).table[references].assign(**labels)
+        for position, names in enumerate(_BENEFIT_COLUMNS):
+            for name, ends in zip(names, benefits, strict=True):
+                curve[name] = np.split(ends, len(_BENEFITS))[position]
+        decision.append(curve)
     return table, pd.concat(calibration)[CALIBRATION], pd.concat(decision)[DECISION]
 
 
@@ -245,18 +272,18 @@ def _look(
     view: View,
     *,
     grids: list[NDArray[np.float64]],
-    thresholds: NDArray[np.float64],
+    benefit: Callable[[Predictions, int], DecisionCurve],
     ranking: bool,
 ) -> _Draw:
     p, strata = view
     scores, observed = calibration_scores(p, strata=strata, grids=grids)
     if ranking:
         scores = ranking_scores(p) | scores
-    net_benefit = [
-        decision_at(p, j, thresholds).table["net_benefit"].to_numpy()
-        for j in range(p.risk.shape[1])
-    ]
-    return _Draw(scores=scores, observed=observed, net_benefit=net_benefit)
+    benefits = []
+    for j in range(p.risk.shape[1]):
+        columns = benefit(p, j).columns
+        benefits.append(np.concatenate([columns[name] for name in _BENEFITS]))
+    return _Draw(scores=scores, observed=observed, benefit=benefits)
 
 
 def _optimism_rows(name: str, validation: Validation) -> pd.DataFrame:
@@ -287,7 +314,7 @@ def _grids(p: Predictions) -> list[NDArray[np.float64]]:
     return grids
 
 
-def _band(
+def band(
     whole: list[NDArray[np.float64]], draws: list[NDArray[np.float64]], *, level: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Average a curve over views, and give the ends of its band."""

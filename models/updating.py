@@ -83,6 +83,8 @@ class Updating:
     n_patients, n_events, n_left_out : int
         Of the cohort; left out are those without a prediction.
     n_resamples : int
+    n_failed : dict of method to int
+        Resamples that did not tell the update (no event, a coefficient infinite): left out for it.
     level : float
     seed : int
     """
@@ -98,6 +100,7 @@ class Updating:
     n_events: int
     n_left_out: int
     n_resamples: int
+    n_failed: dict[str, int]
     level: float
     seed: int
 
@@ -197,8 +200,10 @@ def updating(
     tests = closed_tests(
         cohort.original, cohort.matrix.to_numpy(), cohort.model, learnt=list(learnt)
     )
+    look = partial(figures_with_benefit, thresholds=np.array(cohort.thresholds))
+    draws = _draws(cohort, methods, look, plan)
     return Updating(
-        table=_performance(cohort, whole, plan),
+        table=_performance({m: look(p) for m, p in whole.items()}, draws, plan.level),
         coefficients=_coefficients(cohort, learnt),
         tests=tests,
         curves=_curves(whole),
@@ -209,6 +214,7 @@ def updating(
         n_events=_n_events(cohort.y),
         n_left_out=len(X) - len(known),
         n_resamples=plan.bootstrap,
+        n_failed={method: plan.bootstrap - len(draws[method]) for method in methods},
         level=plan.level,
         seed=plan.seed,
     )
@@ -240,14 +246,15 @@ def _learn_all(cohort: _Cohort) -> tuple[dict[Method, Any], dict[str, str]]:
 # ---- figures
 
 
-def _performance(cohort: _Cohort, whole: dict[Method, Predictions], plan: Plan) -> pd.DataFrame:
+def _performance(
+    apparent: dict[Method, Figures],
+    draws: dict[Method, list[tuple[Figures, Figures]]],
+    level: float,
+) -> pd.DataFrame:
     """Figures of every method: apparent, and without optimism."""
-    look = partial(figures_with_benefit, thresholds=np.array(cohort.thresholds))
-    apparent = {method: look(p) for method, p in whole.items()}
-    draws = _draws(cohort, list(whole), look, plan)
     rows = []
     for method, figures in apparent.items():
-        found = _intervals(figures, draws[method], method, plan.level)
+        found = _intervals(figures, draws[method], method, level)
         for key, interval in found.items():
             row = {"method": method, **key._asdict(), "apparent": figures[key]}
             optimism = figures[key] - interval.estimate

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
 from models.comparison import Comparison, compare
+from models.decision import Setting
+from models.decision_differences import DecisionDifferences, decision_differences
 from models.lost_views import lost_views
 from models.pipeline import RiskPipeline
 from models.resampling import Progress
@@ -38,6 +41,8 @@ class AddedValueResults:
     Attributes
     ----------
     comparison : Comparison
+    decision : DecisionDifferences
+        Of the decision curves, over all their thresholds.
     thresholds : tuple of float
         At which net benefit is compared.
     lost : DataFrame
@@ -49,6 +54,7 @@ class AddedValueResults:
     """
 
     comparison: Comparison
+    decision: DecisionDifferences
     thresholds: tuple[float, ...]
     lost: pd.DataFrame
     volume: str | None
@@ -71,8 +77,9 @@ def added_value(
     validation: Validation,
     cohort: Cohort,
     *,
-    reference: str,
-    thresholds: Sequence[float],
+    asked: AddedValue,
+    curve: Sequence[float],
+    setting: Setting,
     volume: str | None,
     progress: Progress | None = None,
 ) -> AddedValueResults:
@@ -83,10 +90,11 @@ def added_value(
     validation : Validation
     cohort : Cohort
         The one that was validated on.
-    reference : str
-        A model.
-    thresholds : sequence of float
-        Threshold probabilities at which net benefit is compared.
+    asked : AddedValue
+    curve : sequence of float
+        Threshold probabilities of the decision curves.
+    setting : Setting
+        Prevalence and harm, for net benefit.
     volume : str or None
         The column that is tumour volume.
     progress : callable(what, done, total), optional
@@ -95,10 +103,16 @@ def added_value(
     -------
     AddedValueResults
     """
+    thresholds = asked.thresholds or tenths(curve[0], curve[-1])
+    compared = partial(
+        compare, validation, cohort, reference=asked.reference, thresholds=thresholds
+    )
+    differences = partial(
+        decision_differences, validation, reference=asked.reference, thresholds=curve
+    )
     return AddedValueResults(
-        comparison=compare(
-            validation, cohort, reference=reference, thresholds=thresholds, progress=progress
-        ),
+        comparison=compared(setting=setting, progress=progress),
+        decision=differences(setting=setting, progress=progress),
         thresholds=tuple(thresholds),
         lost=lost_views(validation, cohort),
         volume=volume,

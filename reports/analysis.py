@@ -12,6 +12,7 @@ import pandas as pd
 from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
 from models.comparison import check_reference
+from models.decision import Quantity, Setting
 from models.description import table_one
 from models.design import select_columns
 from models.factor_findings import factor_cohort_findings
@@ -27,11 +28,13 @@ from models.signature_summary import SignatureSummary, signature_summaries
 from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
 from models.survival_description import StudySurvival, study_survival
 from models.ticks import AxisTicks
+from models.updating import Updating, updating
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.gene_sets import GeneSetResult
+from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.moment import Moment
 from omics.outcome_in_views import outcome_in_views
@@ -56,6 +59,20 @@ DESCRIBED = ("clinical", "pathology")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Updates:
+    """Which models are updated in which external cohort.
+
+    Attributes
+    ----------
+    cohort : str
+    models : sequence of str
+    """
+
+    cohort: str
+    models: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class About:
     """What a report says of a study beside its numbers, and which of them it shows.
 
@@ -66,6 +83,11 @@ class About:
         True marks every page as made-up data.
     thresholds : pair of float
         From and to, of the decision curves.
+    setting : Setting
+        Prevalence and harm, where the decision curves are to know them.
+    quantities : sequence of str
+        What decision curves show beside net benefit: `standardised_net_benefit`,
+        `interventions_avoided`.
     nomograms : sequence of str, optional
         Models to draw a nomogram of; by default every regression.
     nomogram_ticks : mapping of model to AxisTicks
@@ -90,6 +112,8 @@ class About:
         Those of them whose declared levels rise from the first to the last.
     gene_sets : GeneSetTest, optional
         Gene sets to look for among the top genes of the factors.
+    updates : Updates, optional
+        Models to update in an external cohort.
     assumptions : bool
         Whether to examine the assumptions of Cox and logistic models.
     """
@@ -98,6 +122,8 @@ class About:
     description: str = ""
     synthetic: bool = False
     thresholds: tuple[float, float] = (0.05, 0.6)
+    setting: Setting = field(default_factory=Setting)
+    quantities: Sequence[Quantity] = ()
     nomograms: Sequence[str] | None = None
     nomogram_ticks: Mapping[str, AxisTicks] = field(default_factory=dict)
     table_one: Sequence[str] | None = None
@@ -109,6 +135,7 @@ class About:
     factor_columns: Sequence[str] = ()
     ordered_columns: Sequence[str] = ()
     gene_sets: GeneSetTest | None = None
+    updates: Updates | None = None
     assumptions: bool = True
 
 
@@ -160,6 +187,8 @@ class Results:
     signatures : dict of name to SignatureSummary
     table_one, missing : DataFrame
     added_value : AddedValueResults or None
+    updating : dict of model to Updating
+        Of the models asked for; a model that cannot be updated stands in the findings.
     subgroups : Subgroups or None
         None without a centre and without a declared subgroup.
     survival : StudySurvival or None
@@ -193,6 +222,7 @@ class Results:
     findings: list[Finding]
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
+    updating: dict[str, Updating] = field(default_factory=dict)
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
     factor_quality: FactorQuality | None = None
@@ -250,9 +280,11 @@ def analyse(
         validation = validate(pipelines, cohort, plan=plan, store=store, progress=progress)
     except (FitError, ValueError) as error:
         raise StudyError(str(error)) from error
-    figures = performance(validation, thresholds=thresholds(*about.thresholds), progress=progress)
+    levels = thresholds(*about.thresholds)
+    figures = performance(validation, thresholds=levels, setting=about.setting, progress=progress)
     added = _added_value(about, validation, cohort, volume, progress)
     groups = _subgroups(about, validation, cohort, progress)
+    updated, not_updated = _updating(about, validation, cohort)
     complaints: list[str] = []
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort, about.nomogram_ticks)
@@ -269,7 +301,7 @@ def analyse(
                 store=store,
                 progress=progress,
             )
-    found = [*cohort.findings, *quality_findings(cohort), *without, *untested]
+    found = [*cohort.findings, *quality_findings(cohort), *without, *untested, *not_updated]
     found += model_findings(validation, figures, cohort)
     for name, one in examined.items():
         found += assumption_findings(name, one)
@@ -302,6 +334,7 @@ def analyse(
         findings=ordered(found),
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
+        updating=updated,
         subgroups=groups,
         survival=study_survival(validation, cohort),
         factor_quality=quality,
@@ -327,11 +360,48 @@ def _added_value(
     return added_value(
         validation,
         cohort,
-        reference=about.added_value.reference,
-        thresholds=about.added_value.thresholds or tenths(*about.thresholds),
+        asked=about.added_value,
+        curve=thresholds(*about.thresholds),
+        setting=about.setting,
         volume=volume,
         progress=progress,
     )
+
+
+def _updating(
+    about: About, validation: Validation, cohort: Cohort
+) -> tuple[dict[str, Updating], list[Finding]]:
+    """Update the models asked for; say which the cohort cannot tell of."""
+    found: dict[str, Updating] = {}
+    findings: list[Finding] = []
+    if about.updates is None:
+        return found, findings
+    there = cohort.external[about.updates.cohort]
+    for name in about.updates.models:
+        try:
+            found[name] = updating(
+                validation.fitted[name].pipeline,
+                there.X,
+                there.y,
+                horizons=cohort.outcome.horizons,
+                thresholds=tenths(*about.thresholds),
+                plan=validation.plan,
+            )
+        except (FitError, ValueError) as error:
+            findings.append(
+                Finding(code="not_updated", severity="caution", where=name, message=str(error))
+            )
+    findings += [
+        Finding(
+            code="few_events_to_update",
+            severity="caution",
+            where=name,
+            message=f"Updating by {text}.",
+        )
+        for name, one in found.items()
+        for text in one.warnings
+    ]
+    return found, findings
 
 
 def _findings_of(model: FactorModel, cohort: Cohort) -> list[Finding]:
@@ -355,8 +425,15 @@ def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Co
         check_models(pipelines, about.subgroup_models)
         if about.added_value is not None:
             check_reference(pipelines, about.added_value.reference)
+        if about.updates is not None:
+            check_models(pipelines, about.updates.models)
     except ValueError as error:
         raise StudyError(str(error)) from error
+    if about.updates is not None and about.updates.cohort not in cohort.external:
+        raise StudyError(
+            f"[updating] cohort must be an external cohort, but {about.updates.cohort!r} is none "
+            f"of {len(cohort.external)}. {nearest(about.updates.cohort, list(cohort.external))}"
+        )
 
 
 def declared_subgroups(cohort: Cohort, splits: Splits) -> dict[str, pd.Series]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.decision import Quantity
 from models.performance import Performance
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
@@ -14,6 +15,7 @@ from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.kaplan_meier import draw_kaplan_meier
 from reports.html import Figure, FigureGrid
+from reports.tables import format_percent
 
 HEADLINE = {"cross_validated": "out of fold", "external": "external"}
 MOST_PANELS = 6  # of one figure; more are split by cohort
@@ -54,8 +56,31 @@ def calibration_blocks(results: Results, name: str) -> Iterable[Figure | FigureG
     )
 
 
+DECISION_WORDS: dict[Quantity, tuple[str, str]] = {
+    "net_benefit": (
+        "Decision curve",
+        "Net benefit of treating where the predicted risk reaches the threshold, against treating "
+        "all and none",
+    ),
+    "standardised_net_benefit": (
+        "Standardised decision curve",
+        "Net benefit as a share of the largest there can be, that of treating exactly those who "
+        "have the event",
+    ),
+    "interventions_avoided": (
+        "Net interventions avoided",
+        "Per 100 patients, how many fewer would be treated than under treating all, at no loss of "
+        "events",
+    ),
+}
+
+
 def decision_blocks(
-    performance: Performance, names: Sequence[str], unit: str | None
+    performance: Performance,
+    names: Sequence[str],
+    unit: str | None,
+    *,
+    quantity: Quantity = "net_benefit",
 ) -> Iterable[Figure | FigureGrid]:
     """Draw the decision curves of some models in every cohort, at every horizon."""
     table = performance.decision[performance.decision["model"].isin(names)]
@@ -63,22 +88,52 @@ def decision_blocks(
     for validation, cohort in _cohorts(table):
         for horizon in table["horizon"].unique():
             part = _at(table, validation, cohort, horizon)
-            if part["net_benefit"].isna().all():
+            if part[quantity].isna().all():
                 continue
             figure = draw_decision_curve(
                 {name: part[part["model"] == name] for name in names},
+                quantity=quantity,
                 horizon=None if np.isnan(horizon) else float(horizon),
                 unit=unit,
             )
             title = _where(cohort, horizon, unit)
             panels.append((cohort, Figure(figure=figure, title=title)))
     band = "; band: 95% bootstrap interval" if len(names) == 1 else ""
+    title, words = DECISION_WORDS[quantity]
     yield from _grids(
         panels,
-        title="Decision curves" if len(panels) > 1 else "Decision curve",
-        caption="Net benefit of treating where the predicted risk reaches the threshold, against "
-        f"treating all and none{band}. Development: out of fold.",
+        title=title + "s" if len(panels) > 1 and title.endswith("curve") else title,
+        caption=f"{words}{band}. Development: out of fold.{_setting_words(performance, names)}"
+        f"{_unknown_words(table, quantity)}",
         height=PANEL_HEIGHT,
+    )
+
+
+def _setting_words(performance: Performance, names: Sequence[str]) -> str:
+    """Say what the curves were told of prevalence and harm, if anything."""
+    setting = performance.setting
+    words = ""
+    if setting.prevalence is not None:
+        words += (
+            f" For a prevalence of {format_percent(setting.prevalence, digits=1)}; cases and "
+            "controls were sampled apart."
+        )
+    harms = {name: setting.harm_of(name) for name in names if setting.harm_of(name)}
+    if harms:
+        each = ", ".join(f"{name} {harm:g}" for name, harm in harms.items())
+        words += f" Harm of obtaining the prediction, taken off per patient: {each}."
+    return words
+
+
+def _unknown_words(table: pd.DataFrame, quantity: Quantity) -> str:
+    """Say at how many thresholds a curve is not defined; at 0 nothing can be avoided."""
+    honest = table[table["validation"].isin(HEADLINE)]
+    unknown = honest[quantity].isna() & (honest["threshold"] > 0)
+    if not unknown.any():
+        return ""
+    return (
+        f" Not defined at {int(unknown.sum())} of {len(honest)} points, where nobody treated was "
+        "followed to the horizon."
     )
 
 

@@ -13,12 +13,14 @@ from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
 from models.comparison import Comparison
 from models.decision import DecisionCurve
+from models.decision_differences import DecisionDifferences
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import Subgroups
 from models.transductive import TransductiveOptimism
+from models.updating import Updating
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
@@ -27,6 +29,7 @@ from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
+from reports.decision_sections import difference_blocks
 from reports.factor_quality_sections import (
     n_factors_blocks,
     stability_blocks,
@@ -42,6 +45,7 @@ from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
 from reports.subgroup_sections import subgroups_section
 from reports.tables import format_number
+from reports.updating_sections import updating_blocks
 
 
 def notebook_html(part: Section | Page) -> str:
@@ -121,6 +125,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,
     DecisionCurve: _decision_section,
+    DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
+    Updating: _of_blocks("Updating", updating_blocks),
 }
 NAMES = ", ".join(kind.__name__ for kind in DRAWN)
 

@@ -52,7 +52,8 @@ def methods_text(results: Results) -> str:
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
     parts += [_validation(results), _metrics(results)]
-    parts += [_added_value(results), _subgroups(results), _software(results)]
+    parts += [_decision(results), _added_value(results), _updating(results)]
+    parts += [_subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -226,6 +227,43 @@ def _metrics(results: Results) -> str:
         f"Performance. {figures} Intervals are {100 * plan.level:g}%: percentile bootstrap of "
         f"the evaluated patients ({plan.draws} draws), the corrected resampled t interval for "
         "figures averaged over folds, and that of rms::validate for optimism-corrected figures."
+    )
+
+
+def _decision(results: Results) -> str:
+    """Say what the decision curves were told, where they were told anything."""
+    setting = results.performance.setting
+    harms = {name: setting.harm_of(name) for name in results.coefficients}
+    costly = ", ".join(f"{name} {harm:g}" for name, harm in harms.items() if harm)
+    told = []
+    if setting.prevalence is not None:
+        told.append(
+            f"for a prevalence of {100 * setting.prevalence:g}%, treated cases and controls "
+            "weighted by their own shares"
+        )
+    if costly:
+        told.append(f"less the harm of obtaining the prediction ({costly})")
+    return f"Decision curves. Net benefit is given {' and '.join(told)}." if told else ""
+
+
+def _updating(results: Results) -> str:
+    updates = results.about.updates
+    if updates is None or not results.updating:
+        return ""
+    resamples = results.validation.plan.bootstrap
+    corrected = (
+        f", corrected for optimism by {resamples} bootstrap samples of these patients in which the "
+        "update was repeated"
+        if resamples
+        else ", apparent"
+    )
+    survival = results.cohort.outcome.kind == "survival"
+    level = "the baseline hazard" if survival else "the intercept"
+    return (
+        f"Updating. {', '.join(results.updating)} were updated in {updates.cohort}: {level} alone "
+        f"beside the frozen linear predictor as offset, {level} and one slope, or every "
+        "coefficient of the same columns where the model has coefficients. Closed testing at 5% "
+        f"chose among them. Figures of updates are those in {updates.cohort}{corrected}."
     )
 
 

@@ -1,11 +1,12 @@
 """What a reader sees of the models: one section each, then side by side. Computes no statistic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from models.boosting import BoostedModel
+from models.decision import Quantity
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
@@ -17,6 +18,7 @@ from reports.curve_sections import (
     decision_blocks,
     survival_blocks,
 )
+from reports.decision_sections import avoided_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
@@ -60,6 +62,9 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     unit = results.cohort.outcome.unit
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)
+    for quantity in results.about.quantities:
+        yield from decision_blocks(results.performance, [name], unit, quantity=quantity)
+    yield from avoided_block(results.performance, name)
     yield from survival_blocks(results.performance, name, unit)
     if results.survival is not None:
         yield from risk_group_blocks(results.survival, name)
@@ -223,8 +228,8 @@ def _sizes(table: pd.DataFrame) -> str:
     return "; ".join(f"{name}: {text}" for name, text in zip(sizes.index, texts, strict=True))
 
 
-def comparison_section(performance: Performance) -> Section:
-    """Models side by side."""
+def comparison_section(performance: Performance, quantities: Sequence[Quantity] = ()) -> Section:
+    """Models side by side; `quantities` are drawn beside net benefit."""
     table, unit = performance.table, performance.outcome.unit
     names = list(dict.fromkeys(table["model"]))
     ranking = "c_index" if performance.outcome.kind == "survival" else "auc"
@@ -252,5 +257,7 @@ def comparison_section(performance: Performance) -> Section:
                 )
             )
     if len(names) > 1:
-        blocks += list(decision_blocks(performance, names, unit))
+        drawn: list[Quantity] = ["net_benefit", *quantities]
+        for quantity in drawn:
+            blocks += list(decision_blocks(performance, names, unit, quantity=quantity))
     return Section(id="comparison", title="Models side by side", blocks=blocks)

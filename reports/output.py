@@ -26,6 +26,7 @@ from reports.added_value import AddedValueResults
 from reports.analysis import FactorResults, Results
 from reports.factor_quality import FactorQuality
 from reports.tables import write_csv
+from reports.updating_sections import updating_table
 
 INCOMPLETE = ".incomplete"
 WORK = ".work"
@@ -224,6 +225,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
         yield from _added_value_tables(results.added_value)
+    if results.updating:
+        yield "updating", updating_table(results.updating)
     if results.subgroups is not None:
         yield "subgroups", results.subgroups.table
     if len(figures.survival_curves):
@@ -268,6 +271,7 @@ def _assumption_tables(found: Assumptions, model: str) -> Iterable[tuple[str, pd
 
 def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "added_value", found.comparison.table
+    yield "decision_differences", found.decision.table
     yield "added_value_likelihood", found.comparison.likelihood_ratio
     yield "added_value_lost", found.lost
     if found.volume is not None:

@@ -24,6 +24,7 @@ from reports.subgroup_sections import subgroups_section
 from reports.survival_section import survival_section
 from reports.table_one import table_one_rows
 from reports.tables import table_rows
+from reports.updating_sections import updating_section
 
 MOST_FACTOR_FIGURES = 6
 FEATURES_PER_FACTOR = 10
@@ -48,11 +49,14 @@ def page_of(results: Results) -> Page:
     if results.signatures:
         sections.append(signatures_section(results))
     sections.append(models_section(results))
-    sections.append(comparison_section(results.performance))
+    sections.append(comparison_section(results.performance, about.quantities))
     if results.assumptions:
         sections.append(assumptions_section(results))
     if results.added_value is not None:
         sections.append(added_value_section(results.added_value, results.performance))
+    if results.updating and about.updates is not None:
+        where = about.updates.cohort
+        sections.append(updating_section(results.updating, where, cohort.outcome))
     if results.subgroups is not None and len(results.subgroups.table):
         sections.append(subgroups_section(results.subgroups))
     sections.append(

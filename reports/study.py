@@ -11,6 +11,7 @@ import pandas as pd
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.decision import Quantity, Setting
 from models.design import IMPUTATIONS, matching, select_columns
 from models.logistic import LogisticModel
 from models.moment import check_moment
@@ -30,6 +31,7 @@ from reports.analysis import (
     PACKAGES,
     About,
     Results,
+    Updates,
     analyse,
     declared_subgroups,
     described_columns,
@@ -249,6 +251,8 @@ def about_of(study: Study) -> About:
         description=study.study.description,
         synthetic=study.study.synthetic,
         thresholds=study.report.thresholds,
+        setting=Setting(prevalence=study.report.prevalence, harm=study.report.harm),
+        quantities=_quantities(study),
         nomograms=[spec.name for spec in study.every_model if spec.nomogram],
         nomogram_ticks={spec.name: spec.nomogram_ticks for spec in study.every_model},
         table_one=study.report.table_one,
@@ -261,7 +265,17 @@ def about_of(study: Study) -> About:
         ordered_columns=[] if study.factors is None else study.factors.ordered,
         gene_sets=_gene_sets(study),
         assumptions=study.report.assumptions,
+        updates=None if study.updating is None else Updates(**study.updating.model_dump()),
     )
+
+
+def _quantities(study: Study) -> list[Quantity]:
+    """Say what is drawn beside net benefit."""
+    asked: dict[Quantity, bool] = {
+        "standardised_net_benefit": study.report.standardised_net_benefit,
+        "interventions_avoided": study.report.interventions_avoided,
+    }
+    return [quantity for quantity, wanted in asked.items() if wanted]
 
 
 def _factor_checks(study: Study) -> FactorChecks:

@@ -296,11 +296,34 @@ class ValidationSpec(_Section):
         return self
 
 
+class UpdatingSpec(_Section):
+    """The section `[updating]`: models to fit to an external cohort again, as far as it asks."""
+
+    cohort: str
+    models: list[str] = Field(min_length=1)
+
+
 class ReportSpec(_Section):
     """The section `[report]`."""
 
     thresholds: tuple[float, float] = Field(
         default=(0.05, 0.6), description="of the decision curves, from and to"
+    )
+    harm: float | dict[str, float] = Field(
+        default=0.0,
+        description="net benefit that obtaining the prediction costs each patient, or by model",
+    )
+    prevalence: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="of a binary outcome, where cases and controls were sampled apart",
+    )
+    standardised_net_benefit: bool = Field(
+        default=False, description="also draw net benefit as a share of the largest there can be"
+    )
+    interventions_avoided: bool = Field(
+        default=False, description="also draw net interventions avoided over the thresholds"
     )
     risk_groups: list[float] = Field(
         default=[0.5], description="quantiles at which the development patients' risk is cut"
@@ -321,6 +344,9 @@ class ReportSpec(_Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
+        harms = self.harm.values() if isinstance(self.harm, dict) else [self.harm]
+        if not all(0 <= harm <= 1 for harm in harms):
+            raise ValueError(f"harm must be a net benefit, from 0 to 1, but {self.harm} came")
         low, high = self.thresholds
         if not 0 < low < high < 1:
             raise ValueError(f"thresholds must rise between 0 and 1, but {low:g} and {high:g} came")
@@ -353,6 +379,7 @@ class Study(_Section):
     missing: MissingSpec | None = None
     prediction: PredictionSpec | None = None
     validation: ValidationSpec = ValidationSpec()
+    updating: UpdatingSpec | None = None
     report: ReportSpec = ReportSpec()
 
     @model_validator(mode="after")
@@ -405,6 +432,25 @@ class Study(_Section):
                     f"{name!r} names a table, but there is no section [tables.{table}]. "
                     f"{nearest(table, self.tables)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _decision_curves_are_of_these_models(self) -> Self:
+        if self.report.prevalence is not None and self.outcome.kind == "survival":
+            raise ValueError(
+                "[report] prevalence is for a binary outcome, whose cases and controls were "
+                "sampled apart, but the outcome is survival: take it away"
+            )
+        harm = self.report.harm if isinstance(self.report.harm, dict) else {}
+        updated = [] if self.updating is None else self.updating.models
+        names = [model.name for model in self.every_model]
+        for key, given in (("[report] harm", list(harm)), ("[updating] models", updated)):
+            for name in given:
+                if name not in names:
+                    raise ValueError(
+                        f"{key} must name models, but {name!r} is none of {len(names)}. "
+                        f"{nearest(name, names)}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from reports.added_value_sections import added_value_section
 from reports.analysis import Results
 from reports.figures.differences import draw_differences
 from reports.figures.subgroups import draw_subgroups
-from reports.html import FigureGrid, Table, Text, render
+from reports.html import Figure, FigureGrid, Table, Text, render
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.sections import page_of
@@ -187,10 +187,12 @@ def cells(rows: Table) -> list[list[str]]:
 def test_the_section_shows_figures_beside_differences(results: Results) -> None:
     assert results.added_value is not None
     section = added_value_section(results.added_value, results.performance)
-    text, grid, table, lost = section.blocks
+    text, grid, table, curve, lost = section.blocks
     assert isinstance(text, Text)
     assert isinstance(grid, FigureGrid)
     assert isinstance(table, Table)
+    assert isinstance(curve, Figure)
+    assert curve.title == "Differences of decision curves."
     assert isinstance(lost, Table)
     titles = [panel.title for panel in grid.panels]
     assert titles[::2] == ["C-index", "Brier score at 24 months", "Net benefit at 20%, 24 months"]

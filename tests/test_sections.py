@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from traitlets.config import Config
 from models.calibration_curves import calibration_curve
 from models.comparison import compare
 from models.decision import decision_curve
+from models.decision_differences import decision_differences
 from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import subgroups
+from models.updating import updating
 from omics.mofa import FactorModel
 from omics.saved_factors import SavedFactors
 from reports.analysis import Results
@@ -164,6 +167,7 @@ def test_every_section_is_there(results: Results) -> None:
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
         *("Survival by risk group", "Survival of the risk groups"),
         *("Survival by risk group", "Each predictor alone and beside the others"),
+        "Net benefit and net interventions avoided by 24 months",
     }
 
 
@@ -428,8 +432,9 @@ def test_methods_of_a_binary_study_state_its_settings(binary: Results) -> None:
 
 def test_a_binary_study_has_no_horizons_and_no_survival(binary: Results) -> None:
     part = section(binary, "model-1")
-    for table in tables(part).values():
-        assert table.groups == ()
+    for title, table in tables(part).items():
+        by_cohort = title.startswith("Net benefit and net interventions avoided")
+        assert table.groups == ((0,) if by_cohort else ())
     titles = {block.title for block in part.blocks if not isinstance(block, Text)}  # type: ignore[union-attr]
     assert {"Calibration, Development", "Decision curve, Development"} <= titles
     assert not any("Survival" in title for title in titles)
@@ -484,6 +489,15 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
+        decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
+        updating(
+            results.validation.fitted["Clinical"].pipeline,
+            results.cohort.development.X,
+            results.cohort.development.y,
+            horizons=results.cohort.outcome.horizons,
+            thresholds=[0.3],
+            plan=replace(results.validation.plan, bootstrap=0),
+        ),
     ]
     return {type(one): one for one in found}
 

@@ -237,6 +237,15 @@ def test_optimism_repeats_the_update_in_each_resample() -> None:
         assert figure(found, "refit", "brier", "optimism") < 0
 
 
+def test_resamples_that_cannot_be_fitted_are_counted() -> None:
+    # a level that two patients have is missing from one bootstrap sample in seven
+    rare = X.assign(**{"clinical:b": (np.arange(len(X)) < 2).astype(float)})
+    found = updating(COX, rare, survival("external"), horizons=HORIZONS, **ASKED)
+    assert 0 < found.n_failed["refit"] < PLAN.bootstrap
+    assert found.n_failed["baseline"] == found.n_failed["original"] == 0
+    assert found.table.query("method == 'refit' and metric == 'brier'")["lower"].notna().all()
+
+
 def test_same_seed_same_figures() -> None:
     again = updating(COX, X, survival("external"), horizons=HORIZONS, **ASKED)
     pd.testing.assert_frame_equal(again.table, FOUND.table)
@@ -300,6 +309,7 @@ def test_few_events_are_said() -> None:
     found = updating(
         COX, X, few, horizons=HORIZONS, thresholds=[0.3], plan=replace(PLAN, bootstrap=0)
     )
+    assert found.n_failed == dict.fromkeys(METHODS, 0)
     assert found.warnings == ("refit learns 4 parameters from 25 events, fewer than 10 for each",)
 
 
