@@ -50,8 +50,8 @@ from models.regression import read_design
 from models.resample_counts import (
     Method,
     check_counts,
-    resample_weights,
     evaluated_counts,
+    resample_weights,
 )
 from models.scores import Interval, fold_interval, optimism_interval
 from models.validation_indexes import (
@@ -296,7 +296,7 @@ def _optimism(
     """Set out every index, apparent, in training and in test."""
     check_level(level)
     apparent, train, test = indexes
-    kept = ~np.isnan([train["dxy"], test["dxy"]]).any(axis=0)
+    kept = np.asarray(~np.isnan([train["dxy"], test["dxy"]]).any(axis=0))
     if kept.sum() < 2:
         raise FitError(
             f"at least two resamples must have a finite fit, but {kept.sum()} of {len(kept)} have. "

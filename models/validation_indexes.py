@@ -132,7 +132,7 @@ def cox_indexes(
         "d": d,
         "u": u,
         "q": d - u,
-        "g": slope * gini_mean_difference(scores, drawn),
+        "g": np.abs(slope) * gini_mean_difference(scores, drawn),
     }
     return _unknown_together(found)
 
@@ -199,7 +199,7 @@ def logistic_indexes(
             "u": u,
             "q": d - u,
             "brier": (drawn * (events - risk) ** 2).sum(axis=1) / n,
-            "g": slope * gini_mean_difference(scores, drawn),
+            "g": np.abs(slope) * gini_mean_difference(scores, drawn),
             "gp": gini_mean_difference(recalibrated, drawn),
         }
     return _unknown_together(found)

@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from models.cox_fit import cox_fit
 from models.discrimination import c_index
-from models.optimism import cox_optimism
-from models.resample_counts import bootstrap_counts
+from models.logistic import logistic_fit
+from models.optimism import cox_optimism, logistic_optimism, point_632_plus
+from models.resample_counts import bootstrap_counts, fold_counts
 from models.scores import optimism_interval
 from models.validation_indexes import CONVERGED, COX_INDEXES, RMS
 from omics.errors import FitError
+from tests import validation_reference as v
 
 R = json.loads((Path(__file__).parent / "reference" / "optimism.json").read_text())
 TABLE = pd.DataFrame(R["data"])
@@ -100,3 +103,115 @@ def test_wrong_input_is_named() -> None:
         cox_optimism(X, TIME, EVENT, COUNTS / 2)
     with pytest.raises(FitError, match="needs events"):
         cox_optimism(X, TIME, np.zeros_like(EVENT), COUNTS)
+
+
+RMS_COLUMNS = {
+    "index.orig": "apparent", "training": "training", "test": "test",
+    "index.corrected": "corrected",
+}  # fmt: skip
+
+
+def compared(
+    found: pd.DataFrame, theirs: dict[str, dict[str, float]], columns: dict[str, str], atol: float
+) -> None:
+    table = found.set_index("index")
+    for name, row in theirs.items():
+        for column, ours in columns.items():
+            expected = row[column]
+            assert table.loc[v.NAMES[name], ours] == pytest.approx(expected, abs=atol), (name, ours)
+
+
+@pytest.mark.parametrize("method", ["boot", ".632"])
+def test_cox_figures_are_those_of_rms(method: str) -> None:
+    # .632 in rms takes no mean of the test figures but their weighted sum: the same thing
+    found = cox_optimism(v.X, v.TIME, v.EVENT, v.COUNTS, method=method, stopping=RMS)
+    theirs = v.R["rms"]["cox"][method]
+    columns = {"test": "test", "index.corrected": "corrected"} if method == ".632" else RMS_COLUMNS
+    compared(found.table, theirs, columns, 2e-6)  # the fit to all patients there was tight
+    assert found.n_failed == 40 - theirs["Dxy"]["n"]
+
+
+@pytest.mark.parametrize("method", ["boot", ".632"])
+def test_logistic_figures_are_those_of_rms(method: str) -> None:
+    found = logistic_optimism(v.X, v.CLASS, v.COUNTS, method=method)
+    theirs = v.R["rms"]["logistic"][method]
+    columns = {"test": "test", "index.corrected": "corrected"} if method == ".632" else RMS_COLUMNS
+    # lrm stops once -2 log likelihood changes by less than .025
+    compared(found.table, {k: row for k, row in theirs.items() if k != "Emax"}, columns, 2.5e-3)
+    row = found.table.set_index("index").loc["emax"]
+    assert row["corrected"] == pytest.approx(theirs["Emax"]["index.corrected"], abs=2.5e-3)
+    assert row["corrected"] == row["apparent"] - row["optimism"]
+
+
+def test_cross_validated_figures_are_those_of_rms() -> None:
+    counts = np.ones((10, 150), dtype=int)
+    for fold in range(10):
+        counts[fold, np.array(v.R["folds"])[15 * fold : 15 * (fold + 1)]] = 0
+    cox = cox_optimism(v.X, v.TIME, v.EVENT, counts, method="crossvalidation", stopping=RMS)
+    compared(cox.table, v.R["rms"]["cox"]["crossvalidation"], RMS_COLUMNS, 2e-6)
+    logistic = logistic_optimism(v.X, v.CLASS, counts, method="crossvalidation")
+    theirs = v.R["rms"]["logistic"]["crossvalidation"]
+    compared(
+        logistic.table, {k: row for k, row in theirs.items() if k != "Emax"}, RMS_COLUMNS, 2.5e-3
+    )
+    assert cox.table[["lower", "upper"]].notna().all(axis=None)
+
+
+def test_plus_lies_beyond_the_plain_rule_and_not_beyond_chance() -> None:
+    def figures(method: str) -> pd.Series:
+        found = logistic_optimism(v.X, v.CLASS, v.COUNTS, method=method)
+        return found.table.set_index("index")["corrected"]
+
+    fit = logistic_fit(v.X, v.CLASS)
+    coef = np.array([fit.intercept, *fit.coef])
+    plain, plus, boot = figures(".632"), figures(".632+"), figures("boot")
+    assert 0 < plus["dxy"] < plain["dxy"] < 1
+    # out-of-bag Brier scores are worse than those of shuffled risks here: these bound it
+    risk = expit(np.insert(v.X, 0, 1, axis=1) @ coef)
+    assert plus["brier"] == pytest.approx(((v.CLASS[:, np.newaxis] - risk) ** 2).mean())
+    assert plus[["u", "q", "intercept", "emax"]].isna().all()
+    assert abs(plus["dxy"] - boot["dxy"]) < 0.1  # five columns, 70 of the rarer class
+
+
+def test_plus_rule_by_hand() -> None:
+    # apparent error .1, left out .3, without information .5: R = .5, weight .632 / .816
+    weight = 0.632 / (1 - 0.368 * 0.5)
+    assert point_632_plus(0.1, 0.3, 0.5) == pytest.approx(0.1 * (1 - weight) + 0.3 * weight)
+    assert point_632_plus(0.1, 0.6, 0.5) == pytest.approx(0.5)  # worse than chance: chance
+    assert point_632_plus(0.1, 0.05, 0.5) == pytest.approx(0.368 * 0.1 + 0.632 * 0.05)
+    assert np.isnan(point_632_plus(0.1, 0.3, np.nan))
+
+
+def test_noise_is_worth_nothing_by_plus_and_folds_with_many_columns() -> None:
+    # 40 columns, some 84 events: the plain bootstrap is refused
+    rng = np.random.default_rng(5)
+    found = {"apparent": [], ".632+": [], "crossvalidation": []}
+    for seed in range(5):
+        x, event = rng.normal(size=(120, 40)), rng.random(120) < 0.7
+        time = rng.exponential(size=120)
+        drawn = {
+            ".632+": bootstrap_counts(120, resamples=40, seed=seed),
+            "crossvalidation": fold_counts(120, folds=5, repeats=4, seed=seed),
+        }
+        for method, counts in drawn.items():
+            row = cox_optimism(x, time, event, counts, method=method).table.iloc[0]
+            found[method].append(row["corrected"])
+        found["apparent"].append(row["apparent"])
+        with pytest.raises(ValueError, match=r"method must not be 'boot' for 40 columns"):
+            cox_optimism(x, time, event, drawn[".632+"])
+    assert np.mean(found["apparent"]) > 0.38
+    assert abs(np.mean(found["crossvalidation"])) < 0.15
+    assert np.mean(found[".632+"]) < 0.2  # R is near 1, not at it: some of the apparent stays
+
+
+def test_wrong_methods_and_counts_are_named() -> None:
+    with pytest.raises(ValueError, match="method must be one of boot"):
+        cox_optimism(X, TIME, EVENT, COUNTS, method="jackknife")
+    with pytest.raises(ValueError, match="counts must leave every patient out"):
+        cox_optimism(X, TIME, EVENT, COUNTS[:2], method=".632")
+    with pytest.raises(ValueError, match="counts must be 0 or 1 and hold"):
+        cox_optimism(X, TIME, EVENT, COUNTS, method="crossvalidation")
+    with pytest.raises(ValueError, match=r"counts must have one row per resample.*\(25, 149\)"):
+        cox_optimism(X, TIME, EVENT, COUNTS[:, 1:])
+    with pytest.raises(ValueError, match="folds must be at least 2"):
+        fold_counts(5, folds=3, repeats=1, seed=0)
