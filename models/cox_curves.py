@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from models.baseline import check_weights
-from models.checks import check_level
+from models.checks import check_level, check_some_patients
 from models.cox import CoxModel, read_survival
 from models.curve_limits import Interval, check_interval, curve_limits
 from models.intervals import spread_of
@@ -33,6 +33,9 @@ from models.survival_curves import falls_to
 from omics.checks import check_same_length
 
 Floats = NDArray[np.float64]
+
+# Share by which the baseline of the patients given may differ from the model's: rounding, no more.
+SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,7 +101,8 @@ def cox_curves(
     Raises
     ------
     ValueError
-        If columns are not those of the fit, or a stratum is none of the fit's.
+        If columns are not those of the fit, a stratum is none of the fit's, `X`, `y` and
+        `sample_weight` give another baseline hazard than the model's, or `new` is empty.
 
     Examples
     --------
@@ -119,6 +123,7 @@ def cox_curves(
     case = np.ones(len(time)) if sample_weight is None else check_weights(sample_weight)
     check_same_length(y=time, sample_weight=case)
     eta, asked, of = model.linear_predictor(new), model.columns_of(new), model.strata_of(new)
+    check_some_patients(asked, "new")
     parts: list[pd.DataFrame] = []
     for position in range(len(model.strata_)):
         patients = np.flatnonzero(of == position)
@@ -134,6 +139,7 @@ def cox_curves(
             horizons=times,
             weights=case[own],
         )
+        _refuse_other_patients(model, position, times, spread.hazard)
         hazard = np.exp(eta[patients])[:, np.newaxis] * spread.hazard
         pull = asked[patients][:, np.newaxis] * spread.hazard[:, np.newaxis] - spread.pull
         through = np.einsum("itj,jk,itk->it", pull, model.covariance_, pull)
@@ -155,6 +161,19 @@ def cox_curves(
         interval=interval,
         n_patients=len(new),
     )
+
+
+def _refuse_other_patients(model: CoxModel, position: int, times: Floats, hazard: Floats) -> None:
+    """Raise unless the patients give the baseline that the model learnt."""
+    own = model.baseline_stratum_ == position
+    learnt = model.baseline_hazard_[own]
+    same_times = np.array_equal(model.baseline_time_[own], times)
+    if not same_times or not np.allclose(learnt, hazard, rtol=SAME, atol=0):
+        raise ValueError(
+            "X, y and sample_weight must be those the model was fitted to, but their baseline "
+            f"hazard is not its own ({len(times)} event times, and {len(learnt)} of the fit). Pass "
+            "the development patients, with the case weights of the fit."
+        )
 
 
 def _rows(patients: NDArray[np.intp], times: Floats, hazard: Floats, error: Floats) -> pd.DataFrame:

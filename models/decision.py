@@ -35,12 +35,12 @@ studies. Biometrics 2020;76:843-852. doi:10.1111/biom.13190
 """
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from models.checks import (
     Floats,
@@ -53,10 +53,12 @@ from models.checks import (
 from models.treated import Treated, treated, treated_by
 from omics.checks import check_probability, check_same_length
 
-LEVEL = 0.95
+NORMAL = 1.959963984540054  # quantile of the normal distribution for 95 %
 ENDED = "follow-up of the treated ends before the horizon"
 MISSING = "a risk is missing"
 ONE_CLASS = "there are no cases or no controls"
+
+Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,6 +67,8 @@ class DecisionCurve:
 
     Attributes
     ----------
+    columns : dict of str to ndarray of shape (n_thresholds,)
+        Of `table`, which is made when asked for: a bootstrap draws many curves and reads two.
     table : DataFrame, one row per threshold
         `threshold`; `n_treated`, patients with a risk at or above it; `true_positives` and
         `false_positives`, per patient; `sensitivity` and `specificity` (before a horizon with
@@ -83,15 +87,20 @@ class DecisionCurve:
     harm : float
     """
 
-    table: pd.DataFrame
+    columns: Columns
     n_patients: int
     n_events: int
     horizon: float | None
     prevalence: float
     harm: float
 
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The columns as a table."""
+        return pd.DataFrame(self.columns)
+
     def __repr__(self) -> str:
-        span = self.table["threshold"]
+        span = self.columns["threshold"]
         by = "" if self.horizon is None else f" by {self.horizon:g}"
         reach = f"thresholds {span.min():g}-{span.max():g}" if len(span) else "no threshold"
         return f"DecisionCurve({self.n_patients} patients, {self.n_events} events{by}, {reach})"
@@ -149,11 +158,17 @@ def decision_curve(
         share = _check_prevalence(prevalence)
         cases = treated(p[events], events[events], thresholds=levels).n_patients
         counted = _sampled_apart(cases, found.n_patients - cases, levels, (n_events, n), share)
-    table = _table(levels, found.n_patients, counted, prevalence=share, harm=_check_harm(harm))
-    if prevalence is not None and n_events in (0, n):
-        table["note"] = ONE_CLASS
+    reason = ENDED if prevalence is None else ONE_CLASS
+    reason = MISSING if np.isnan(p).any() else reason
     return DecisionCurve(
-        table=_without_benefit(table) if np.isnan(p).any() else table,
+        columns=_columns(
+            levels,
+            found.n_patients,
+            counted,
+            prevalence=share,
+            harm=_check_harm(harm),
+            reason=reason,
+        ),
         n_patients=n,
         n_events=n_events,
         horizon=None,
@@ -275,9 +290,16 @@ def _by_horizon(
     found = find(p, thresholds=levels)
     overall = float(find(np.ones(len(p)), thresholds=np.zeros(1)).incidence[0])
     counted = _counted(found, levels, len(p))
-    table = _table(levels, found.n_patients, counted, prevalence=overall, harm=_check_harm(harm))
+    reason = MISSING if np.isnan(p).any() else ENDED
     return DecisionCurve(
-        table=_without_benefit(table) if np.isnan(p).any() else table,
+        columns=_columns(
+            levels,
+            found.n_patients,
+            counted,
+            prevalence=overall,
+            harm=_check_harm(harm),
+            reason=reason,
+        ),
         n_patients=len(p),
         n_events=int(((causes == 1) & (times <= horizon)).sum()),
         horizon=horizon,
@@ -362,47 +384,40 @@ def _sampled_apart(
     )
 
 
-def _table(
+def _columns(
     levels: Floats,
     n_treated: NDArray[np.intp],
     positives: _Positives,
     *,
     prevalence: float,
     harm: float,
-) -> pd.DataFrame:
+    reason: str,
+) -> Columns:
+    """Set out a curve; `reason` is why a net benefit is NaN, and a missing risk makes all so."""
     odds = levels / (1 - levels)
-    benefit = positives.true - positives.false * odds - harm
-    half = norm.ppf((1 + LEVEL) / 2) * positives.std_error
+    nothing = np.where(reason == MISSING, np.nan, 0.0)
+    true, false = positives.true + nothing, positives.false + nothing
+    benefit = true - false * odds - harm
+    std_error = positives.std_error + nothing
     treat_all = prevalence - (1 - prevalence) * odds
     with np.errstate(divide="ignore", invalid="ignore"):  # no event, no other, threshold 0
         share = np.float64(prevalence if prevalence > 0 else np.nan)
-        return pd.DataFrame(
-            {
-                "threshold": levels,
-                "n_treated": n_treated,
-                "true_positives": positives.true,
-                "false_positives": positives.false,
-                "sensitivity": positives.true / share,
-                "specificity": 1 - positives.false / np.float64(1 - prevalence),
-                "net_benefit": benefit,
-                "std_error": positives.std_error,
-                "lower": benefit - half,
-                "upper": benefit + half,
-                "treat_all": treat_all,
-                "treat_none": 0.0,
-                "interventions_avoided": np.where(
-                    odds > 0, 100 * (benefit - treat_all) / odds, np.nan
-                ),
-                "standardised_net_benefit": benefit / share,
-                "standardised_treat_all": treat_all / share,
-                "note": np.where(np.isnan(benefit), ENDED, ""),
-            }
-        )
-
-
-def _without_benefit(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave what treating everybody or nobody is worth, where a risk is missing."""
-    known = ["threshold", "n_treated", "treat_all", "treat_none", "standardised_treat_all"]
-    empty = table.assign(note=MISSING)
-    empty[[name for name in table.columns if name not in (*known, "note")]] = np.nan
-    return empty
+        avoided = np.where(odds > 0, 100 * (benefit - treat_all) / odds, np.nan)
+        return {
+            "threshold": levels,
+            "n_treated": n_treated,
+            "true_positives": true,
+            "false_positives": false,
+            "sensitivity": true / share,
+            "specificity": 1 - false / np.float64(1 - prevalence),
+            "net_benefit": benefit,
+            "std_error": std_error,
+            "lower": benefit - NORMAL * std_error,
+            "upper": benefit + NORMAL * std_error,
+            "treat_all": treat_all,
+            "treat_none": np.zeros(len(levels)),
+            "interventions_avoided": avoided,
+            "standardised_net_benefit": benefit / share,
+            "standardised_treat_all": treat_all / share,
+            "note": np.where(np.isnan(benefit), reason, ""),
+        }

@@ -63,6 +63,9 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     interactions : sequence of pair of str, optional
         Pairs of predictors, each named as its column; see `models.interactions`. Products are of
         filled or drawn values where gaps are filled; a level `missing` takes no part in them.
+    strata : str, optional
+        Column, a category and no predictor, that `transform` passes on as it is, the last one, for
+        `CoxModel(strata=...)`. Its values must be known.
     missing : {"refuse", "complete_case", "median", "chained", "multiple", "indicator", "keep"}
         What to do where a predictor is missing: raise; learn from the patients who have them all,
         and leave NaN for the others (`RiskPipeline` then gives no prediction); fill with the median
@@ -118,6 +121,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         *,
         splines: Mapping[str, int | Sequence[float]] | None = None,
         interactions: Sequence[Sequence[str]] | None = None,
+        strata: str | None = None,
         missing: Missing = "refuse",
         imputations: int = IMPUTATIONS,
         seed: int = 0,
@@ -125,6 +129,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.predictors = predictors
         self.splines = splines
         self.interactions = interactions
+        self.strata = strata
         self.missing = missing
         self.imputations = imputations
         self.seed = seed
@@ -159,6 +164,8 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names = select_columns(table.columns, self.predictors)
         splines = _check_splines(self.splines or {}, names, table)
         pairs = check_interactions(self.interactions or (), names)
+        if self.strata is not None:
+            _check_strata(self.strata, names, table)
         self.needed_ = _varying(table, names) if self.missing == "complete_case" else ()
         table = _complete_cases(table, self.needed_)
         terms, dropped = _learn(table, names, splines)
@@ -253,7 +260,9 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._matrix(matrix, table), rows, drawn
 
     def _matrix(self, columns: NDArray[np.float64], table: pd.DataFrame) -> pd.DataFrame:
-        return pd.DataFrame(columns, index=table.index, columns=list(self.get_feature_names_out()))
+        names = [name for own in self.columns_of_terms().values() for name in own]
+        matrix = pd.DataFrame(columns, index=table.index, columns=names)
+        return matrix if self.strata is None else matrix.assign(**_labels(table, self.strata))
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Compute the design matrix of new patients.
@@ -291,6 +300,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Give the columns of the design matrix; `input_features` is scikit-learn's, not used."""
         every = [name for columns in self.columns_of_terms().values() for name in columns]
+        every += [] if self.strata is None else [self.strata]
         return np.array(every, dtype=object)
 
     def columns_of_terms(self) -> dict[str, tuple[str, ...]]:
@@ -429,6 +439,35 @@ def _learn(
             learnt[name] = learn_category(name, table[name])
     terms = [term for name in names if isinstance(term := learnt[name], Term)]
     return terms, [(n, reason) for n in names if isinstance(reason := learnt[n], str)]
+
+
+def _check_strata(strata: str, names: list[str], table: pd.DataFrame) -> None:
+    if strata in names:
+        raise ValueError(
+            f"strata must be no predictor, but {strata!r} is one. Take it out of predictors: a "
+            "stratum has a baseline hazard in place of a coefficient."
+        )
+    if strata not in table.columns or not is_category(table[strata]):
+        what = "is a number" if strata in table.columns else "is none of the table's columns"
+        raise ValueError(
+            f"strata must name a category, but {strata!r} {what}. Declare it a category, or check "
+            "the spelling."
+        )
+    _labels(table, strata)
+
+
+def _labels(table: pd.DataFrame, strata: str) -> "dict[str, pd.Series[Any]]":
+    """Give the strata as text, by their column's name."""
+    if strata not in table.columns:
+        near = _suggestion(strata, table.columns)
+        raise ValueError(f"X must hold the strata {strata!r}, but it does not. {near}")
+    unknown = table[strata].isna()
+    if unknown.any():
+        raise ValueError(
+            f"{strata} must be known, but it is missing in {unknown.sum()} of {len(table)} "
+            "patients. Leave them out: without a stratum there is no baseline hazard."
+        )
+    return {strata: table[strata].astype(str).astype(object)}
 
 
 def _learn_interactions(

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 # A step that still moves a linear predictor by this much has not arrived, however small its gain:
 # it belongs to a coefficient on its way to infinity once the gain is below SPENT.
@@ -110,13 +110,12 @@ def maximise(
         return _maximum(coef, here, 0, converged=True, runaway=still)
     rows, step = log_likelihood.rows, np.ones_like(start)
     for iteration in range(1, max_iterations + 1):
-        try:
-            factor = cho_factor(here.information + np.diag(penalty), check_finite=False)
-        except LinAlgError:  # the rows have full rank: curvature was left behind on a long walk
+        slope = here.gradient - penalty * coef
+        _, proposed, failed = dposv(here.information + np.diag(penalty), slope)
+        if failed:  # the rows have full rank: curvature was left behind on a long walk
             runaway = np.abs(step) * np.ptp(rows, axis=0)
             return _maximum(coef, here, iteration, converged=False, runaway=runaway)
-        slope = here.gradient - penalty * coef
-        step = cho_solve(factor, slope, check_finite=False)
+        step = proposed
         gain = float(slope @ step) / 2
         moves = np.ptp(rows @ step) > MOVING
         coef, here = _climb(log_likelihood, coef, here, step, penalty)

@@ -25,7 +25,6 @@ Iasonos A, Schrag D, Raj GV, Panageas KS. How to build and interpret a nomogram 
 prognosis. Journal of Clinical Oncology 2008;26:1364-1370. doi:10.1200/JCO.2007.12.9791
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,18 +33,24 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 from models.axes import AxisFamily, AxisGroup, axis_families
 from models.cox import CoxModel
 from models.design import Design
 from models.logistic import LogisticModel
+from models.outcome_axes import (
+    baseline_hazards,
+    event_probability,
+    event_risk,
+    median_curves,
+    risk_curves,
+)
 from models.rounding import RoundingError, rounding_error
-from models.scales import Curve, Scale
+from models.scales import Scale
 from models.terms import Term
 from models.ticks import AxisTicks
-from omics.errors import ExtrapolationWarning, FitError
-from omics.messages import nearest
+from omics.errors import FitError
+from omics.messages import nearest, quoted
 
 Floats = NDArray[np.float64]
 
@@ -73,8 +78,12 @@ class Nomogram:
     kind : {"survival", "binary"}
     horizons : tuple of float
         Times of the risk axes, in `unit`; empty for a binary outcome.
-    cumulative_hazard : tuple of float
-        Baseline, at each horizon.
+    cumulative_hazard : tuple of tuple of float
+        Baseline, at each horizon, of each stratum; NaN where a stratum has no axis.
+    stratified_by : str or None
+        Column of the strata, which have axes of risk and median survival of their own.
+    strata : tuple of str
+        Their labels; one empty label where there are none.
     unit : str or None
         Unit of time.
     terms : tuple of Term
@@ -92,7 +101,9 @@ class Nomogram:
     intercept: float
     kind: Literal["survival", "binary"]
     horizons: tuple[float, ...]
-    cumulative_hazard: tuple[float, ...]
+    cumulative_hazard: tuple[tuple[float, ...], ...]
+    stratified_by: str | None
+    strata: tuple[str, ...]
     unit: str | None
     terms: tuple[Term, ...]
     coefficients: pd.Series
@@ -104,7 +115,8 @@ class Nomogram:
     def __repr__(self) -> str:
         total = self.table.loc[self.table["kind"] == "total", "value"]
         times = ", ".join(f"{horizon:g}" for horizon in self.horizons)
-        risks = f", risk by {times}{_spaced(self.unit)}" if times else ""
+        unit = f" {self.unit}" if self.unit else ""
+        risks = f", risk by {times}{unit}" if times else ""
         return (
             f"Nomogram({len(self.terms)} predictors, total 0-{total.max():g} points, "
             f"{self.points_per_unit:.4g} per unit of linear predictor{risks})"
@@ -142,7 +154,13 @@ class Nomogram:
         """Read the linear predictor off total points; exact, not interpolated."""
         return self.intercept + np.asarray(total, dtype=np.float64) / self.points_per_unit
 
-    def total_to_risk(self, total: ArrayLike, *, horizon: float | None = None) -> Floats:
+    def total_to_risk(
+        self,
+        total: ArrayLike,
+        *,
+        horizon: float | None = None,
+        stratum: str | Sequence[str] | None = None,
+    ) -> Floats:
         """Read the risk off total points; exact, not interpolated.
 
         Parameters
@@ -151,26 +169,46 @@ class Nomogram:
             Total points.
         horizon : float, optional
             One of `horizons`; left out for a binary outcome.
+        stratum : str or sequence of str of shape (n_patients,), optional
+            Of a stratified model, whose patients they are.
 
         Returns
         -------
         ndarray of shape (n_patients,)
-            P(event by `horizon`), in [0, 1].
+            P(event by `horizon`), in [0, 1]; NaN where the stratum has no axis.
 
         Raises
         ------
         ValueError
-            If `horizon` has no axis.
+            If `horizon` has no axis, or the stratum is unknown, absent or one too many.
         """
         lp = self.total_to_linear_predictor(total)
         if self.kind == "binary" and horizon is None:
-            return _probability(lp)
+            return event_probability(lp)
         if self.kind == "binary" or horizon not in self.horizons:
             raise ValueError(
                 f"horizon must be one of {list(self.horizons)} (None for a binary outcome), but "
                 f"{horizon} came. Build the nomogram with horizons=[{horizon}]."
             )
-        return _event_risk(lp, self.cumulative_hazard[self.horizons.index(horizon)])
+        hazards = np.array(self.cumulative_hazard[self.horizons.index(horizon)])
+        return event_risk(lp, hazards[self._positions(stratum)])
+
+    def _positions(self, stratum: str | Sequence[str] | None) -> NDArray[np.intp] | int:
+        """Find strata among those of the model."""
+        if self.stratified_by is None and stratum is None:
+            return 0
+        labels = [stratum] if stratum is None or isinstance(stratum, str) else list(stratum)
+        known = {label: place for place, label in enumerate(self.strata)}
+        wrong = [label for label in labels if self.stratified_by is None or label not in known]
+        if wrong:
+            raise ValueError(
+                f"stratum must be one of {quoted(self.strata)} of {self.stratified_by!r}, but "
+                f"{wrong[0]!r} came."
+                if self.stratified_by is not None
+                else f"stratum must be left out, but {wrong[0]!r} came. The model has no strata."
+            )
+        places = np.array([known[str(label)] for label in labels], dtype=np.intp)
+        return int(places[0]) if stratum is None or isinstance(stratum, str) else places
 
     def rounding_error(
         self, matrix: pd.DataFrame | ArrayLike, *, step: float = 1.0
@@ -180,7 +218,7 @@ class Nomogram:
         Parameters
         ----------
         matrix : DataFrame or array-like of shape (n_patients, n_design_columns)
-            What `Design.transform` gives.
+            What `Design.transform` gives; of a stratified model a DataFrame.
         step : float
             Each predictor's points are read to the nearest multiple of it.
 
@@ -191,11 +229,24 @@ class Nomogram:
         horizons = self.horizons if self.kind == "survival" else (float("nan"),)
         risks = {
             horizon: partial(
-                self.total_to_risk, horizon=horizon if self.kind == "survival" else None
+                self.total_to_risk,
+                horizon=horizon if self.kind == "survival" else None,
+                stratum=self._strata_of(matrix),
             )
             for horizon in horizons
         }
         return rounding_error(self.predictor_points(matrix), risks, step=step)
+
+    def _strata_of(self, matrix: pd.DataFrame | ArrayLike) -> list[str] | None:
+        """Read the strata of patients, if the model has any."""
+        if self.stratified_by is None:
+            return None
+        if not isinstance(matrix, pd.DataFrame) or self.stratified_by not in matrix.columns:
+            raise ValueError(
+                f"matrix must be a DataFrame with the strata {self.stratified_by!r}, but it is "
+                "not. Pass design.transform(X)."
+            )
+        return [str(label) for label in matrix[self.stratified_by]]
 
     def with_rounding(self, matrix: pd.DataFrame | ArrayLike) -> "Nomogram":
         """Return the nomogram with the rounding error of whole points among these patients."""
@@ -288,11 +339,11 @@ def nomogram(
         lp_ticks=asked.linear_predictor_at,
         total_ticks=asked.total_points_at,
     )
-    hazards = _baseline_hazards(model, horizons)
+    hazards = baseline_hazards(model, horizons)
     rows = [rows for family in families for rows in family.rows(scale.points_per_unit)]
     rows.append(scale.rows())
-    rows += [scale.curve_rows(curve, asked.risk_at) for curve in _risks(model, hazards, unit)]
-    rows += [scale.curve_rows(curve, asked.median_at) for curve in _medians(model, unit)]
+    rows += [scale.curve_rows(curve, asked.risk_at) for curve in risk_curves(model, hazards, unit)]
+    rows += [scale.curve_rows(curve, asked.median_at) for curve in median_curves(model, unit)]
     return Nomogram(
         table=pd.concat(rows, ignore_index=True),
         points_per_unit=scale.points_per_unit,
@@ -300,6 +351,8 @@ def nomogram(
         kind="survival" if isinstance(model, CoxModel) else "binary",
         horizons=tuple(hazards),
         cumulative_hazard=tuple(hazards.values()),
+        stratified_by=design.strata,
+        strata=tuple(map(str, model.strata_)) if isinstance(model, CoxModel) else ("",),
         unit=unit,
         terms=design.terms_,
         coefficients=coefficients,
@@ -311,7 +364,13 @@ def nomogram(
 
 def _same_columns(design: Design, model: CoxModel | LogisticModel) -> list[str]:
     """Return the columns of the design, which must be those of the model."""
-    columns = [str(name) for name in design.get_feature_names_out()]
+    columns = [name for names in design.columns_of_terms().values() for name in names]
+    strata = model.strata if isinstance(model, CoxModel) else None
+    if strata != design.strata:
+        raise ValueError(
+            f"model must have the design's strata {design.strata!r}, but its own are {strata!r}. "
+            "State the same column in Design(strata=...) and CoxModel(strata=...)."
+        )
     fitted = [str(name) for name in getattr(model, "feature_names_in_", columns)]
     if columns != fitted or len(columns) != len(model.coef_):
         other = [name for name in columns if name not in fitted] or columns
@@ -357,80 +416,3 @@ def _check_span(span: tuple[float, float] | None) -> tuple[float, float] | None:
             "Pass (lp.min(), lp.max())."
         )
     return span
-
-
-def _baseline_hazards(
-    model: CoxModel | LogisticModel, horizons: Sequence[float]
-) -> dict[float, float]:
-    """Give the cumulative baseline hazard by each horizon that can have an axis; warn of others."""
-    if not isinstance(model, CoxModel):
-        if len(horizons):
-            raise ValueError(
-                f"horizons must be left out for a binary outcome, but {list(horizons)} came. "
-                "A logistic model has no time."
-            )
-        return {}
-    hazards = {}
-    for horizon in horizons:
-        if not (np.isfinite(horizon) and horizon > 0):
-            raise ValueError(f"horizons must be times above zero, but {horizon} came.")
-        n_times = int(np.searchsorted(model.baseline_time_, horizon, side="right"))
-        hazard = float(model.baseline_hazard_[n_times - 1]) if n_times else 0.0
-        why = _why_no_axis(horizon, hazard, model.max_time_)
-        if why:
-            warnings.warn(
-                f"the nomogram has no axis for the risk by {horizon:g}: {why}.",
-                ExtrapolationWarning,
-                stacklevel=3,
-            )
-        else:
-            hazards[float(horizon)] = hazard
-    return hazards
-
-
-def _why_no_axis(horizon: float, hazard: float, last: float) -> str:
-    if horizon > last:
-        return f"follow-up ended at {last:g}"
-    return "" if hazard > 0 else "no patient had the event by then"
-
-
-def _risks(
-    model: CoxModel | LogisticModel, hazards: dict[float, float], unit: str | None
-) -> list[Curve]:
-    if not isinstance(model, CoxModel):
-        return [Curve(axis="Risk", kind="risk", function=_probability)]
-    return [
-        Curve(
-            axis=f"Risk by {horizon:g}{_spaced(unit)}",
-            kind="risk",
-            function=partial(_event_risk, cumulative_hazard=hazard),
-            horizon=horizon,
-        )
-        for horizon, hazard in hazards.items()
-    ]
-
-
-def _medians(model: CoxModel | LogisticModel, unit: str | None) -> list[Curve]:
-    if not isinstance(model, CoxModel):
-        return []
-    time = np.append(np.asarray(model.baseline_time_, dtype=np.float64), np.nan)  # NaN: never
-    hazard = np.asarray(model.baseline_hazard_, dtype=np.float64)
-
-    def median(lp: Floats) -> Floats:
-        return np.asarray(time[np.searchsorted(hazard, np.log(2) * np.exp(-lp))])
-
-    name = f"Median survival ({unit})" if unit else "Median survival"
-    return [Curve(axis=name, kind="survival_median", function=median)]
-
-
-def _event_risk(lp: Floats, cumulative_hazard: float) -> Floats:
-    """Give 1 - S0 ** exp(lp), without loss of digits where it is small."""
-    return np.asarray(-np.expm1(-cumulative_hazard * np.exp(lp)))
-
-
-def _probability(lp: Floats) -> Floats:
-    return np.asarray(expit(lp))
-
-
-def _spaced(unit: str | None) -> str:
-    return f" {unit}" if unit else ""

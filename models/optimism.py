@@ -296,7 +296,7 @@ def _optimism(
     """Set out every index, apparent, in training and in test."""
     check_level(level)
     apparent, train, test = indexes
-    kept = np.asarray(~np.isnan([train["dxy"], test["dxy"]]).any(axis=0))
+    kept = np.isfinite(train["dxy"]) & np.isfinite(test["dxy"])
     if kept.sum() < 2:
         raise FitError(
             f"at least two resamples must have a finite fit, but {kept.sum()} of {len(kept)} have. "

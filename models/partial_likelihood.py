@@ -24,6 +24,7 @@ doi:10.2307/2529620
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,7 @@ class Stratum:
     Attributes
     ----------
     x : ndarray of shape (n, p)
+        Column after column in memory: sums run down the columns.
     event : ndarray of shape (n,)
     offset : ndarray of shape (n,)
     case : ndarray of shape (n,)
@@ -104,7 +106,7 @@ class Stratum:
         rank = np.arange(len(group)) - starts[group]
         weight = np.add.reduceat(case[order][event], starts) / tied
         return cls(
-            x=x[order],
+            x=np.take(x.T, order, axis=1).T,
             event=event,
             offset=offset[order],
             case=case[order],
@@ -124,19 +126,27 @@ class Stratum:
         eta = eta - eta.max()
         return eta, self.case * np.exp(eta)
 
+    @cached_property
+    def died(self) -> Floats:
+        """Case-weighted sum of x over the events, shape (p,)."""
+        return np.asarray(self.case[self.event] @ self.x[self.event])
+
+    def at_risk(self, values: Floats) -> Floats:
+        """Sum `values` (..., n) over the risk set of each event, less Efron's share of the tied."""
+        sums = np.cumsum(values, axis=-1).take(self.last[self.group], axis=-1)
+        if self.share.any():
+            tied = values.compress(self.event, axis=-1)
+            leaving = np.add.reduceat(tied, self.starts, axis=-1)
+            sums -= self.share * leaving.take(self.group, axis=-1)
+        return np.asarray(sums)
+
     def sizes(self, w: Floats) -> Floats:
         """Give the denominator of each event, shape (n_events,)."""
-        at_risk = np.cumsum(w)[self.last]
-        leaving = np.add.reduceat(w[self.event], self.starts)
-        return np.asarray(at_risk[self.group] - self.share * leaving[self.group])
+        return self.at_risk(w)
 
     def means(self, w: Floats, sizes: Floats) -> Floats:
         """Give the weighted mean of x in the risk set of each event, shape (n_events, p)."""
-        wx = w[:, np.newaxis] * self.x
-        at_risk = np.cumsum(wx, axis=0)[self.last]
-        leaving = np.add.reduceat(wx[self.event], self.starts, axis=0)
-        sums = at_risk[self.group] - self.share[:, np.newaxis] * leaving[self.group]
-        return np.asarray(sums / sizes[:, np.newaxis])
+        return np.asarray((self.at_risk(w * self.x.T) / sizes).T)
 
     def exposure(self, w: Floats, sizes: Floats, weight: Floats) -> Floats:
         """Sum w_j / size over the events row j is at risk for, each times its weight; (n,)."""
@@ -187,7 +197,7 @@ class PartialLikelihood:
             )
         )
 
-    @property
+    @cached_property
     def rows(self) -> Floats:
         """Design rows of the patients in a risk set, centred within strata, shape (n, p)."""
         return np.concatenate([block.x - block.x.mean(axis=0) for block in self.strata])
@@ -205,8 +215,8 @@ class PartialLikelihood:
                 means = block.means(w, sizes)
                 died = block.case[block.event]
                 value += float(died @ eta[block.event] - block.step @ np.log(sizes))
-                gradient += died @ block.x[block.event] - exposure @ block.x
-                information += (block.x.T * exposure) @ block.x - (means.T * block.step) @ means
+                gradient += block.died - exposure @ block.x
+                information += _square(block.x, exposure) - _square(means, block.step)
         return Derivatives(value, gradient, information)
 
     def value(self, coef: Floats) -> float:
@@ -240,6 +250,12 @@ class PartialLikelihood:
     def event_times(self) -> Floats:
         """Time of each event, shape (n_events,)."""
         return np.concatenate([block.event_times[block.group] for block in self.strata])
+
+
+def _square(x: Floats, weight: Floats) -> Floats:
+    """Sum the outer products of the rows of x (n, p), each times its weight of 0 or above."""
+    root = x.T * np.sqrt(weight)
+    return np.asarray(root @ root.T)  # BLAS knows a matrix times its own transpose: half the work
 
 
 def _blocks(

@@ -368,6 +368,12 @@ def risk_pipeline(
                 "coefficients to pool. State 'keep', 'median', 'chained' or 'indicator'."
             )
         model = pooled_model(model)
+    if isinstance(model, CoxModel) and model.strata is not None:
+        raise ValueError(
+            f"model must have one baseline hazard in a pipeline, but it has strata "
+            f"({model.strata!r}): intervals and checks of assumptions take none. Use "
+            "Design(strata=...) and CoxModel(strata=...) by themselves."
+        )
     if interactions and isinstance(model, BoostedModel):
         raise ValueError(
             f"interactions must be left out for boosted trees, but {list(interactions)} came. "

@@ -31,6 +31,7 @@ from models.rounding import RoundingError
 from models.rubin import Pooled
 from models.signature import Signature
 from models.terms import Term
+from models.updated_model import Recalibration, UpdatedModel
 from omics.mofa import FactorModel
 
 Arrays = dict[str, NDArray[Any]]
@@ -40,14 +41,14 @@ ESTIMATORS: dict[str, type[Any]] = {
     for kind in (
         *(RiskPipeline, WithLearned, Signature),
         *(Design, CoxModel, LogisticModel, BoostedModel),
-        *(PooledCox, PooledLogistic),
+        *(PooledCox, PooledLogistic, UpdatedModel),
     )
 }
 RECORDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(Term, Interaction, Chain, Equation),
-        *(Nomogram, AxisGroup, RoundingError, HazardSpread),
+        *(Nomogram, AxisGroup, RoundingError, HazardSpread, Recalibration),
         *(Pooled, Variable, DrawEquation, DrawChain),
     )
 }

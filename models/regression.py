@@ -145,14 +145,15 @@ def standardise(x: Floats, names: Sequence[str]) -> Standardised:
     """
     means = x.mean(axis=0)
     z = x - means
-    scales = np.sqrt((z**2).sum(axis=0) / max(len(x) - 1, 1))
+    scales = np.sqrt(np.einsum("ij,ij->j", z, z) / max(len(x) - 1, 1))
     constant = scales <= 1e-13 * np.abs(x).max(axis=0, initial=0)
     if constant.any():
         raise FitError(
             f"no column may be constant, but {constant.sum()} of {len(names)} are: "
             f"{_listed(names, constant)}. Leave them out."
         )
-    return Standardised(z=z / scales, means=means, scales=scales, names=tuple(names))
+    z /= scales
+    return Standardised(z=z, means=means, scales=scales, names=tuple(names))
 
 
 def refuse_collinear(rows: Floats, names: Sequence[str]) -> None:

@@ -15,16 +15,18 @@ def regression_block(found: RegressionTable) -> Table:
     """Lay out a regression table: a row per predictor, level or test, two analyses side by side."""
     short = "HR" if found.ratio == "hazard_ratio" else "OR"
     names = shown_names(found.table["term"])
-    parts = [found.table[found.table["analysis"] == side] for side in SIDES]
+    sides = [found.table[found.table["analysis"] == side] for side in SIDES]
+    alone, together = ({_key(row): row for _, row in side.iterrows()} for side in sides)
     rows = []
-    for (_, alone), (_, together) in zip(*(part.iterrows() for part in parts), strict=True):
-        name = names[str(alone["term"])]
-        shown = {"level": f"{name} = {alone['level']}", "whole": f"{name} (all its columns)"}
-        shown["reference"] = f"{name} = {alone['level']} (reference)"
-        cells = [shown.get(str(alone["kind"]), name)]
-        for row in (alone, together):
-            cells += [f"{row['n_patients']} ({row['n_events']})", _ratio(row), _p_value(row)]
+    for key, row in together.items():
+        name = names[str(row["term"])]
+        shown = {"level": f"{name} = {row['level']}", "whole": f"{name} (all its columns)"}
+        shown["reference"] = f"{name} = {row['level']} (reference)"
+        cells = [shown.get(str(row["kind"]), name)]
+        # an interaction has no analysis of its own: only beside its two predictors
+        cells += [*(_cells(alone[key]) if key in alone else [DASH] * 3), *_cells(row)]
         rows.append(tuple(cells))
+    interacting = len(together) > len(alone)
     head = [text for side in SIDES for text in ("n (events)", f"{short}, {side}", "p")]
     return Table(
         table=TableRows(
@@ -37,8 +39,22 @@ def regression_block(found: RegressionTable) -> Table:
         "patients for whom the predictor is known. Beside the others: the model as fitted. "
         "Columns of one predictor are tested together by Wald's test. Do not choose predictors by "
         "the univariable p."
+        + (
+            " Beside the others, the ratio of a predictor that interacts holds where the other one "
+            "is 0 or at its reference level: read the two in the nomogram."
+            if interacting
+            else ""
+        )
         + (f" The first {MOST_ROWS} of {len(rows)} rows." if len(rows) > MOST_ROWS else ""),
     )
+
+
+def _key(row: pd.Series) -> tuple[str, str, str]:
+    return str(row["term"]), str(row["level"]), str(row["kind"])
+
+
+def _cells(row: pd.Series) -> list[str]:
+    return [f"{row['n_patients']} ({row['n_events']})", _ratio(row), _p_value(row)]
 
 
 def _ratio(row: pd.Series) -> str:

@@ -24,13 +24,14 @@ def numbers(values: object) -> np.ndarray:
     return pd.DataFrame(values).apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
 
 
-@pytest.mark.parametrize("kind", ["log", "log-log", "plain", "breslow", "weighted"])
+@pytest.mark.parametrize("kind", ["log", "log-log", "plain", "breslow", "weighted", "cluster"])
 def test_curves_equal_survfit(kind: str) -> None:
     expected = REFERENCE["curves"][kind]
     weights = TABLE["weight"] if kind == "weighted" else None
-    model = CoxModel(ties="breslow" if kind == "breslow" else "efron")
-    model.fit(X, Y, sample_weight=weights)
-    interval = "log-log" if kind in ("breslow", "weighted") else kind
+    cluster = TABLE["cluster"] if kind == "cluster" else None  # R's limits have the sandwich, too
+    model = CoxModel(ties="breslow" if kind == "breslow" else "efron", robust=kind == "cluster")
+    model.fit(X, Y, sample_weight=weights, cluster=cluster)
+    interval = "log-log" if kind in ("breslow", "weighted", "cluster") else kind
     found = cox_curves(model, X, Y, NEW, interval=interval, sample_weight=weights)
     times = np.array(expected["time"])
     for patient in range(3):
@@ -108,3 +109,33 @@ def test_wrong_input_is_named() -> None:
         cox_curves(model, strata, Y, NEW.assign(centre="A"), interval="logit")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="one value per patient"):
         cox_curves(model, strata, Y, NEW.assign(centre="A"), sample_weight=[1.0])
+
+
+@pytest.mark.parametrize("changed", ["order", "weights", "outcome"])
+def test_other_patients_than_the_fits_are_refused(changed: str) -> None:
+    model = CoxModel().fit(X, Y)
+    x = X[::-1] if changed == "order" else X
+    y = Y[:-9] if changed == "outcome" else Y
+    weights = TABLE["weight"] if changed == "weights" else None
+    with pytest.raises(ValueError, match="must be those the model was fitted to"):
+        cox_curves(model, x[: len(y)], y, NEW, sample_weight=weights)
+
+
+def test_weights_of_the_fit_must_come_back() -> None:
+    model = CoxModel().fit(X, Y, sample_weight=TABLE["weight"])
+    with pytest.raises(ValueError, match="with the case weights of the fit"):
+        cox_curves(model, X, Y, NEW)
+
+
+def test_nobody_to_predict_is_named() -> None:
+    with pytest.raises(ValueError, match="new must hold at least one patient"):
+        cox_curves(CoxModel().fit(X, Y), X, Y, NEW[:0])
+
+
+def test_stratum_without_event_keeps_its_start() -> None:
+    x = pd.DataFrame({"x": [0.0, 1, 2, 0, 1, 3], "site": list("aaabbb")})
+    y = survival_outcome([2, 1, 3, 4, 5, 6], [0, 1, 0, 0, 0, 0])
+    model = CoxModel(ridge=1.0, strata="site").fit(x, y)
+    found = cox_curves(model, x, y, x.iloc[[1, 4]])
+    assert found.table["time"].tolist() == [0.0, 1.0, 0.0]
+    assert found.medians["median"].isna().all()

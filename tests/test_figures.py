@@ -142,6 +142,36 @@ def test_nomogram_says_what_grey_ticks_are() -> None:
     assert note not in texts(draw_nomogram(table.assign(extrapolated=False)))
 
 
+def interacting_table() -> pd.DataFrame:
+    grade = "pathology:Grade after central review"
+    rows = [
+        (f"clinical:Age (clinical:Sex={sex} & {grade}={level})", f"clinical:Sex={sex} & "
+         f"{grade}={level}", f"{age}", age, (age - 20) * slope, age > 70)
+        for sex, slope in (("female", 0.4), ("male", 1.0))
+        for level in "234"
+        for age in (20, 50, 70, 80)
+    ]  # fmt: skip
+    columns = ["axis", "where", "label", "value", "points", "extrapolated"]
+    shared = pd.DataFrame(rows, columns=columns).assign(kind="predictor", predictor="clinical:Age")
+    return pd.concat([shared, nomogram_table().assign(where="", predictor="")])
+
+
+def test_axes_of_an_interaction_say_whom_they_are_for() -> None:
+    figure = draw_nomogram(interacting_table())
+    title = "Age (Sex=male, Grade after central review=4)"
+    line, ticks, dotted = traces(figure, title)
+    assert list(ticks.x) == [0, 30, 50, 60]
+    assert list(line.x) == [0, 30, None, 30, 50, None]
+    assert (list(dotted.x), dotted.line.dash) == ([50, 60, None], "dot")
+    # long names give way, so that no two axes read the same
+    left = [text for text in texts(figure) if text.startswith("<b>Age</b><br>")]
+    narrow = [note["text"] for note in figure.layout.meta["narrow"]["annotations"]]
+    above = [text for text in narrow if text.startswith("<b>Age</b> (")]
+    for names in (left, above):
+        assert len(set(names)) == len(names) == 6
+    assert "<b>Age</b><br>Sex=male<br>Grade afte…ral review=4" in left
+
+
 def test_names_carry_their_view_where_two_features_share_one() -> None:
     table = coefficients_table().assign(
         term=["clinical:Ki-67", "pathology:Ki-67", "clinical:Grade=4", "factors:F1"]

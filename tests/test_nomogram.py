@@ -387,3 +387,51 @@ def test_ucsf_pdgm() -> None:
     np.testing.assert_allclose(
         chart.total_to_risk(total, horizon=365), model.risk(matrix, horizon=365), atol=1e-9
     )
+
+
+# --- ticks of one's own -------------------------------------------------------------------------
+
+
+def test_settings_beyond_the_data_are_marked_and_scale_the_points() -> None:
+    design, model, X = by_hand()
+    asked = AxisTicks(settings={"clinical:KPS": [100, 40, 80]})
+    chart = nomogram(design, model, ticks=asked)
+    rows = axis(chart, "clinical:KPS")
+    assert rows["value"].tolist() == [40, 80, 100]
+    assert rows["extrapolated"].tolist() == [True, False, False]
+    assert chart.points_per_unit == pytest.approx(100 / 3)
+    total = chart.points(design.transform(X))
+    np.testing.assert_allclose(
+        chart.total_to_linear_predictor(total), model.linear_predictor(design.transform(X))
+    )
+
+
+def test_axes_of_the_total_take_ticks() -> None:
+    design, model = fitted("cox")
+    asked = AxisTicks(
+        median_at=[12, 24, 36], total_points_at=[50, 100, 150], linear_predictor_at=[-1, 0, 1]
+    )
+    chart = nomogram(design, model, horizons=[6, 12, 24, 36], ticks=asked)
+    assert axis(chart, "Total points")["value"].tolist() == [50, 100, 150]
+    assert set(axis(chart, "Median survival")["value"]) <= {12, 24, 36}
+    assert set(axis(chart, "Linear predictor")["value"]) <= {-1, 0, 1}
+    functions = chart.table[chart.table["kind"] != "predictor"]
+    assert functions["points"].between(50 - 1e-9, 150 + 1e-9).all()
+    assert chart.table.loc[chart.table["kind"] == "risk", "horizon"].nunique() == 4
+
+
+@pytest.mark.parametrize("name", ["clinical:Grade", "clinical:KPSS"])
+def test_settings_of_what_is_no_number_are_refused(name: str) -> None:
+    design, model, _ = by_hand()
+    with pytest.raises(ValueError, match=rf"numbers of the model, but '{name}' is none of 1"):
+        nomogram(design, model, ticks=AxisTicks(settings={name: [1, 2]}))
+
+
+def test_settings_of_a_constant_are_not_missed() -> None:
+    _, _, X = by_hand()
+    X["clinical:Age"] = 50.0
+    design = Design(["clinical:*"]).fit(X)
+    columns = design.get_feature_names_out().tolist()
+    model = fixed_logistic(columns, [-0.05, 0.0, 1.5], 3.0)
+    chart = nomogram(design, model, ticks=AxisTicks(settings={"clinical:Age": [1, 2]}))
+    assert "clinical:Age" not in set(chart.table["axis"])

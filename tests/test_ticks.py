@@ -1,13 +1,14 @@
 """Ticks: worked by hand, and value for value as R's pretty()."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ticks import pretty
+from models.ticks import AxisTicks, pretty
 from tests.realdata import ROOT
 
 REFERENCE = json.loads((ROOT / "tests" / "reference" / "nomogram.json").read_text())
@@ -61,3 +62,30 @@ def test_equal_round_steps_cover_the_range(ends: list[float], n: int) -> None:
 def test_wrong_input_is_named(lowest: float, highest: float, n: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pretty(lowest, highest, n=n)
+
+
+# --- ticks of one's own -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"settings": {"a:x": [3]}}, r"settings of 'a:x' must hold 2 or more different values"),
+        ({"settings": {"a:x": [3, np.nan]}}, "settings of 'a:x'"),
+        ({"risk_at": []}, "above 0 and below 1"),
+        ({"total_points_at": [-10, 50]}, "total_points_at must be 0 or more, but -10 came"),
+        ({"linear_predictor_at": [1, 1]}, "linear_predictor_at must hold 2 or more"),
+        ({"median_at": []}, "median_at"),
+    ],
+)
+def test_impossible_ticks_are_named(asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        AxisTicks(**asked).checked()
+
+
+def test_ticks_are_put_in_order_and_given_once() -> None:
+    checked = AxisTicks(settings={"a": [5, 1, 5]}, median_at=[60, 12]).checked()
+    assert checked.settings["a"].tolist() == [1, 5]
+    assert checked.median_at is not None
+    assert checked.median_at.tolist() == [12, 60]
+    assert checked.risk_at is None

@@ -203,6 +203,13 @@ def test_only_factors_that_enter_linearly_are_traced() -> None:
     chart, matrix = made_chart(splines={"factors:F1": 3})
     with pytest.raises(ValueError, match="'factors:F1' is a spline: no feature has a share"):
         trace_points(chart, matrix, made_contributions(matrix))
+    pair = [("clinical:Age", "factors:F1")]
+    both = Design(["clinical:Age", "factors:F1"], interactions=pair).fit(matrix)
+    design_matrix = both.transform(matrix)
+    joint = nomogram(both, LogisticModel().fit(design_matrix, np.arange(80) % 3 == 0))
+    words = r"'clinical:Age \* factors:F1' is part of an interaction: .* Take an interaction away"
+    with pytest.raises(ValueError, match=words):
+        trace_points(joint, design_matrix, made_contributions(matrix))
     X = matrix[["clinical:Age"]]
     design = Design(["clinical:Age"]).fit(X)
     alone = nomogram(design, LogisticModel().fit(design.transform(X), np.arange(80) % 3 == 0))

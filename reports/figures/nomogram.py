@@ -35,6 +35,7 @@ from reports.style import (
     feature_name,
     new_figure,
     plain,
+    shorten,
     wrapped,
 )
 from reports.tables import MINUS
@@ -89,8 +90,12 @@ def draw_nomogram(
     wide = [label_lanes(ruler, WIDE) for ruler in rulers]
     narrow = [label_lanes(ruler, NARROW) for ruler in rulers]
     heights = [
-        34 + LANE * (lane_depth(one, other, 1) + lane_depth(one, other, -1))
-        for one, other in zip(wide, narrow, strict=True)
+        34
+        + max(
+            LANE * (lane_depth(one, other, 1) + lane_depth(one, other, -1)),
+            LANE * len(ruler.detail),  # a line of the name's each
+        )
+        for ruler, one, other in zip(rulers, wide, narrow, strict=True)
     ]
     bottoms = np.cumsum([0, *heights])[:-1]
     # a ruler lies above the labels that hang from it
@@ -138,7 +143,7 @@ def _rulers(table: pd.DataFrame, names: Mapping[str, str]) -> list[Ruler]:
             scale = 1.0 if kind == "predictor" else per_total
             name, detail = _name_and_detail(str(axis), ticks.iloc[0], names)
             word = "points" if kind == "predictor" else "total points"
-            title = f"{name} ({detail})" if detail else name
+            title = f"{name} ({', '.join(detail)})" if detail else name
             rulers.append(
                 Ruler(
                     name=name,
@@ -159,13 +164,13 @@ def _rulers(table: pd.DataFrame, names: Mapping[str, str]) -> list[Ruler]:
 
 def _name_and_detail(
     axis: str, first: "pd.Series[Any]", names: Mapping[str, str]
-) -> tuple[str, str]:
+) -> tuple[str, tuple[str, ...]]:
     """Return the name of an axis, and for whom it holds if not for everyone."""
     where = str(first.get("where", "") or "")
     if not where:
-        return names.get(axis, feature_name(axis)), ""
+        return names.get(axis, feature_name(axis)), ()
     whose = str(first.get("predictor", "") or "") or axis.removesuffix(f" ({where})")
-    detail = ", ".join(feature_name(part) for part in where.split(" & "))
+    detail = tuple(feature_name(part) for part in where.split(" & "))
     return names.get(whose, feature_name(whose)), detail
 
 
@@ -174,7 +179,7 @@ def _points_ruler() -> Ruler:
     text = [f"{point:g}" if point % 10 == 0 else "" for point in x]
     return Ruler(
         name="Points",
-        detail="",
+        detail=(),
         kind="points",
         numbers=True,
         pale=[False] * len(x),
@@ -203,7 +208,7 @@ def _span(rulers: list[Ruler]) -> list[float]:
 
 def _traces(ruler: Ruler, level: float) -> list[go.Scatter]:
     """Return the ruler, its ticks and, where no patient of the fit was, a dotted stretch."""
-    name = plain(f"{ruler.name} ({ruler.detail})" if ruler.detail else ruler.name)
+    name = plain(f"{ruler.name} ({', '.join(ruler.detail)})" if ruler.detail else ruler.name)
     seen, beyond = _stretches(ruler)
     shades = [LINE if pale else INK for pale in ruler.pale]
     large = [10 if text else 6 for text in ruler.text]
@@ -289,14 +294,32 @@ def _names_above(
 
 
 def _stacked(ruler: Ruler) -> str:
-    """Return the name for the margin, and below it for whom the axis holds."""
+    """Return the name for the margin, and below it for whom the axis holds, a line per value."""
     name = f"<b>{wrapped(ruler.name, 24, max_lines=1 if ruler.detail else 2)}</b>"
-    return f"{name}<br>{wrapped(ruler.detail, 26, max_lines=2)}" if ruler.detail else name
+    return "<br>".join([name, *(plain(_fitted(part, 23)) for part in ruler.detail)])
 
 
 def _on_one_line(ruler: Ruler) -> str:
-    name = f"<b>{wrapped(ruler.name, 24 if ruler.detail else 46, max_lines=1)}</b>"
-    return f"{name} ({wrapped(ruler.detail, 34, max_lines=1)})" if ruler.detail else name
+    if not ruler.detail:
+        return f"<b>{wrapped(ruler.name, 46, max_lines=1)}</b>"
+    name = shorten(ruler.name, 20)
+    room = max((48 - len(name)) // len(ruler.detail) - 2, 4)
+    return f"<b>{plain(name)}</b> ({plain(', '.join(_fitted(p, room) for p in ruler.detail))})"
+
+
+def _fitted(part: str, room: int) -> str:
+    """Shorten `name=value` to `room` characters, the name before the value.
+
+    Examples
+    --------
+    >>> _fitted("WHO Grade after central review=4", 14)
+    'WHO Gr…eview=4'
+    """
+    name, equals, value = part.rpartition("=")
+    if len(part) <= room or not equals:
+        return shorten(part, room)
+    value = shorten(value, max(room - 7, 4))
+    return f"{shorten(name, max(room - len(value) - 1, 3))}={value}"
 
 
 def _note(height: float) -> dict[str, Any]:

@@ -18,11 +18,12 @@ _LONG = re.compile(r"-?\d*\.\d{3,}")
 class Ruler:
     """One axis: its ticks at `x` (0-100) in the order of their values, and what they say.
 
-    `detail` tells axes of one name apart: the values of the predictors that interact, or a stratum.
+    `detail` tells axes of one name apart: the values (`Sex=male`) of the predictors that interact,
+    or a stratum.
     """
 
     name: str
-    detail: str
+    detail: tuple[str, ...]
     kind: str
     numbers: bool
     pale: list[bool]

@@ -53,6 +53,8 @@ weighted <- coxph(Surv(time, event) ~ age + mutant, d, weights = weight, control
 for (kind in c("log", "log-log", "plain")) curves[[kind]] <- curve(base, kind)
 curves$breslow <- curve(breslow, "log-log")
 curves$weighted <- curve(weighted, "log-log")
+curves$cluster <- curve(coxph(Surv(time, event) ~ age + mutant, d, cluster = cluster, control = tight),
+                        "log-log")
 strata <- coxph(Surv(time, event) ~ age + mutant + strata(centre), d, control = tight)
 h <- basehaz(strata, centered = FALSE)
 s <- survfit(strata, newdata = cbind(new, centre = c("A", "B", "C")), ctype = 1, stype = 2,

@@ -28,6 +28,7 @@ d$time <- round(pmin(latent, censored), 5)
 d$event <- latent <= censored
 d$relapse <- runif(n) < plogis(effect - 0.4)
 stopifnot(!anyDuplicated(d$time))
+d$Centre <- factor(sample(c("east", "north", "west"), n, TRUE))
 
 patients_range <- datadist(d)
 options(datadist = "patients_range")
@@ -88,6 +89,27 @@ own_ticks <- axes(nomogram(fits$number_category, Age = chosen$Age, fun = functio
   1 - Survival(fits$number_category)(24, lp), fun.at = c(.15, .25, .5), funlabel = "risk",
   lp.at = seq(-2, 2, 0.5)))
 
+# ---- strata: functions of their own ------------------------------------------------------------
+stratified <- cox(Surv(time, event) ~ Age * Sex + Volume + strat(Centre))
+survival_of <- Survival(stratified)
+quantile_of <- Quantile(stratified)
+centres <- levels(d$Centre)
+risks <- lapply(seq_along(centres), function(k) {
+  force(k)
+  function(lp) 1 - survival_of(24, lp, stratum = k)
+})
+medians <- lapply(seq_along(centres), function(k) {
+  force(k)
+  function(lp) quantile_of(.5, lp, stratum = k)
+})
+strata <- c(
+  list(names = I(names(coef(stratified))), coefficients = I(unname(coef(stratified))),
+    linear_predictor_range = range(stratified$linear.predictors), centres = I(centres)),
+  axes(nomogram(stratified, fun = c(risks, medians),
+    fun.at = c(rep(list(risk_ticks), 3), rep(list(c(5, 10, 20, 40)), 3)),
+    funlabel = c(paste("risk", centres), paste("median", centres))))
+)
+
 # ---- the interaction as a term of the test of proportional hazards -----------------------------
 zph <- cox.zph(coxph(Surv(time, event) ~ Age + Sex + Volume + Age:Sex, d), transform = "km")
 
@@ -95,6 +117,7 @@ versions <- list(R = R.version.string)
 for (p in c("rms", "Hmisc", "survival")) versions[[p]] <- as.character(packageVersion(p))
 write(toJSON(list(
   versions = versions, patients = as.list(d), models = described, own_ticks = own_ticks,
+  strata = strata,
   zph = list(term = I(rownames(zph$table)), chi2 = I(unname(zph$table[, "chisq"])),
     p_value = I(unname(zph$table[, "p"])))
 ), digits = NA, auto_unbox = TRUE, null = "null", pretty = 0), "nomogram_interactions.json")

@@ -1,0 +1,71 @@
+"""Cox regression beside R's coxph, and how its cost grows.
+
+python -m benchmarks.cox [--plot growth.html]
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.beside_r import table, time_here, time_in_r, versions
+from models.cox_fit import cox_fit
+
+SIZES = {"Cox fit, n = 500, p = 8": (500, 8), "Cox fit, n = 5,000, p = 20": (5000, 20)}
+
+
+def patients(n: int, p: int) -> pd.DataFrame:
+    """Draw patients with censoring and a few tied times."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(n, p))
+    latent = rng.exponential(size=n) * np.exp(-x @ np.full(p, 0.2))
+    follow = rng.uniform(0.2, 4, n)
+    table = pd.DataFrame(x, columns=[f"x{j}" for j in range(p)])
+    time = np.round(np.minimum(latent, follow), 4) + 1e-4
+    return table.assign(time=time, event=(latent <= follow).astype(int))
+
+
+def seconds(data: pd.DataFrame) -> float:
+    """Time one fit."""
+    x = data.drop(columns=["time", "event"]).to_numpy()
+    time, event = data["time"].to_numpy(), data["event"].to_numpy()
+    return time_here(lambda: cox_fit(x, time, event))
+
+
+def growth(path: str | None) -> None:
+    """Print, and draw if asked, seconds by the number of patients."""
+    sizes = [1_000, 3_000, 10_000, 30_000, 100_000]
+    found = [seconds(patients(n, 8)) for n in sizes]
+    for n, s in zip(sizes, found, strict=True):
+        print(f"n = {n:>7,}: {1000 * s:7.1f} ms")
+    slope = np.polyfit(np.log(sizes), np.log(found), 1)[0]
+    print(f"cost grows as n^{slope:.2f} (n log n is n^1.1 over this range)")
+    if path is not None:
+        import plotly.graph_objects as go
+
+        figure = go.Figure(go.Scatter(x=sizes, y=found, mode="lines+markers"))
+        figure.update_xaxes(type="log", title="Patients").update_yaxes(type="log", title="Seconds")
+        figure.write_html(path)
+
+
+def main() -> None:
+    """Print seconds of ours and of coxph."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--plot")
+    asked = parser.parse_args()
+    cohorts = {what: patients(*size) for what, size in SIZES.items()}
+    here = {what: seconds(data) for what, data in cohorts.items()}
+    names = {what: f"d{k}" for k, what in enumerate(cohorts)}
+    calls = {what: f"coxph(Surv(time, event) ~ ., {name})" for what, name in names.items()}
+    data = {names[what]: cohort for what, cohort in cohorts.items()}
+    r = time_in_r(data, "", calls, packages=["survival"])
+    print(versions(["survival"]))
+    print(table(here, r).to_string(index=False))
+    growth(asked.plot)
+
+
+if __name__ == "__main__":
+    main()
