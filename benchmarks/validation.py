@@ -1,4 +1,4 @@
-"""Optimism of a Cox regression, all indexes, beside rms::validate: gbsg, 8 covariates, B = 1000.
+"""Optimism and corrected calibration beside rms::validate and calibrate: gbsg, B = 1000.
 
 python -m benchmarks.validation [path of gbsg.csv]
 """
@@ -12,8 +12,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.beside_r import table, time_here, time_in_r, versions
+from models.corrected_calibration import (
+    cox_calibration,
+    cox_group_calibration,
+    logistic_calibration,
+)
 from models.many_cox import fit_many_cox
-from models.optimism import cox_optimism
+from models.optimism import cox_optimism, logistic_optimism
 from models.resample_counts import bootstrap_counts
 from models.validation_indexes import RMS
 

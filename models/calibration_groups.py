@@ -15,7 +15,9 @@ Wilson EB. Probable inference, the law of succession, and statistical inference.
 1927;22:209-212. doi:10.1080/01621459.1927.10502953
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -92,7 +94,9 @@ def cut_by_size(risk: ArrayLike, *, groups: int) -> Floats:
         raise ValueError(f"groups must be at least 2, but {groups} came. Ask for 5 to 10.")
     known = np.asarray(risk, dtype=np.float64)
     known = known[~np.isnan(known)]
-    cuts: Floats = np.unique(np.quantile(np.append([0.0, 1.0], known), np.linspace(0, 1, groups + 1)))
+    cuts: Floats = np.unique(
+        np.quantile(np.append([0.0, 1.0], known), np.linspace(0, 1, groups + 1))
+    )
     return cuts
 
 
@@ -211,16 +215,15 @@ def _mean(values: Floats) -> float:
 
 
 def _groups(
-    rows: list[tuple[float, ...]],
+    rows: Sequence[tuple[float, ...]],
     cuts: Floats,
     n_patients: int,
     n_events: int,
     horizon: float | None,
     level: float,
 ) -> CalibrationGroups:
-    around = zip(cuts[:-1], cuts[1:], strict=True)
     table = pd.DataFrame(
-        [(*ends, *row) for ends, row in zip(around, rows, strict=True)], columns=COLUMNS
+        [(*ends, *row) for ends, row in zip(pairwise(cuts), rows, strict=True)], columns=COLUMNS
     )
     return CalibrationGroups(
         table=table,

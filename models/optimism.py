@@ -17,6 +17,10 @@ pairs of patients; `u`, `q` and `intercept` have none, and no .632+). Cross-vali
 fold in turn. The indexes are those of rms's validate (`models.validation_indexes`); all resamples
 advance together.
 
+Of a model that predicts nothing the bootstrap leaves a slope of about one half (a resample's
+coefficients still hold those of all patients), rms's as ours. On noise, 6 columns and 150 events,
+it took the slope from 1 to .53, Dxy from .12 to .05 and R² from .05 to -.01.
+
 Nothing is selected here, so nothing can be selected anew in a resample (backward selection, which
 rms can repeat there, is not offered at all): a model that selects must go through
 `models.validation.validate`, which repeats every step of its pipeline. The bootstrap ("boot") holds
@@ -165,7 +169,7 @@ def cox_optimism(
     check_same_length(x=columns, time=times, event=events)
     drawn = check_counts(counts, method, len(times))
     start = cox_fit(columns, times, events).coef
-    _check_events(columns, int(events.sum()), method)
+    check_events_per_column(columns, int(events.sum()), method)
     everybody = np.ones((1, len(times)))
     centred = columns - columns.mean(axis=0)
 
@@ -237,7 +241,7 @@ def logistic_optimism(
     check_same_length(x=columns, event=events)
     drawn = check_counts(counts, method, len(events))
     logistic_fit(columns, events)  # says what is wrong where there is no finite fit
-    _check_events(columns, int(min(events.sum(), (~events).sum())), method)
+    check_events_per_column(columns, int(min(events.sum(), (~events).sum())), method)
     rows = np.column_stack([np.ones(len(events)), columns])
 
     def fitted(chosen: Floats) -> tuple[Floats, Indexes]:
@@ -342,7 +346,7 @@ def _with_emax(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _check_events(columns: Floats, n_events: int, method: Method) -> None:
+def check_events_per_column(columns: Floats, n_events: int, method: Method) -> None:
     """Refuse an optimism bootstrap that would be too kind."""
     p = columns.shape[1]
     if p == 0:
