@@ -93,6 +93,7 @@ class ManyLikelihood:
         self.ties = ties
         self.deaths = np.flatnonzero(event)
         falling, self.group = np.unique(-time[event], return_inverse=True)
+        self.event_times = -falling
         self.starts = np.searchsorted(self.group, np.arange(len(falling)))
         self.last = np.searchsorted(-time, falling, side="right") - 1
         self.first_group = np.searchsorted(falling, -time, side="left")
@@ -134,6 +135,12 @@ class ManyLikelihood:
     def log_likelihood(self, eta: Floats, drawn: "Drawn") -> Floats:
         """Give the log partial likelihoods (B,) of linear predictors (B, n_patients), ordered."""
         return self._steps(eta, drawn).log_likelihood
+
+    def baseline_hazard(self, eta: Floats, drawn: "Drawn", *, horizon: float) -> Floats:
+        """Give the cumulative hazard (B,) by `horizon` of a patient whose eta is 0."""
+        steps = self._steps(eta, drawn)
+        hazard = steps.hazard[:, self.event_times <= horizon].sum(axis=1)
+        return np.asarray(hazard * np.exp(-eta.max(axis=1)))  # `_steps` takes the largest eta off
 
     def _steps(self, eta: Floats, drawn: "Drawn") -> "_Steps":
         """Sum over the events of each time, one after the other as Efron does."""

@@ -170,7 +170,7 @@ def cox_optimism(
     check_same_length(x=columns, time=times, event=events)
     drawn = check_counts(counts, method, len(times))
     start = cox_fit(columns, times, events).coef
-    _check_events(columns, int(events.sum()), method)
+    check_events_per_column(columns, int(events.sum()), method)
     everybody = np.ones((1, len(times)))
     centred = columns - columns.mean(axis=0)
 
@@ -242,7 +242,7 @@ def logistic_optimism(
     check_same_length(x=columns, event=events)
     drawn = check_counts(counts, method, len(events))
     logistic_fit(columns, events)  # says what is wrong where there is no finite fit
-    _check_events(columns, int(min(events.sum(), (~events).sum())), method)
+    check_events_per_column(columns, int(min(events.sum(), (~events).sum())), method)
     rows = np.column_stack([np.ones(len(events)), columns])
 
     def fitted(chosen: Floats) -> tuple[Floats, Indexes]:
@@ -347,7 +347,7 @@ def _with_emax(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _check_events(columns: Floats, n_events: int, method: Method) -> None:
+def check_events_per_column(columns: Floats, n_events: int, method: Method) -> None:
     """Refuse an optimism bootstrap that would be too kind."""
     p = columns.shape[1]
     if p == 0:
