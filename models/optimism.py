@@ -65,6 +65,7 @@ from models.validation_indexes import (
     Indexes,
     Stopping,
     cox_indexes,
+    cox_indexes_in_and_out,
     emax,
     logistic_indexes,
     no_information_brier,
@@ -171,11 +172,10 @@ def cox_optimism(
     drawn = check_counts(counts, method, len(times))
     start = cox_fit(columns, times, events).coef
     check_events_per_column(columns, int(events.sum()), method)
-    everybody = np.ones((1, len(times)))
     centred = columns - columns.mean(axis=0)
 
-    def fitted(chosen: Floats) -> tuple[Floats, Indexes]:
-        """Fit each resample; give linear predictors of all patients, and the indexes in it."""
+    def fitted(chosen: Floats) -> tuple[Floats, Floats]:
+        """Fit each resample; give linear predictors of all patients, and log likelihoods."""
         many = fit_many_cox(
             centred,
             times,
@@ -185,13 +185,16 @@ def cox_optimism(
             relative_tolerance=stopping.relative_tolerance,
             max_iterations=stopping.max_iterations,
         )
-        score = many.coef @ centred.T
-        own = cox_indexes(score, times, events, chosen, log_likelihood=many.log_likelihood)
-        return score, own
+        return many.coef @ centred.T, many.log_likelihood
 
-    _, apparent = fitted(everybody)
-    score, train = fitted(drawn)
-    test = cox_indexes(score, times, events, evaluated_counts(drawn, method), stopping=stopping)
+    everybody = np.ones((1, len(times)))
+    whole, reached = fitted(everybody)
+    apparent = cox_indexes(whole, times, events, everybody, log_likelihood=reached)
+    score, reached = fitted(drawn)
+    both = (drawn, evaluated_counts(drawn, method))
+    train, test = cox_indexes_in_and_out(
+        score, times, events, both, log_likelihood=reached, stopping=stopping
+    )
     return _optimism((apparent, train, test), drawn, method, level, events, NO_INFORMATION)
 
 
