@@ -236,7 +236,7 @@ def fit_many_cox(
     counts : array-like of int, shape (n_resamples, n_patients)
         How often each patient was drawn; the fit is that of the drawn rows.
     ties : {"efron", "breslow"}, default "efron"
-    start : array-like of shape (p,), optional
+    start : array-like of shape (p,) or (n_resamples, p), optional
         Where to begin, such as the fit of all patients; 0 if left out. The result does not depend
         on it, unless `relative_tolerance` is given.
     tolerance : float, default 1e-9
@@ -274,7 +274,7 @@ def fit_many_cox(
     check_same_length(time=times, event=events)
     columns, drawn = check_resamples(x, counts, len(times))
     p, n_resamples = columns.shape[-1], len(drawn)
-    begin = np.zeros(p) if start is None else np.asarray(start, dtype=np.float64)
+    begin = np.broadcast_to(0.0 if start is None else np.asarray(start), (n_resamples, p))
     coef = np.full((n_resamples, p), np.nan)
     log_likelihood = np.full((n_resamples, 2), np.nan)
     converged = np.zeros(n_resamples, dtype=np.bool_)
@@ -283,7 +283,7 @@ def fit_many_cox(
         likelihood = ManyLikelihood(times, events, ties=ties)
         search = _Search(likelihood, tolerance, relative_tolerance, max_iterations)
         scale = _scale(columns)
-        size = max(1, BLOCK // (len(times) * max(p, 1)))
+        size = max(1, BLOCK // (len(times) * max(2, p // 4)))
         ordered = ((columns - columns.mean(axis=-2, keepdims=True)) / scale)[
             ..., likelihood.order, :
         ]
@@ -291,8 +291,7 @@ def fit_many_cox(
         for first in range(0, n_resamples, size):
             rows = slice(first, first + size)
             part = drawn[rows][:, likelihood.order]
-            begins = np.broadcast_to(begin * scale, (len(part), p))
-            found = search.run(design.rows(rows), part, begins)
+            found = search.run(design.rows(rows), part, begin[rows] * scale)
             coef[rows] = found.coef / scale
             log_likelihood[rows] = found.log_likelihood
             converged[rows] = found.converged
@@ -332,13 +331,15 @@ class _Search:
         drawn = likelihood.drawn(counts)
         null = likelihood.log_likelihood(np.zeros(counts.shape), drawn)
         active = np.flatnonzero(drawn.n_deaths.any(axis=1))
-        coef, value = start.copy(), null.copy()
+        # climbing to the top, a start worse than 0 is halved towards it; R begins where it is told
+        to_top = self.relative_tolerance is None
+        coef, value = np.zeros_like(start) if to_top else start.copy(), null.copy()
         converged = np.zeros(len(counts), dtype=np.bool_)
         if start.shape[1] == 0:
             converged[active] = True
             return _Found(coef, np.column_stack([null, null]), converged, 0)
         spread = columns.spread
-        tried, floor = coef.copy(), np.full(len(counts), -np.inf)
+        tried, floor = start.copy(), null.copy() if to_top else np.full(len(counts), -np.inf)
         iteration = 0
         while len(active) and iteration <= self.max_iterations:
             if len(active) < len(drawn.counts):

@@ -58,10 +58,12 @@ from models.resample_counts import (
     evaluated_counts,
     resample_weights,
 )
+from models.residuals import cox_residuals
 from models.scores import Interval, fold_interval, optimism_interval
 from models.validation_indexes import (
     CONVERGED,
     NO_INFORMATION,
+    REFIT_TOLERANCE,
     Indexes,
     Stopping,
     cox_indexes,
@@ -170,18 +172,23 @@ def cox_optimism(
     times, events = check_followup(time, event)
     check_same_length(x=columns, time=times, event=events)
     drawn = check_counts(counts, method, len(times))
-    start = cox_fit(columns, times, events).coef
+    fit = cox_fit(columns, times, events)
     check_events_per_column(columns, int(events.sum()), method)
     centred = columns - columns.mean(axis=0)
 
+    moves = cox_residuals(columns, times, events, fit.coef).score @ fit.covariance
+
     def fitted(chosen: Floats) -> tuple[Floats, Floats]:
         """Fit each resample; give linear predictors of all patients, and log likelihoods."""
+        # to first order, where the fit of all moves to if each counts as often as drawn
+        begin = fit.coef + (chosen - 1) @ moves
         many = fit_many_cox(
             centred,
             times,
             events,
             chosen,
-            start=start if stopping.relative_tolerance is None else None,
+            start=begin if stopping.relative_tolerance is None else None,
+            tolerance=REFIT_TOLERANCE,
             relative_tolerance=stopping.relative_tolerance,
             max_iterations=stopping.max_iterations,
         )

@@ -49,6 +49,9 @@ NO_INFORMATION = {"dxy": 0.0, "r_squared": 0.0, "slope": 0.0, "d": 0.0, "g": 0.0
 """What an index is expected to be where outcome and predictors have nothing in common; D's is that
 of LR = 1, its mean by chance. That of `brier` depends on the risks; `u`, `q` and `intercept` have
 none."""
+REFIT_TOLERANCE = 1e-7
+"""Gain in log likelihood below which a refit's step is the last. That step is taken: it leaves
+coefficients some 1e-8 of their standard error off, and indexes 1e-9."""
 BLOCK = 2**18  # numbers worked on at a time
 
 
@@ -134,10 +137,6 @@ def cox_indexes_in_and_out(
         How often each patient is among those of the fit, and among those tested on.
     log_likelihood : array-like of shape (n_resamples, 2)
         Of the fits, at 0 and at their coefficients.
-
-    Returns
-    -------
-    tuple of two dict of name to ndarray of shape (n_resamples,)
 
     Examples
     --------
@@ -330,6 +329,7 @@ def _refitted(
         event,
         counts,
         start=[1.0] if stopping.relative_tolerance is None else None,
+        tolerance=REFIT_TOLERANCE,
         relative_tolerance=stopping.relative_tolerance,
         max_iterations=stopping.max_iterations,
     )
