@@ -60,6 +60,8 @@ class RegressionTable:
         Of the intervals.
     n_patients, n_events : int
         Of the multivariable fit.
+    strata : str or None
+        Column of the strata within which both analyses are.
     """
 
     table: pd.DataFrame
@@ -67,6 +69,7 @@ class RegressionTable:
     level: float
     n_patients: int
     n_events: int
+    strata: str | None = None
 
     def __repr__(self) -> str:
         return (
@@ -140,6 +143,7 @@ def regression_table(
         level=level,
         n_patients=model.n_patients_,
         n_events=model.n_events_,
+        strata=pipeline.strata,
     )
 
 
