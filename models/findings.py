@@ -38,7 +38,11 @@ LEAST_AT_RISK = 10
 SMALL_P_VALUE = 0.05
 LEAST_SHARED_VARIANCE = 0.02
 LEAST_INFORMATION = 0.2
-_KINDS = {"cross_validated": "cross-validation", "optimism_corrected": "optimism bootstrap"}
+_KINDS = {
+    "cross_validated": "cross-validation",
+    "optimism_corrected": "optimism bootstrap",
+    "bootstrap_632_plus": ".632+ bootstrap",
+}
 SLOPE_OF_OVERFIT = 0.8
 
 

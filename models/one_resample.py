@@ -15,7 +15,7 @@ from sklearn.base import clone
 from models.cox import CoxModel
 from models.pipeline import RiskPipeline
 from models.resampling import Arrays, Resample, StepMemory, collected_warnings
-from models.scores import Predictions, all_scores
+from models.scores import Predictions
 from omics.errors import FitError
 
 Pipelines = Mapping[str, RiskPipeline]
@@ -116,41 +116,6 @@ def cross_validation_task(
     arrays["failed"] = np.array(failed, dtype=np.str_)
     arrays["warnings"] = np.array(complaints, dtype=np.str_)
     return arrays
-
-
-def optimism_task(
-    pipelines: Pipelines,
-    X: pd.DataFrame,
-    y: NDArray[Any],
-    horizons: tuple[float, ...],
-    part: Resample,
-) -> Arrays:
-    """Fit on a bootstrap sample; score it there and on the original patients."""
-    failed: list[str] = []
-    complaints: list[str] = []
-    arrays: Arrays = {}
-    with collected_warnings(complaints):
-        for position, pipeline in enumerate(fit_each(pipelines, X, y, part, failed)):
-            if pipeline is None:
-                continue
-            original = predictions_of(pipeline, X, y, horizons)
-            resampled = original.take(part.train)
-            arrays[f"{position}.train"] = np.array(list(all_scores(resampled.known()).values()))
-            arrays[f"{position}.test"] = np.array(list(all_scores(original.known()).values()))
-    arrays["failed"] = np.array(failed, dtype=np.str_)
-    arrays["warnings"] = np.array(complaints, dtype=np.str_)
-    return arrays
-
-
-def optimism_scores(
-    position: int, apparent: Predictions, results: list[Arrays]
-) -> tuple[list[Any], list[Any]]:
-    """Give the scores of one model on every bootstrap sample, and on the original patients."""
-    keys = list(all_scores(apparent.known()))
-    fitted = [arrays for arrays in results if f"{position}.train" in arrays]
-    train = [dict(zip(keys, arrays[f"{position}.train"], strict=True)) for arrays in fitted]
-    test = [dict(zip(keys, arrays[f"{position}.test"], strict=True)) for arrays in fitted]
-    return train, test
 
 
 SELECTION_COLUMNS = ["model", "signature", "feature", "selected", "resamples", "share", "empty"]

@@ -181,7 +181,11 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         return not self.learned_steps and not isinstance(self.model, BoostedModel)
 
     def bootstrap_is_valid(self, y: NDArray[Any]) -> bool:
-        """Tell, of a fitted pipeline, whether the optimism bootstrap may be trusted.
+        """Tell, of a fitted pipeline, whether the optimism bootstrap may be trusted."""
+        return not self.why_no_bootstrap(y)
+
+    def why_no_bootstrap(self, y: NDArray[Any]) -> str:
+        """Say, of a fitted pipeline, why the optimism bootstrap must not be trusted; "" if it may.
 
         It must be prespecified and have at least 5 events (patients of the rarer class) for each
         column of its design matrix, and for each stratum but one. With more columns even a
@@ -194,13 +198,27 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         ----------
         y : ndarray of shape (n_patients,)
             Outcome of the patients of the fit.
+
+        Returns
+        -------
+        str
+            Such as `boosted trees memorise their patients`.
         """
+        if isinstance(self.model, BoostedModel):
+            return "boosted trees memorise their patients"
+        if self.signatures:
+            return "a signature selects features"
         if not self.prespecified:
-            return False
-        learned = len(self.model.feature_names_in_)
-        if isinstance(self.model, CoxModel):
-            learned += len(self.model.strata_) - 1
-        return rarer_class(y) >= LEAST_EVENTS_PER_COLUMN * learned
+            return "factors are learned"
+        events, n_learned = rarer_class(y), len(self.model.feature_names_in_)
+        learned = f"{n_learned} columns"
+        if self.strata is not None and isinstance(self.model, CoxModel):
+            n_learned += len(self.model.strata_) - 1
+            learned += f" in {len(self.model.strata_)} strata"
+        if events < LEAST_EVENTS_PER_COLUMN * n_learned:
+            what = "events" if is_survival(y) else "patients of the rarer class"
+            return f"{events} {what} for {learned} are fewer than {LEAST_EVENTS_PER_COLUMN} each"
+        return ""
 
     def before_design(self, X: pd.DataFrame) -> pd.DataFrame:
         """Take the wide table through the steps before the design matrix: what these add joins."""

@@ -47,7 +47,8 @@ RANGES = {
     **dict.fromkeys(
         ("c_index", "c_index_uno", "auc", "brier", "ici", "e50", "e90", "emax"), (0, 1)
     ),
-    "ipa": (-np.inf, 1),
+    "dxy": (-1, 1),
+    **dict.fromkeys(("ipa", "r_squared"), (-np.inf, 1)),
     "observed_expected": (0, np.inf),
 }
 """Where a metric can lie: intervals made by adding and subtracting end there."""

@@ -120,7 +120,7 @@ def cox_indexes(
             max_iterations=stopping.max_iterations,
         )
         slope, (null, full) = refit.coef[:, 0], refit.log_likelihood.T
-        misfit = -2 * (_frozen_cox(scores, times, events, drawn) - full)
+        misfit = -2 * (frozen_cox(scores, times, events, drawn) - full)
     with np.errstate(divide="ignore", invalid="ignore"):  # no event: NaN
         d = (2 * (full - null) - 1) / (-2 * null)
         u = misfit / (-2 * null)
@@ -272,8 +272,22 @@ def emax(intercept: float, slope: float) -> float:
     return float(np.abs(p - expit(intercept + slope * np.log(p / (1 - p)))).max())
 
 
-def _frozen_cox(scores: Floats, time: Floats, event: Flags, counts: Floats) -> Floats:
-    """Give the log partial likelihoods of linear predictors as they stand, shape (B,)."""
+def frozen_cox(scores: Floats, time: Floats, event: Flags, counts: Floats) -> Floats:
+    """Give the log partial likelihoods (B,) of linear predictors as they stand.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_resamples, n_patients)
+    time, event : ndarray of shape (n_patients,)
+    counts : ndarray of shape (n_resamples, n_patients)
+        How often each patient counts.
+
+    Examples
+    --------
+    >>> everybody, event = np.ones((1, 2)), np.array([True, True])
+    >>> frozen_cox(np.zeros((1, 2)), np.array([1.0, 2.0]), event, everybody)  # log(1/2)
+    array([-0.69314718])
+    """
     likelihood = ManyLikelihood(time, event)
     found = np.empty(len(scores))
     step = max(1, BLOCK // len(time))

@@ -12,9 +12,11 @@ from typing import Any
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
 from models.comparison import Comparison
+from models.corrected_calibration import CorrectedCalibration
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
 from models.nomogram import Nomogram
+from models.optimism import Optimism
 from models.performance import Performance
 from models.regression_tables import RegressionTable
 from models.signature import Signature
@@ -40,6 +42,7 @@ from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
+from reports.optimism_sections import array_optimism_blocks, corrected_calibration_blocks
 from reports.regression_section import regression_block
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
@@ -76,7 +79,7 @@ def drawn(result: Any) -> Section | Page:
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
         SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
-        Nomogram, Calibration or DecisionCurve
+        Nomogram, Calibration, CorrectedCalibration, Optimism or DecisionCurve
 
     Returns
     -------
@@ -124,6 +127,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     RegressionTable: _of_blocks("Regression table", lambda found: [regression_block(found)]),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,
+    CorrectedCalibration: _of_blocks("Calibration", corrected_calibration_blocks),
+    Optimism: _of_blocks("Optimism", array_optimism_blocks),
     DecisionCurve: _decision_section,
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),

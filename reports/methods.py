@@ -205,7 +205,13 @@ def _validation(results: Results) -> str:
             f" Prespecified models ({names}): optimism bootstrap with {plan.bootstrap} resamples. "
             "It is not given for the others, since it underestimates optimism wherever features "
             "are selected, factors learned or patients memorised, and where a regression has fewer "
-            "than five events per column."
+            "than five events per column. Their calibration curves were corrected at fixed risks, "
+            "gap by gap, as rms::calibrate does."
+        )
+    if results.validation.left_out:
+        text += (
+            f" All models: .632+ from {plan.bootstrap_632} bootstrap samples and the patients that "
+            "each left out, of discrimination and accuracy, without interval."
         )
     if results.validation.external:
         text += " External cohorts were scored once, by the frozen pipelines."

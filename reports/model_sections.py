@@ -25,6 +25,7 @@ from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
 from reports.figures.nomogram import draw_nomogram
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.optimism_sections import optimism_blocks
 from reports.performance_tables import (
     CALIBRATION,
     DISCRIMINATION,
@@ -36,7 +37,9 @@ from reports.style import feature_name, shown_names
 from reports.survival_section import risk_group_blocks
 from reports.tables import format_number, label, table_rows
 
-VALIDATIONS = ("apparent", "optimism_corrected", "cross_validated", "external")
+VALIDATIONS = (
+    *("apparent", "optimism_corrected", "bootstrap_632_plus", "cross_validated", "external"),
+)
 MOST_TERMS = 40
 
 
@@ -60,6 +63,7 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     if name in results.nomograms:
         yield from nomogram_blocks(results.nomograms[name])
     yield from _performance_blocks(results.performance, name)
+    yield from optimism_blocks(results.performance, results.validation, name)
     unit = results.cohort.outcome.unit
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)

@@ -220,6 +220,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "performance", figures.table
     if len(figures.complete_case):
         yield "complete_case", figures.complete_case
+    if len(figures.optimism):
+        yield "optimism", figures.optimism
     yield "calibration", figures.calibration
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures

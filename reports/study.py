@@ -269,6 +269,7 @@ def plan_of(study: Study, *, n_jobs: int) -> Plan:
         folds=spec.cross_validation.folds,
         repeats=spec.cross_validation.repeats,
         bootstrap=spec.bootstrap,
+        bootstrap_632=spec.bootstrap_632,
         draws=spec.draws,
         quantiles=tuple(study.report.risk_groups),
         level=spec.level,

@@ -20,6 +20,7 @@ from reports.study_words import mistakes
 
 Policy = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator"]
 LEARNED = ("factors:", "signature:")  # predictors that no table holds
+FEWEST_LEFT_OUT = 50  # resamples of .632+
 # keys of a model's nomogram beside its predictors: ticks of `models.ticks.AxisTicks`
 NOMOGRAM_AXES = ("risk_at", "median_at", "total_points_at", "linear_predictor_at")
 
@@ -316,6 +317,9 @@ class ValidationSpec(_Section):
     bootstrap: int = Field(
         default=200, ge=0, description="resamples of the optimism bootstrap; 0 leaves it out"
     )
+    bootstrap_632: int = Field(
+        default=0, ge=0, description="resamples of .632+, for every model; 0 leaves it out"
+    )
     draws: int = Field(default=200, ge=20, description="bootstrap draws behind each interval")
     level: float = Field(default=0.95, gt=0, lt=1)
 
@@ -323,6 +327,11 @@ class ValidationSpec(_Section):
     def _enough_resamples(self) -> Self:
         if self.bootstrap == 1:
             raise ValueError("bootstrap must be 0 or at least 2, but 1 came")
+        if 0 < self.bootstrap_632 < FEWEST_LEFT_OUT:
+            raise ValueError(
+                f"bootstrap_632 must be 0 or at least {FEWEST_LEFT_OUT}, but {self.bootstrap_632} "
+                "came: every patient has to be left out of some resamples"
+            )
         return self
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.boosting import BoostedModel
+from models.bootstrap_refits import index_scores
 from models.calibration import calibration_slope_survival
 from models.comparison import compare
 from models.cox import CoxModel
@@ -27,8 +28,9 @@ from models.passport import make_passport, read_passport, write_passport
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.proportional_hazards import proportional_hazards_test
 from models.regression_tables import regression_table
-from models.scores import Predictions, all_scores, ranking_scores, slope_scores
+from models.scores import Key, Predictions, all_scores, ranking_scores, slope_scores
 from models.strata_findings import strata_findings
+from models.stratified_indexes import stratified_cox_indexes
 from models.updated_model import UpdatedModel
 from models.updating import updating
 from models.validation import Plan, Validation, validate
@@ -124,6 +126,40 @@ def test_the_slope_is_that_within_strata() -> None:
     assert slope == pytest.approx(R["slope"], rel=1e-6)
     without = calibration_slope_survival(Y["time"][other], Y["event"][other], p.linear_predictor)
     assert abs(slope - without) > 0.01
+
+
+def test_indexes_of_the_fit_are_those_of_rms_validate() -> None:
+    p = predictions_of(fitted(), X, Y, HORIZONS)
+    found = {key.metric: value for key, value in index_scores(p, of_the_fit=True).items()}
+    names = {"dxy": "Dxy", "r_squared": "R2", "d": "D", "u": "U", "q": "Q", "g": "g"}
+    for ours, theirs in names.items():  # rms stops its fit at a relative change of 1e-4
+        assert found[ours] == pytest.approx(R["validated"][theirs], rel=2e-4), ours
+    again = index_scores(p, of_the_fit=False)
+    assert again[Key("u", np.nan)] == pytest.approx(0, abs=1e-9)
+
+
+def test_indexes_of_other_patients_are_rms_formulas() -> None:
+    half, other = np.arange(0, len(X), 2), np.arange(1, len(X), 2)
+    pipeline = stratified().fit(X.iloc[half], Y[half])
+    p = predictions_of(pipeline, X.iloc[other], Y[other], HORIZONS)
+    found = stratified_cox_indexes(
+        p.linear_predictor,
+        p.ranking(),
+        p.y["time"],
+        p.y["event"],
+        strata=X["clinical:Centre"].iloc[other],
+        of_the_fit=True,  # it is not: the slope is far from 1, and U is that of the refit
+    )
+    for name, value in R["there"].items():
+        assert found[name] == pytest.approx(value, rel=1e-6), name
+    assert found["q"] == found["d"] - found["u"]
+
+
+def test_indexes_without_a_finite_refit_are_unknown() -> None:
+    apart = stratified_cox_indexes(
+        [4, 3, 2, 1], [4, 3, 2, 1], [1, 2, 3, 4], [1] * 4, strata=[0] * 4
+    )
+    assert np.isnan(list(apart.values())).all()
 
 
 def test_tables_and_tests_are_within_strata() -> None:
@@ -367,6 +403,7 @@ def test_the_optimism_bootstrap_counts_strata_among_what_is_learned() -> None:
     few["event"] &= np.cumsum(few["event"]) <= 19  # 19 events for 2 columns and 2 baselines more
     assert few["event"].sum() == 19 < events
     assert not fitted().bootstrap_is_valid(few)
+    assert "19 events for 2 columns in 3 strata are fewer" in fitted().why_no_bootstrap(few)
     assert risk_pipeline(PREDICTORS, CoxModel()).fit(X, Y).bootstrap_is_valid(few)
 
 

@@ -38,7 +38,7 @@ def stratified(folder: Path, **changes: Any) -> SmallStudy:
         "models": [MODEL | changes],
         "added_value": {"clinical": ["clinical:Age"]},
         "updating": {"cohort": "there", "models": ["Stratified", "Clinical"]},
-        "report": {"subgroups": {"clinical:Sex": "levels"}},
+        "report": {"subgroups": {"clinical:Sex": "levels"}, "subgroup_models": ["Stratified"]},
     }
     study.content["validation"]["bootstrap"] = 2
     return study

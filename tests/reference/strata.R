@@ -2,7 +2,7 @@
 # Run from the project's root:  Rscript tests/reference/strata.R > tests/reference/strata.json
 # The patients are simulated below, with tied times; hazards of the centres cross.
 suppressPackageStartupMessages({
-  library(survival); library(Hmisc); library(riskRegression); library(jsonlite)
+  library(survival); library(rms); library(riskRegression); library(jsonlite)
 })
 set.seed(31)
 n <- 200
@@ -30,7 +30,20 @@ breslow <- coxph(full, d, ties = "breslow", control = tight, x = TRUE, y = TRUE)
 half <- d[seq(1, n, 2), ]; other <- d[seq(2, n, 2), ]
 trained <- coxph(full, half, control = tight)
 other$lp <- as.matrix(other[c("age", "mutant")]) %*% coef(trained)
-slope <- coef(coxph(Surv(time, event) ~ lp + strata(centre), other, control = tight))
+again <- coxph(Surv(time, event) ~ lp + strata(centre), other, control = tight)
+frozen <- coxph(Surv(time, event) ~ lp + strata(centre), other, init = 1,
+                control = coxph.control(iter.max = 0))
+slope <- coef(again)
+# what rms::validate computes in patients of a test (body of rms:::validate.cph)
+ll0 <- -2 * again$loglik[1]
+lr <- -2 * again$loglik[1] + 2 * again$loglik[2]
+there <- c(r_squared = (1 - exp(-lr / nrow(other))) / (1 - exp(-ll0 / nrow(other))),
+           slope = unname(slope), d = (lr - 1) / ll0,
+           u = -2 * (frozen$loglik[2] - again$loglik[2]) / ll0, g = GiniMd(slope * other$lp))
+ranges <- datadist(d); options(datadist = "ranges")
+of_rms <- cph(Surv(time, event) ~ age + mutant + strat(centre), d, x = TRUE, y = TRUE, surv = TRUE,
+              time.inc = 24)
+validated <- rms::validate(of_rms, B = 2, u = 24, dxy = TRUE)[, "index.orig"]
 
 alone <- lapply(c("age", "mutant"), function(name) {
   f <- coxph(reformulate(c(name, "strata(centre)"), "Surv(time, event)"), d, control = tight)
@@ -45,14 +58,14 @@ alone_robust <- coxph(Surv(time, event) ~ age + strata(centre), d, robust = TRUE
 weighted_risk <- 1 - t(matrix(summary(survfit(breslow, newdata = d, stype = 2, ctype = 1),
                                       times = horizons, extend = TRUE)$surv, nrow = 2))
 out <- list(
-  versions = as.list(sapply(c("survival", "Hmisc", "riskRegression"),
+  versions = as.list(sapply(c("survival", "Hmisc", "rms", "riskRegression"),
                     function(p) as.character(packageVersion(p)))),
   R = R.version.string, horizons = horizons, data = as.list(d),
   coef = unname(coef(fit)), error = unname(sqrt(diag(fit$var))), loglik = fit$loglik,
   risk = risk, lower = at("upper"), upper = at("lower"),
   c_of_risk = ranked(risk[, 2], d), c_within = concordance(fit)$concordance,
   auc_of_risk = auc(risk), auc_of_fit = auc(breslow), risk_breslow = weighted_risk,
-  slope = unname(slope), alone = alone,
+  slope = unname(slope), there = as.list(there), validated = as.list(validated[1:7]), alone = alone,
   bend = 2 * (bent$loglik[2] - fit$loglik[2]), added = 2 * (fit$loglik[2] - small$loglik[2]),
   zph = unname(zph[, 1]), robust_error = unname(sqrt(diag(sandwich$var))),
   robust_alone = sqrt(alone_robust$var[1, 1]))
