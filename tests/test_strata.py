@@ -4,6 +4,7 @@ Witnesses: survival, Hmisc and riskRegression (`reference/strata.R`), and identi
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from models.discrimination import c_index
 from models.intervals import StrataSpread, hazard_spread, risk_interval
 from models.linearity import linearity_test
 from models.logistic import LogisticModel
+from models.moment import check_moment, columns_read
 from models.one_resample import cut_points, predictions_of
 from models.passport import make_passport, read_passport, write_passport
 from models.pipeline import RiskPipeline, risk_pipeline
@@ -468,6 +470,13 @@ def test_complete_cases_leave_out_who_has_no_stratum() -> None:
         risk_pipeline(PREDICTORS, CoxModel(), strata="clinical:Centre", missing="median").fit(
             unknown, Y
         )
+
+
+def test_the_strata_count_among_the_columns_that_a_model_reads() -> None:
+    assert columns_read(stratified(), X.columns) == [*PREDICTORS, "clinical:Centre"]
+    late = replace(cohort_of(X, Y), known={"clinical:Centre": "follow_up"})
+    with pytest.raises(StudyError, match="'clinical:Centre'"):
+        check_moment({"Strata": stratified()}, late, "baseline")
 
 
 # ---- refusals
