@@ -25,6 +25,7 @@ from models.intervals import StrataSpread, hazard_spread, risk_interval
 from models.linearity import linearity_test
 from models.logistic import LogisticModel
 from models.moment import check_moment, columns_read
+from models.nomogram import nomogram
 from models.one_resample import cut_points, predictions_of
 from models.passport import make_passport, read_passport, write_passport
 from models.pipeline import RiskPipeline, risk_pipeline
@@ -37,7 +38,7 @@ from models.updated_model import UpdatedModel
 from models.updating import updating
 from models.validation import Plan, Validation, validate
 from omics.cohort import DEVELOPMENT, Cohort
-from omics.errors import StudyError
+from omics.errors import ExtrapolationWarning, StudyError
 from omics.outcome import Outcome, survival_outcome
 
 R: dict[str, Any] = json.loads((Path(__file__).parent / "reference" / "strata.json").read_text())
@@ -297,17 +298,52 @@ def test_a_stratum_not_followed_to_a_horizon_is_left_out_of_every_figure() -> No
     assert not np.isnan(list(only.values())).any()
 
 
+def test_the_nomogram_of_a_stratum_not_followed_has_no_axis_and_others_their_rounding() -> None:
+    short = (X["clinical:Centre"] == "B").to_numpy()
+    y = Y.copy()
+    y["event"][short & (Y["time"] > 18)] = False
+    y["time"][short] = np.minimum(Y["time"][short], 18)
+    pipeline = stratified().fit(X, y)
+    matrix = pipeline.design_matrix(X)
+    with pytest.warns(ExtrapolationWarning, match="risk by 24 of clinical:Centre=B"):
+        chart = nomogram(pipeline.design, pipeline.model, horizons=HORIZONS)
+    axes = chart.table.loc[chart.table["kind"] == "risk", "axis"].unique()
+    assert "Risk by 12 (clinical:Centre=B)" in axes
+    assert "Risk by 24 (clinical:Centre=B)" not in axes
+    ours = chart.rounding_error(matrix).table.set_index("horizon")
+    others = chart.rounding_error(matrix[~short]).table.set_index("horizon")
+    assert ours.loc[24, "largest"] == others.loc[24, "largest"] > 0
+
+
+def test_a_stratum_without_events_has_risk_zero_as_in_survival_and_every_figure() -> None:
+    rows = [3, 8, 20, 40]
+    centre = X["clinical:Centre"].astype(str).to_numpy().copy()
+    centre[rows] = "D"
+    table = X.assign(**{"clinical:Centre": pd.Categorical(centre)})
+    y = Y.copy()
+    y["time"][rows], y["event"][rows] = 30.0, False
+    pipeline = stratified().fit(table, y)
+    p = predictions_of(pipeline, table, y, HORIZONS)
+    assert (p.risk[rows] == 0).all()
+    assert not np.isnan(list((all_scores(p) | index_scores(p, of_the_fit=True)).values())).any()
+    spread = hazard_spread(pipeline.model, pipeline.design_matrix(table), y, horizons=HORIZONS)
+    matrix = pipeline.design_matrix(table)
+    ends = risk_interval(pipeline.model, matrix, horizon=12, level=0.95, spread=spread)
+    assert np.isnan([end[rows] for end in ends]).all()
+
+
 def cohort_of(table: pd.DataFrame, y: Any, external: Any = None) -> Cohort:
     """Give a cohort of these patients; `external` marks those of a cohort called Elsewhere."""
     apart = np.zeros(len(table), dtype=bool) if external is None else external
+    patients = pd.Index([f"P{i}" for i in range(len(table))])
     return Cohort(
-        X=table.set_axis([f"P{i}" for i in range(len(table))]),
+        X=table.set_axis(patients),
         y=y,
         outcome=Outcome(
             kind="survival", label="Survival", event_label="death", unit="months",
             horizons=HORIZONS,
         ),
-        group=pd.Series(np.where(apart, "Elsewhere", DEVELOPMENT)),
+        group=pd.Series(np.where(apart, "Elsewhere", DEVELOPMENT), index=patients),
         kinds={"clinical": "clinical"},
     )  # fmt: skip
 
