@@ -18,7 +18,9 @@ from models.calibration_curves import calibration_curve
 from models.comparison import compare
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
+from models.optimism import Optimism, logistic_optimism
 from models.regression_tables import RegressionTable
+from models.resample_counts import bootstrap_counts
 from models.signature import Signature
 from models.subgroups import subgroups
 from models.updating import updating
@@ -166,7 +168,7 @@ def test_every_section_is_there(results: Results) -> None:
         *("Ratios with their intervals", "Coefficients", "Nomogram", "Calibration"),
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
         *("Survival by risk group", "Survival of the risk groups"),
-        *("Survival by risk group", "Each predictor alone and beside the others"),
+        *("Optimism", "Each predictor alone and beside the others"),
         "Net benefit and net interventions avoided by 24 months",
     }
 
@@ -488,6 +490,12 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.regressions["Clinical"],
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
+        next(iter(results.performance.corrected_calibration["Clinical"].values())),
+        logistic_optimism(
+            np.tile(risk, 4)[:, np.newaxis],
+            np.tile(event, 4),
+            bootstrap_counts(32, resamples=9, seed=1),
+        ),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(
@@ -511,7 +519,7 @@ def test_a_live_notebook_draws_every_result(shell: InteractiveShell, results: Re
         assert frame.startswith("<iframe"), kind
         inner = unescape(frame[frame.index('srcdoc="') + 8 : -len('"></iframe>')])
         assert 'data-framed="true"' in inner
-        if kind is RegressionTable:
+        if kind in (RegressionTable, Optimism):
             assert re.search(r"Table 1\.", inner)
             continue
         assert inner.count('class="plot"') >= 1, kind

@@ -158,7 +158,7 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
         (
             "validation bootstraps",
             3,
-            "[validation]: unknown key 'bootstraps'. Did you mean 'bootstrap'?",
+            "[validation]: unknown key 'bootstraps'. Did you mean 'bootstrap' or 'bootstrap_632'?",
         ),
         (
             "validation cross_validation fold",
