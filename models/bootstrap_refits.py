@@ -23,6 +23,7 @@ from scipy.special import logit
 
 from models.boosting import BoostedModel
 from models.corrected_calibration import N_POINTS, CorrectedCalibration, corrected_curve
+from models.cox import CoxModel
 from models.many_logistic import bernoulli_log_likelihood
 from models.one_resample import Pipelines, fit_each, predictions_of
 from models.pipeline import RiskPipeline
@@ -37,6 +38,7 @@ from models.scores import (
     optimism_interval,
     ranking_scores,
 )
+from models.stratified_indexes import stratified_cox_indexes
 from models.validation_indexes import cox_indexes, emax, frozen_cox, logistic_indexes
 from omics.errors import FitError
 from omics.outcome import is_survival
@@ -104,6 +106,12 @@ def index_scores(p: Predictions, *, of_the_fit: bool) -> Scores:
         Keys `dxy`, `r_squared`, `d`, `u`, `q`, `g`; of a binary outcome also `intercept` (beside
         the slope) and `gp`. NaN where there is no finite refit.
     """
+    if p.stratum is not None:
+        ranked, time, event = p.ranking(), p.y["time"], p.y["event"]
+        within = stratified_cox_indexes(
+            p.linear_predictor, ranked, time, event, strata=p.stratum, of_the_fit=of_the_fit
+        )
+        return {Key(name, np.nan): within[name] for name in COX_INDEXES}
     score, everybody = p.linear_predictor[np.newaxis], np.ones((1, len(p.y)))
     own = _own_likelihoods(p) if of_the_fit else None
     if is_survival(p.y):
@@ -188,8 +196,13 @@ def optimism_draws(
 
 
 def is_at_maximum(pipeline: RiskPipeline) -> bool:
-    """Tell whether the fit maximises the likelihood of its patients: no penalty, not pooled."""
+    """Tell whether the fit maximises the likelihood of its patients: no penalty, not pooled.
+
+    The likelihood is that of Efron's ties.
+    """
     model = pipeline.model
+    if isinstance(model, CoxModel) and model.ties != "efron":
+        return False
     return not isinstance(model, BoostedModel | PooledCox | PooledLogistic) and not model.ridge_
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from models.cox import CoxModel
 from models.pipeline import RiskPipeline
 from models.resampling import Arrays, Resample, StepMemory, collected_warnings
 from models.scores import Predictions
@@ -20,36 +21,55 @@ from omics.errors import FitError
 Pipelines = Mapping[str, RiskPipeline]
 
 
-def risk_groups(
-    linear_predictor: NDArray[np.float64], cut_points: NDArray[np.float64]
-) -> NDArray[np.intp]:
+def risk_groups(ranked: NDArray[np.float64], cut_points: NDArray[np.float64]) -> NDArray[np.intp]:
     """Give each patient's risk group, from 0, the lowest risk; -1 without a prediction.
+
+    `ranked` is the linear predictor, or of a stratified model the risk: `Predictions.ranking`.
 
     Examples
     --------
     >>> risk_groups(np.array([-1.0, 0.5, np.nan]), np.array([0.0])).tolist()
     [0, 1, -1]
     """
-    group = np.searchsorted(cut_points, linear_predictor)
-    return np.where(np.isnan(linear_predictor), -1, group)
+    group = np.searchsorted(cut_points, ranked)
+    return np.where(np.isnan(ranked), -1, group)
 
 
 def cut_points(
-    pipeline: RiskPipeline, X: pd.DataFrame, quantiles: tuple[float, ...]
+    pipeline: RiskPipeline,
+    X: pd.DataFrame,
+    quantiles: tuple[float, ...],
+    horizons: tuple[float, ...] = (),
 ) -> NDArray[np.float64]:
     """Quantiles of the training patients' linear predictor: where risk groups are cut.
 
-    Trees and signatures memorise their own patients, so theirs are predicted unseen.
+    Of a stratified model they are quantiles of the risk by the last horizon. Trees and signatures
+    memorise their own patients, so theirs are predicted unseen.
     """
-    return np.nanquantile(pipeline.unseen_linear_predictor(X), quantiles)
+    ranked = pipeline.unseen_ranking(X, horizons=horizons)
+    if np.isnan(ranked).all():  # of strata not followed to any horizon
+        return np.full(len(quantiles), np.nan)
+    return np.asarray(np.nanquantile(ranked, quantiles))
 
 
 def predictions_of(
     pipeline: RiskPipeline, X: pd.DataFrame, y: NDArray[Any], horizons: tuple[float, ...]
 ) -> Predictions:
-    """Predict for patients whose outcome is known."""
+    """Predict for patients whose outcome is known.
+
+    Of a stratified model a patient whose own stratum was not followed to a horizon that another
+    stratum was followed to has no prediction at all, so that every figure is of the same patients.
+    """
     linear_predictor, risk = pipeline.predict_all(X, horizons=horizons or (None,))
-    return Predictions(y=y, linear_predictor=linear_predictor, risk=risk, horizons=horizons)
+    stratum = None
+    if isinstance(pipeline.model, CoxModel) and pipeline.strata is not None:
+        followed = np.array(horizons) <= pipeline.model.max_time_
+        lacking = np.isnan(risk[:, followed]).any(axis=1)
+        linear_predictor[lacking], risk[lacking] = np.nan, np.nan
+        stratum = pd.factorize(pipeline.design.labels(X))[0]
+    return Predictions(
+        y=y, linear_predictor=linear_predictor, risk=risk, horizons=horizons, stratum=stratum
+    )
 
 
 def fit_each(
@@ -85,11 +105,11 @@ def cross_validation_task(
         for position, pipeline in enumerate(fit_each(pipelines, X, y, part, failed)):
             if pipeline is None:
                 continue
-            linear_predictor, risk = pipeline.predict_all(X_held_out, horizons=horizons or (None,))
-            cuts = cut_points(pipeline, X_train, quantiles)
-            arrays[f"{position}.linear_predictor"] = linear_predictor
-            arrays[f"{position}.risk"] = risk
-            arrays[f"{position}.group"] = risk_groups(linear_predictor, cuts)
+            p = predictions_of(pipeline, X_held_out, y[part.held_out], horizons)
+            cuts = cut_points(pipeline, X_train, quantiles, horizons)
+            arrays[f"{position}.linear_predictor"] = p.linear_predictor
+            arrays[f"{position}.risk"] = p.risk
+            arrays[f"{position}.group"] = risk_groups(p.ranking(), cuts)
             for number, signature in enumerate(pipeline.signatures):
                 selected = signature.coef_["feature"].to_numpy(dtype=np.str_)
                 arrays[f"{position}.selected.{number}"] = selected

@@ -68,7 +68,8 @@ class Plan:
     draws : int
         Bootstrap draws of the evaluated patients, for intervals.
     quantiles : tuple of float
-        Of the development linear predictor, at which risk groups are cut; (0.5,) is the median.
+        Of the development linear predictor (risk by the last horizon of a stratified model), at
+        which risk groups are cut; (0.5,) is the median.
     level : float
         Of the intervals.
     seed : int
@@ -95,7 +96,8 @@ class Fitted:
     ----------
     pipeline : RiskPipeline
     cut_points : ndarray
-        Of the linear predictor; a patient at or below the first is in group 0, the lowest risk.
+        Of the linear predictor, or of a stratified model of the risk by the last horizon; a
+        patient at or below the first is in group 0, the lowest risk.
     """
 
     pipeline: RiskPipeline
@@ -231,7 +233,7 @@ def validate(
     memory = StepMemory()
     if progress is not None:
         progress("models", 0, 1)
-    fit = partial(_fit_on_all, X=X, y=y, plan=plan, memory=memory)
+    fit = partial(_fit_on_all, X=X, y=y, horizons=horizons, plan=plan, memory=memory)
     with collected_warnings(complaints):
         fitted = {name: fit(name, pipeline) for name, pipeline in pipelines.items()}
         apparent = {name: predictions_of(f.pipeline, X, y, horizons) for name, f in fitted.items()}
@@ -401,6 +403,7 @@ def _fit_on_all(
     pipeline: RiskPipeline,
     X: pd.DataFrame,
     y: NDArray[Any],
+    horizons: tuple[float, ...],
     plan: Plan,
     memory: StepMemory,
 ) -> Fitted:
@@ -410,7 +413,7 @@ def _fit_on_all(
         raise FitError(
             f"model {name!r} cannot be fitted on the development patients: {error}"
         ) from error
-    return Fitted(pipeline=fitted, cut_points=cut_points(fitted, X, plan.quantiles))
+    return Fitted(pipeline=fitted, cut_points=cut_points(fitted, X, plan.quantiles, horizons))
 
 
 def _assemble(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+import numpy as np
 import pandas as pd
 
 from models.assumptions import Assumptions, assumption_findings, assumptions
@@ -528,16 +529,16 @@ def _nomograms(
     X = cohort.development.X
     for name in names:
         pipeline = validation.fitted[name].pipeline
-        reach = validation.apparent[name].known().linear_predictor
         if isinstance(pipeline.model, BoostedModel):
             continue
+        reach = pipeline.linear_predictor(X)
         try:
             chart = nomogram(
                 pipeline.design,
                 pipeline.model,
                 horizons=cohort.outcome.horizons,
                 unit=cohort.outcome.unit,
-                span=(float(reach.min()), float(reach.max())),
+                span=(float(np.nanmin(reach)), float(np.nanmax(reach))),
                 ticks=ticks.get(name),
             )
             known = pipeline.design_matrix(X).loc[pipeline.complete(X)]

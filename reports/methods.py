@@ -123,11 +123,7 @@ def _model(name: str, fitted: Fitted) -> str:
             "calibration slope and a baseline estimated on them. Risk groups are cut on these "
             f"margins too.{_MISSING[design.missing]}"
         )
-    kind = (
-        "Cox regression (Efron's ties, Breslow's baseline)"
-        if isinstance(model, CoxModel)
-        else "Logistic regression"
-    )
+    kind = _cox_words(model) if isinstance(model, CoxModel) else "Logistic regression"
     penalty = (
         f", ridge penalty {model.ridge_:.4g}"
         + (
@@ -148,6 +144,19 @@ def _model(name: str, fitted: Fitted) -> str:
     products = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
     interact = f" Interactions (full products of columns): {products}." if pairs else ""
     return f"{name}. {kind}{penalty}, on {predictors}.{splines}{interact}{_MISSING[design.missing]}"
+
+
+def _cox_words(model: CoxModel) -> str:
+    """Name a Cox regression with its ties, its strata and its variance."""
+    words = f"Cox regression ({model.ties.capitalize()}'s ties, Breslow's baseline"
+    words += ", sandwich variance)" if model.robust else ")"
+    if model.strata is None:
+        return words
+    name = feature_name(model.strata)
+    return (
+        f"{words}, stratified by {name}: each of its {len(model.strata_)} levels has a baseline "
+        "hazard of its own"
+    )
 
 
 def _predictor_words(predictors: Sequence[str]) -> str:
@@ -207,10 +216,17 @@ def _validation(results: Results) -> str:
     if results.validation.external:
         text += " External cohorts were scored once, by the frozen pipelines."
     groups = ", ".join(f"{q:g}" for q in plan.quantiles)
-    return (
-        f"{text} Risk groups were cut at quantile {groups} of the training patients' linear "
-        "predictor."
+    text += (
+        f" Risk groups were cut at quantile {groups} of the training patients' linear predictor."
     )
+    stratified = [name for name, one in results.validation.fitted.items() if one.pipeline.strata]
+    if stratified:
+        text += (
+            f" Linear predictors of different strata are not comparable: {', '.join(stratified)} "
+            "ranked patients by the risk at the horizon (Harrell's C, risk groups: the last), "
+            "and the calibration slope is that within strata."
+        )
+    return text
 
 
 def _metrics(results: Results) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from models.boosting import BoostedModel
+from models.cox import CoxModel
 from models.decision import Quantity
 from models.nomogram import Nomogram
 from models.performance import Performance
@@ -32,7 +33,7 @@ from reports.performance_tables import (
     metric_rows,
 )
 from reports.regression_section import regression_block
-from reports.style import shown_names
+from reports.style import feature_name, shown_names
 from reports.survival_section import risk_group_blocks
 from reports.tables import format_number, label, table_rows
 
@@ -98,6 +99,8 @@ def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:
         if model.ridge_
         else ""
     )
+    if isinstance(model, CoxModel) and model.strata is not None:
+        penalty += f"Within the strata of {feature_name(model.strata)}, which has no ratio. "
     names = shown_names(table["term"])
     shown = table.assign(term=[names[str(term)] for term in table["term"]])
     ratio = "hazard_ratio" if "hazard_ratio" in table else "odds_ratio"
@@ -150,6 +153,12 @@ def nomogram_blocks(nomogram: Nomogram) -> list[Block]:
                 " Predictors that interact have one axis per combination of their values: read the "
                 "one that fits the patient, and no other of these; between two, interpolate."
                 if several
+                else ""
+            )
+            + (
+                f" Each {feature_name(nomogram.stratified_by)} has its own axes below the total: "
+                "read the patient's."
+                if nomogram.stratified_by is not None
                 else ""
             )
             + (

@@ -346,7 +346,7 @@ def predictions_table(results: Results) -> pd.DataFrame:
             part = pd.DataFrame(p.risk, columns=risks, index=cohort.external[label].X.index)
             part.insert(0, "linear_predictor", p.linear_predictor)
             part.insert(0, "fold", pd.Series(pd.NA, part.index, "Int64"))
-            part["group"] = _group_numbers(risk_groups(p.linear_predictor, fitted.cut_points))
+            part["group"] = _group_numbers(risk_groups(p.ranking(), fitted.cut_points))
             parts.append(part.assign(model=model, cohort=label))
     table = pd.concat(parts)
     if results.factors is not None:

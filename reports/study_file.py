@@ -82,6 +82,16 @@ class ModelSpec(_Section):
     interactions: list[list[str]] = Field(
         default=[], description="pairs of predictors, each named as its column"
     )
+    strata: ColumnAddress | None = Field(
+        default=None,
+        description="column of a cox model whose levels have a baseline hazard each",
+    )
+    ties: Literal["efron", "breslow"] = Field(
+        default="efron", description="how a cox model counts events at the same time"
+    )
+    robust: bool = Field(
+        default=False, description="sandwich variance of a cox model's coefficients"
+    )
     nomogram: bool | dict[str, list[float]] = Field(
         default=False,
         description="true, or ticks of its axes: { column = [...], risk_at = [...], "
@@ -122,6 +132,26 @@ class ModelSpec(_Section):
             )
         if isinstance(self.ridge, float) and self.ridge < 0:
             raise ValueError(f"ridge must not be negative, but {self.ridge:g} came")
+        return self
+
+    @model_validator(mode="after")
+    def _cox_options_are_of_a_cox_model(self) -> Self:
+        cox = sorted({"strata", "ties", "robust"} & self.model_fields_set)
+        if cox and self.kind != "cox":
+            raise ValueError(
+                f"{cox} are for kind 'cox', but kind is {self.kind!r}: only a Cox model has "
+                "baseline hazards and tied events"
+            )
+        if self.strata is not None and self._is_predictor(self.strata):
+            raise ValueError(
+                f"strata must be no predictor, but predictors name {self.strata!r} too: a stratum "
+                "has a baseline hazard in place of a coefficient"
+            )
+        if self.robust and (self.ridge or (self.ridge is None and self.uses_factors)):
+            raise ValueError(
+                "robust must come without a ridge, but it is true and the ridge is "
+                f"{'aic' if self.ridge is None else self.ridge!r}: write ridge = 0"
+            )
         return self
 
     @model_validator(mode="after")
@@ -471,6 +501,12 @@ class Study(_Section):
                 "[missing] imputations is given, but no model's policy is 'multiple': take it away"
             )
         for model, policy in zip(self.every_model, policies, strict=True):
+            if policy == "multiple" and model.strata is not None:
+                raise ValueError(
+                    f"missing must not be 'multiple' with strata, but it is for model "
+                    f"{model.name!r}: the draws of a patient do not know the stratum. State its "
+                    "own missing = 'chained', 'median' or 'complete_case'"
+                )
             if policy == "multiple" and model.kind == "xgboost":
                 raise ValueError(
                     f"[missing] policy 'multiple' is for regressions, but model {model.name!r} is "
@@ -535,6 +571,7 @@ class Study(_Section):
             for predictor in (*model.predictors, *model.splines)
             if not predictor.startswith(LEARNED)
         ]
+        named += [model.strata for model in self.every_model if model.strata is not None]
         named += self.report.subgroups
         if self.added_value is not None:
             named += [name for name in self.added_value.splines if not name.startswith(LEARNED)]
