@@ -14,6 +14,7 @@ from models.calibration_curves import Calibration
 from models.comparison import Comparison
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
+from models.description import TableOne
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.regression_tables import RegressionTable
@@ -44,6 +45,7 @@ from reports.regression_section import regression_block
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
 from reports.subgroup_sections import subgroups_section
+from reports.table_one import table_one_blocks
 from reports.tables import format_number
 from reports.updating_sections import updating_blocks
 
@@ -74,9 +76,7 @@ def drawn(result: Any) -> Section | Page:
 
     Parameters
     ----------
-    result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
-        SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
-        Nomogram, Calibration or DecisionCurve
+    result : one of those in `DRAWN`
 
     Returns
     -------
@@ -111,6 +111,7 @@ def _of_blocks(
 DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Results: page_of,
     Cohort: flow_section,
+    TableOne: _of_blocks("Patients", table_one_blocks),
     Performance: comparison_section,
     Comparison: _of_blocks("Added value", comparison_blocks),
     Subgroups: subgroups_section,

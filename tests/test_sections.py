@@ -18,6 +18,7 @@ from models.calibration_curves import calibration_curve
 from models.comparison import compare
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
+from models.description import TableOne
 from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import subgroups
@@ -192,8 +193,8 @@ def test_the_regression_table_is_that_of_the_file(results: Results, folder: Path
 def test_table_one_is_that_of_the_file(results: Results, folder: Path) -> None:
     (printed,) = tables(section(results, "table-one")).values()
     written = csv(folder, "table_one")
-    assert printed.header == ("Characteristic", "Development (n = 45)", "B (n = 15)")
-    for row in written[written["cohort"] == "development"].to_dict("records"):
+    assert printed.header == ("Characteristic", "Development (n = 45)", "B (n = 15)", "SMD")
+    for row in written[written["group"] == "development"].to_dict("records"):
         if isinstance(row["level"], str) or not np.isnan(row["level"]):
             words = f"{row['count']:.0f} ({format_percent(row['share'])})"
             level = str(row["level"]).removesuffix(".0")
@@ -203,6 +204,11 @@ def test_table_one_is_that_of_the_file(results: Results, folder: Path) -> None:
             name = row["column"].removeprefix("clinical:")
             shown = cell(printed, f"{name}, median (quartiles)", printed.header[1])
             assert shown.startswith(format_number(row["median"], digits=1))
+    beside = {cells[0].partition(",")[0]: cells[-1] for cells in printed.rows if cells[-1]}
+    for row in csv(folder, "table_one_differences").itertuples():
+        name = str(row.column).removeprefix("clinical:")
+        assert beside.pop(name) == format_number(float(str(row.difference)), digits=2)
+    assert not beside
 
 
 def test_missing_shares_are_percentages_of_the_file(results: Results, folder: Path) -> None:
@@ -475,6 +481,7 @@ def drawn_results(results: Results) -> dict[type, Any]:
     found = [
         results,
         results.cohort,
+        results.table_one,
         results.factors.model,
         quality.stability,
         quality.held_out_error,
@@ -511,7 +518,7 @@ def test_a_live_notebook_draws_every_result(shell: InteractiveShell, results: Re
         assert frame.startswith("<iframe"), kind
         inner = unescape(frame[frame.index('srcdoc="') + 8 : -len('"></iframe>')])
         assert 'data-framed="true"' in inner
-        if kind is RegressionTable:
+        if kind in (RegressionTable, TableOne):
             assert re.search(r"Table 1\.", inner)
             continue
         assert inner.count('class="plot"') >= 1, kind
