@@ -13,9 +13,9 @@ from reports.style import feature_name, shown_names
 from reports.tables import DASH, TableRows, format_number, format_p_value, format_percent
 
 UNCORRECTED = (
-    "p of {names} tests, not adjusted for the number of rows. They describe no patient and "
-    "answer no question of this study: differences between cohorts grow significant with their size, those "
-    "between randomised groups are chance by design."
+    "p of {names} tests, not adjusted for the number of rows. They describe no patient and answer "
+    "no question of this study: differences between cohorts grow significant with their size, "
+    "those between randomised groups are chance by design."
 )
 
 
