@@ -399,6 +399,10 @@ def test_methods_of_a_survival_study_state_its_settings(results: Results) -> Non
     assert factors is not None
     ridge = results.validation.fitted["Factors"].pipeline.model.ridge_
     for words in (
+        "Description. Groups of patients were compared by standardised mean differences",
+        "Kaplan-Meier with 95% intervals on the log scale",
+        "up to 24 months (restricted mean",
+        "Risk groups were compared by the log-rank test and by differences of restricted means",
         "risks were predicted by 12, 24 months",
         "Development: 45 patients",
         "External validation: B, 15 patients",
@@ -432,7 +436,15 @@ def test_methods_of_a_binary_study_state_its_settings(binary: Results) -> None:
         "ROC AUC, Brier score and IPA",
     ):
         assert words in text
-    for words in ("Cox", "repeated", "factorized", "External", "optimism bootstrap", "Harrell"):
+    for words in (
+        "Cox",
+        "repeated",
+        "factorized",
+        "External",
+        "optimism bootstrap",
+        "Harrell",
+        "Kaplan",
+    ):
         assert words not in text
 
 
