@@ -128,17 +128,18 @@ def _difference(one: pd.Series, other: pd.Series) -> float:
     if isinstance(one.dtype, pd.CategoricalDtype):
         if not (len(one) and len(other)):
             return np.nan
-        shares = [
-            part.value_counts(sort=False, normalize=True).to_numpy(np.float64)
-            for part in (one, other)
-        ]
-        return _of_shares(shares[0], shares[1])
+        return _of_shares(_shares(one), _shares(other))
     if min(len(one), len(other)) < 2:
         return np.nan
     x, y = (part.to_numpy(dtype=np.float64) for part in (one, other))
     if np.ptp(x) == 0 and np.ptp(y) == 0:  # asked of the values: a variance would be rounding
         return 0.0 if x[0] == y[0] else np.inf
     return float(abs(x.mean() - y.mean()) / np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / 2))
+
+
+def _shares(values: pd.Series) -> Floats:
+    counts = np.bincount(values.cat.codes, minlength=len(values.cat.categories))
+    return np.asarray(counts / len(values), dtype=np.float64)
 
 
 def _of_shares(p: Floats, q: Floats) -> float:

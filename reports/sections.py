@@ -40,7 +40,7 @@ def page_of(results: Results) -> Page:
         missing_section(results),
     ]
     if results.survival is not None:
-        sections.append(survival_section(results.survival, cohort.outcome))
+        sections.append(survival_section(results.survival))
     if results.factors is not None:
         sections.append(factors_section(results.factors))
     if results.factors is not None and results.factor_quality is not None:

@@ -16,12 +16,19 @@ from traitlets.config import Config
 
 from models.calibration_curves import calibration_curve
 from models.comparison import compare
+from models.competing_risks import cumulative_incidence
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
 from models.description import TableOne
+from models.follow_up import FollowUp, follow_up
+from models.gray import GrayTest, gray_test
+from models.log_rank import LogRank, log_rank
 from models.regression_tables import RegressionTable
+from models.restricted_mean import RestrictedMean, restricted_mean
 from models.signature import Signature
 from models.subgroups import subgroups
+from models.survival_curves import kaplan_meier
+from models.survival_description import survival_summary
 from models.updating import updating
 from omics.mofa import FactorModel
 from omics.saved_factors import SavedFactors
@@ -45,6 +52,7 @@ from reports.tables import (
 from tests.made_up_tables import HOSTILE
 from tests.small_study import SmallStudy, binary_study, small_study
 
+TABLES_ALONE = (RegressionTable, TableOne, FollowUp, RestrictedMean, LogRank, GrayTest)
 FACTORS = {
     "views": ["radiomics"],
     "n_factors": 2,
@@ -483,6 +491,21 @@ def saved_factors(results: Results) -> SavedFactors:
     )
 
 
+def survival_by_hand(results: Results) -> list[Any]:
+    y = results.cohort.y
+    time, event, group = y["time"], y["event"], results.cohort.group
+    cause = np.where(event, 1 + np.arange(len(y)) % 2, 0)
+    return [
+        kaplan_meier(time, event, group=group),
+        cumulative_incidence(time, cause, group=group),
+        survival_summary(time, event, horizons=[12], group=group),
+        follow_up(time, event),
+        restricted_mean(time, event, horizon=12, group=group),
+        log_rank(time, event, group=group),
+        gray_test(time, cause, group),
+    ]
+
+
 def drawn_results(results: Results) -> dict[type, Any]:
     event, risk = np.array([0, 0, 1, 0, 1, 1, 0, 1]), np.linspace(0.1, 0.8, 8)
     assert results.factors is not None
@@ -494,6 +517,8 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results,
         results.cohort,
         results.table_one,
+        results.survival,
+        *survival_by_hand(results),
         results.factors.model,
         quality.stability,
         quality.held_out_error,
@@ -530,7 +555,7 @@ def test_a_live_notebook_draws_every_result(shell: InteractiveShell, results: Re
         assert frame.startswith("<iframe"), kind
         inner = unescape(frame[frame.index('srcdoc="') + 8 : -len('"></iframe>')])
         assert 'data-framed="true"' in inner
-        if kind in (RegressionTable, TableOne):
+        if kind in TABLES_ALONE:
             assert re.search(r"Table 1\.", inner)
             continue
         assert inner.count('class="plot"') >= 1, kind
