@@ -14,7 +14,7 @@ from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
 from models.comparison import check_reference
 from models.decision import Quantity, Setting
-from models.description import table_one
+from models.description import TableOne, TableOneAsked, description_groups, table_one
 from models.design import select_columns
 from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
@@ -93,8 +93,9 @@ class About:
         Models to draw a nomogram of; by default every regression.
     nomogram_ticks : mapping of model to AxisTicks
         Ticks of a nomogram that its author chooses.
-    table_one : sequence of str, optional
-        Columns of table one; by default the clinical and pathology ones.
+    table_one : TableOneAsked
+        Columns of table one, by default the clinical and pathology ones; its groups, and what is
+        said of their differences.
     added_value : AddedValue, optional
         Given, every model is compared with one of them, and tumour volume alone is validated too
         where a radiomics table has a volume feature.
@@ -127,7 +128,7 @@ class About:
     quantities: Sequence[Quantity] = ()
     nomograms: Sequence[str] | None = None
     nomogram_ticks: Mapping[str, AxisTicks] = field(default_factory=dict)
-    table_one: Sequence[str] | None = None
+    table_one: TableOneAsked = field(default_factory=TableOneAsked)
     added_value: AddedValue | None = None
     subgroups: Splits = field(default_factory=dict)
     subgroup_models: Sequence[str] | None = None
@@ -186,7 +187,8 @@ class Results:
     factor_quality : FactorQuality or None
         None without factors.
     signatures : dict of name to SignatureSummary
-    table_one, missing : DataFrame
+    table_one : TableOne
+    missing : DataFrame
     added_value : AddedValueResults or None
     updating : dict of model to Updating
         Of the models asked for; a model that cannot be updated stands in the findings.
@@ -217,7 +219,7 @@ class Results:
     nomograms: dict[str, Nomogram]
     factors: FactorResults | None
     signatures: dict[str, SignatureSummary]
-    table_one: pd.DataFrame
+    table_one: TableOne
     missing: pd.DataFrame
     predictor_gaps: pd.DataFrame
     findings: list[Finding]
@@ -269,7 +271,7 @@ def analyse(
         If a model cannot be fitted or reads what is known too late, or a column or model named in
         `about` does not exist.
     """
-    columns = described_columns(cohort, about.table_one)
+    described = _table_one(cohort, about.table_one)
     wanted = _models_with_nomogram(pipelines, about.nomograms)
     volume = None if about.added_value is None else volume_feature(cohort)
     pipelines = with_volume(pipelines, cohort, volume)
@@ -329,7 +331,7 @@ def analyse(
         regressions=_regressions(validation, cohort),
         factors=factors,
         signatures=signature_summaries(validation, cohort),
-        table_one=table_one(cohort, columns),
+        table_one=described,
         missing=missing_table(cohort),
         predictor_gaps=predictor_gaps(pipelines, cohort),
         findings=ordered(found),
@@ -469,6 +471,26 @@ def thresholds(low: float, high: float) -> list[float]:
     """
     steps = round((high - low) * 100)
     return [round(low + (high - low) * i / max(steps, 1), 10) for i in range(steps + 1)]
+
+
+def _table_one(cohort: Cohort, asked: TableOneAsked) -> TableOne:
+    check_table_one(cohort, asked)
+    return table_one(
+        cohort,
+        described_columns(cohort, asked.columns),
+        by=asked.by,
+        differences=asked.differences,
+        tests=asked.tests,
+    )
+
+
+def check_table_one(cohort: Cohort, asked: TableOneAsked) -> None:
+    """Refuse a table one of columns or groups that do not exist."""
+    described_columns(cohort, asked.columns)
+    try:
+        description_groups(cohort, asked.by)
+    except ValueError as error:
+        raise StudyError(f"[report] table_one: {error}") from error
 
 
 def described_columns(cohort: Cohort, named: Sequence[str] | None) -> list[str]:

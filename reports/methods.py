@@ -41,7 +41,7 @@ def methods_text(results: Results) -> str:
     str
         Paragraphs with an empty line between them.
     """
-    parts = [_patients(results)]
+    parts = [_patients(results), _description(results)]
     factors = results.factors
     if factors is not None:
         parts += [
@@ -86,6 +86,33 @@ def _patients(results: Results) -> str:
         f"{development.n_patients} patients, {development.n_events} events.{external} Patients "
         "with a missing view stayed in the analysis."
     )
+
+
+def _description(results: Results) -> str:
+    """Say how patients and their survival are described, and what is compared."""
+    described, survival = results.table_one, results.survival
+    parts = []
+    if described.balance is not None:
+        parts.append(
+            "Groups of patients were compared by standardised mean differences (of categories by "
+            "Mahalanobis' distance)"
+            + (
+                ", and by tests whose p values are not adjusted."
+                if described.tests is not None
+                else "."
+            )
+        )
+    if survival is not None:
+        level, horizon = survival.cohorts.level, max(results.cohort.outcome.horizons)
+        parts.append(
+            f"Survival: Kaplan-Meier with {100 * level:g}% intervals on the log scale, of medians "
+            "by inverting them; follow-up: reverse Kaplan-Meier; mean time free of the event up "
+            f"to {horizon:g} {survival.unit} (restricted mean, normal interval). Risk groups were "
+            "compared by the log-rank test"
+            + (", for trend too," if len(survival.trends) else "")
+            + " and by differences of restricted means from the lowest group."
+        )
+    return f"Description. {' '.join(parts)}" if parts else ""
 
 
 def _signature(signature: Signature) -> str:

@@ -2,10 +2,19 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
+from models.description import BY_COHORT, TableOneAsked
 from models.design import IMPUTATIONS, Missing, matching
 from models.interactions import check_interactions
 from models.ticks import AxisTicks
@@ -342,6 +351,32 @@ class UpdatingSpec(_Section):
     models: list[str] = Field(min_length=1)
 
 
+class TableOneSpec(_Section):
+    """Table one: `[report] table_one`, a list of columns or a section of these keys."""
+
+    columns: list[str] | None = Field(
+        default=None, description="by default those of clinical and pathology tables"
+    )
+    by: str = Field(
+        default=BY_COHORT, description="'cohort', 'centre' or a category, as 'clinical:treatment'"
+    )
+    smd: bool = Field(default=True, description="standardised differences between the groups")
+    tests: StrictBool | Literal["rank", "welch"] = Field(
+        default=False, description="p values; true is 'rank': Wilcoxon or Kruskal-Wallis"
+    )
+
+    @property
+    def asked(self) -> TableOneAsked:
+        """The same, as an analysis takes it."""
+        tests = "rank" if self.tests is True else self.tests
+        return TableOneAsked(columns=self.columns, by=self.by, differences=self.smd, tests=tests)
+
+
+def _columns_alone(value: object) -> object:
+    """Read a list of columns as the section it abbreviates."""
+    return {"columns": value} if isinstance(value, list) else value
+
+
 class ReportSpec(_Section):
     """The section `[report]`."""
 
@@ -367,10 +402,7 @@ class ReportSpec(_Section):
     risk_groups: list[float] = Field(
         default=[0.5], description="quantiles at which the development patients' risk is cut"
     )
-    table_one: list[str] | None = Field(
-        default=None, description="columns of table one; by default clinical and pathology"
-    )
-
+    table_one: Annotated[TableOneSpec, BeforeValidator(_columns_alone)] = TableOneSpec()
     subgroups: dict[ColumnAddress, Literal["levels"] | list[float]] = Field(
         default={}, description="column -> 'levels', or the numbers at which it is cut"
     )
