@@ -11,9 +11,11 @@ from typing import Any
 
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
+from models.calibration_groups import CalibrationGroups
 from models.comparison import Comparison
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
+from models.grouped_calibration import GroupedCalibration
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.regression_tables import RegressionTable
@@ -29,6 +31,7 @@ from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
+from reports.calibration_sections import group_blocks, grouped_blocks
 from reports.decision_sections import difference_blocks
 from reports.factor_quality_sections import (
     n_factors_blocks,
@@ -76,7 +79,7 @@ def drawn(result: Any) -> Section | Page:
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
         SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
-        Nomogram, Calibration or DecisionCurve
+        Nomogram, Calibration, CalibrationGroups, GroupedCalibration or DecisionCurve
 
     Returns
     -------
@@ -124,6 +127,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     RegressionTable: _of_blocks("Regression table", lambda found: [regression_block(found)]),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,
+    CalibrationGroups: _of_blocks("Calibration by groups", group_blocks),
+    GroupedCalibration: _of_blocks("Calibration of every model", grouped_blocks),
     DecisionCurve: _decision_section,
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),

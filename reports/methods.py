@@ -51,7 +51,7 @@ def methods_text(results: Results) -> str:
         ]
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
-    parts += [_validation(results), _metrics(results)]
+    parts += [_validation(results), _metrics(results), _calibration_groups(results)]
     parts += [_decision(results), _added_value(results), _updating(results)]
     parts += [_subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
@@ -227,6 +227,24 @@ def _metrics(results: Results) -> str:
         f"Performance. {figures} Intervals are {100 * plan.level:g}%: percentile bootstrap of "
         f"the evaluated patients ({plan.draws} draws), the corrected resampled t interval for "
         "figures averaged over folds, and that of rms::validate for optimism-corrected figures."
+    )
+
+
+def _calibration_groups(results: Results) -> str:
+    found = results.grouped_calibration
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    observed = (
+        "Kaplan-Meier's estimate (interval on the log scale)"
+        if survival
+        else "the share with the event (Wilson's interval)"
+    )
+    return (
+        f"Calibration by groups. Beside the curve, patients were grouped at {found.groups - 1} "
+        "quantiles of the development patients' out-of-fold risks, the same in every cohort. "
+        f"Observed in a group is {observed}, predicted the mean risk; out of fold both, and the "
+        "ends of the interval, were averaged over repeats."
     )
 
 

@@ -221,6 +221,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if len(figures.complete_case):
         yield "complete_case", figures.complete_case
     yield "calibration", figures.calibration
+    if results.grouped_calibration is not None:
+        yield "calibration_groups", results.grouped_calibration.table
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:

@@ -1,5 +1,8 @@
 """Points of a calibration: those of each repeat averaged, by cut points that stay as they are."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +15,15 @@ from models.logistic import LogisticModel
 from models.pipeline import risk_pipeline
 from models.validation import Plan, validate
 from omics.cohort import DEVELOPMENT
+from omics.errors import StudyError
+from reports.analysis import analyse
+from reports.curve_sections import calibration_blocks
+from reports.html import FigureGrid
+from reports.methods import methods_text
+from reports.study import build_pipelines, compute, load_cohort
+from reports.study_file import read_study
 from tests.made_cohorts import made_cohort
+from tests.small_study import small_study
 
 PLAN = Plan(folds=3, repeats=3, bootstrap=0, draws=20, seed=5, level=0.9)
 COHORT = made_cohort(150, external=50, seed=3)
@@ -98,3 +109,24 @@ def test_binary_points_have_no_horizon() -> None:
 def test_one_group_is_refused() -> None:
     with pytest.raises(ValueError, match="groups must be at least 2, but 1 came"):
         grouped_calibration(VALIDATION, groups=1)
+
+
+def test_a_study_without_groups_draws_none(tmp_path: Path) -> None:
+    spec = small_study(tmp_path)
+    spec.content["report"] = {"calibration_groups": 0}
+    study = read_study(spec.write())
+    cohort = load_cohort(study)
+    results = compute(study, cohort, n_jobs=1)
+    assert results.grouped_calibration is None
+    assert "Calibration by groups" not in methods_text(results)
+    (only,) = [
+        block
+        for block in calibration_blocks(results, "Clinical")
+        if block.title.startswith("Calibration")
+    ]
+    assert isinstance(only, FigureGrid)
+    assert not [t for panel in only.panels for t in panel.figure.data if t.name == "Groups"]
+    assert "Points" not in only.caption
+    about = replace(results.about, calibration_groups=1)
+    with pytest.raises(StudyError, match="calibration_groups must be 0 or at least 2, but 1 came"):
+        analyse(build_pipelines(study), cohort, plan=results.validation.plan, about=about)

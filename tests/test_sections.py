@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from models.calibration_curves import calibration_curve
+from models.calibration_groups import calibration_groups
 from models.comparison import compare
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
@@ -351,6 +352,15 @@ def test_coefficients_nomogram_and_curves_are_those_of_the_files(
     panels = {panel.title: panel.figure for panel in found["Calibration"].panels}
     curve = next(t for t in panels["B, by 12 months"].data if t.name.startswith("Out of fold"))
     assert np.isin(np.round(curve.y, 9), np.round(calibration["observed"], 9)).all()
+    points = next(t for t in panels["B, by 12 months"].data if t.name == "Groups")
+    groups = csv(folder, "calibration_groups").query(
+        "model == 'Clinical' and validation == 'external' and horizon == 12"
+    )
+    assert len(groups) == 5
+    known = groups.dropna(subset=["observed"])
+    np.testing.assert_allclose(points.y, known["observed"])
+    np.testing.assert_allclose(points.error_y.array, known["upper"] - known["observed"])
+    assert "Points: up to 5 groups" in found["Calibration"].caption
     survival_file = csv(folder, "survival").query("model == 'Clinical' and cohort == 'B'")
     steps = {panel.title: panel.figure for panel in found["Survival by risk group"].panels}["B"]
     low = [trace for trace in steps.data if trace.name == "Low risk" and trace.showlegend is None]
@@ -488,6 +498,8 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.regressions["Clinical"],
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
+        calibration_groups(event, risk, cut_points=[0, 0.5, 1]),
+        results.grouped_calibration,
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(
