@@ -19,6 +19,7 @@ from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
 from models.grouped_calibration import GroupedCalibration, grouped_calibration
+from models.hosmer_lemeshow import HosmerLemeshowTests, hosmer_lemeshow_tests
 from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
@@ -119,6 +120,8 @@ class About:
         Whether to examine the assumptions of Cox and logistic models.
     calibration_groups : int
         Groups of patients drawn as points beside calibration curves; 0 for none.
+    hosmer_lemeshow : bool
+        Whether to give the test, with its warning.
     """
 
     title: str
@@ -141,6 +144,7 @@ class About:
     updates: Updates | None = None
     assumptions: bool = True
     calibration_groups: int = 5
+    hosmer_lemeshow: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -208,6 +212,8 @@ class Results:
         Each predictor of a regression alone and beside the others.
     grouped_calibration : GroupedCalibration or None
         None where no groups are asked for.
+    hosmer_lemeshow : HosmerLemeshowTests or None
+        None where it is not asked for.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -235,6 +241,7 @@ class Results:
     assumptions: dict[str, Assumptions] = field(default_factory=dict)
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
     grouped_calibration: GroupedCalibration | None = None
+    hosmer_lemeshow: HosmerLemeshowTests | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -336,6 +343,7 @@ def analyse(
         grouped_calibration=grouped_calibration(validation, groups=about.calibration_groups)
         if about.calibration_groups
         else None,
+        hosmer_lemeshow=hosmer_lemeshow_tests(validation) if about.hosmer_lemeshow else None,
         factors=factors,
         signatures=signature_summaries(validation, cohort),
         table_one=table_one(cohort, columns),

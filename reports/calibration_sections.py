@@ -1,6 +1,6 @@
-"""Points of calibration by groups: on the curves of a model, or alone. Computes no statistic."""
+"""Calibration by groups: points on curves or alone, and a test. Computes no statistic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,12 @@ import plotly.graph_objects as go
 
 from models.calibration_groups import CalibrationGroups
 from models.grouped_calibration import GroupedCalibration
+from models.hosmer_lemeshow import HosmerLemeshow, HosmerLemeshowTests
 from reports.figures.calibration_points import draw_calibration_points
-from reports.html import Block, Figure, FigureGrid, Table
+from reports.html import Block, Figure, FigureGrid, Table, Text
+from reports.tables import DASH, format_number, format_p_value, label, table_rows
+
+NAME_OF_TEST = {"binary": "Hosmer-Lemeshow", "survival": "Greenwood-Nam-D'Agostino"}
 
 
 def with_points(
@@ -62,6 +66,41 @@ def group_blocks(found: CalibrationGroups) -> Iterable[Block]:
     figure = draw_calibration_points(found.table, horizon=found.horizon)
     yield Figure(figure=figure, title="Calibration by groups.")
     yield Table(table=_rows(found.table), title="Groups.")
+
+
+def hosmer_lemeshow_blocks(
+    found: HosmerLemeshowTests, models: Sequence[str] | None = None
+) -> Iterable[Block]:
+    """Show the test of some models, by default of all, with the warning beside the number."""
+    table = found.table
+    if models is not None:
+        table = table[table["model"].isin(models)].drop(columns="model")
+    if found.outcome.kind == "binary":
+        table = table.drop(columns="horizon")
+    counts = {
+        name: [DASH if pd.isna(value) else f"{value:.0f}" for value in table[name]]
+        for name in ("df", "n_groups", "n_patients", "n_events")
+    }
+    shown = table.drop(columns="reason").assign(
+        validation=[label(kind) for kind in table["validation"]], **counts
+    )
+    reasons = list(dict.fromkeys(reason for reason in table["reason"] if reason))
+    yield Table(
+        table=table_rows(shown, labels={"chi2": "χ²", "n_groups": "Groups"}),
+        title=f"{NAME_OF_TEST[found.outcome.kind]} test.",
+        caption=found.warning,
+        note=f"Not given: {'; '.join(reasons)}." if reasons else "",
+    )
+
+
+def own_test_blocks(found: HosmerLemeshow) -> Iterable[Block]:
+    """Show the test of one set of predictions, for a notebook."""
+    name = NAME_OF_TEST["binary" if found.horizon is None else "survival"]
+    yield Text(
+        text=f"{name} test: χ² {format_number(found.chi2, digits=2)}, df {found.df}, p "
+        f"{format_p_value(found.p_value)}. {found.warning}"
+    )
+    yield Table(table=found.table, title="Groups.")
 
 
 def _rows(table: pd.DataFrame) -> pd.DataFrame:

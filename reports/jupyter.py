@@ -16,6 +16,7 @@ from models.comparison import Comparison
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
 from models.grouped_calibration import GroupedCalibration
+from models.hosmer_lemeshow import HosmerLemeshow, HosmerLemeshowTests
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.regression_tables import RegressionTable
@@ -31,7 +32,12 @@ from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
-from reports.calibration_sections import group_blocks, grouped_blocks
+from reports.calibration_sections import (
+    group_blocks,
+    grouped_blocks,
+    hosmer_lemeshow_blocks,
+    own_test_blocks,
+)
 from reports.decision_sections import difference_blocks
 from reports.factor_quality_sections import (
     n_factors_blocks,
@@ -79,7 +85,8 @@ def drawn(result: Any) -> Section | Page:
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
         SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
-        Nomogram, Calibration, CalibrationGroups, GroupedCalibration or DecisionCurve
+        Nomogram, Calibration, CalibrationGroups, GroupedCalibration, HosmerLemeshow,
+        HosmerLemeshowTests or DecisionCurve
 
     Returns
     -------
@@ -129,6 +136,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Calibration: _calibration_section,
     CalibrationGroups: _of_blocks("Calibration by groups", group_blocks),
     GroupedCalibration: _of_blocks("Calibration of every model", grouped_blocks),
+    HosmerLemeshow: _of_blocks("Hosmer-Lemeshow test", own_test_blocks),
+    HosmerLemeshowTests: _of_blocks("Hosmer-Lemeshow tests", hosmer_lemeshow_blocks),
     DecisionCurve: _decision_section,
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),

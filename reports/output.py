@@ -221,8 +221,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if len(figures.complete_case):
         yield "complete_case", figures.complete_case
     yield "calibration", figures.calibration
-    if results.grouped_calibration is not None:
-        yield "calibration_groups", results.grouped_calibration.table
+    yield from _calibration_tables(results)
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
@@ -245,6 +244,13 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
     yield from _model_tables(results)
+
+
+def _calibration_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.grouped_calibration is not None:
+        yield "calibration_groups", results.grouped_calibration.table
+    if results.hosmer_lemeshow is not None:
+        yield "hosmer_lemeshow", results.hosmer_lemeshow.table
 
 
 def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:

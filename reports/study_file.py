@@ -344,6 +344,9 @@ class ReportSpec(_Section):
     calibration_groups: int = Field(
         default=5, ge=0, description="points beside calibration curves; 0 leaves them out"
     )
+    hosmer_lemeshow: bool = Field(
+        default=False, description="give this test of calibration, with its warning"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

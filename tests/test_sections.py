@@ -19,6 +19,12 @@ from models.calibration_groups import calibration_groups
 from models.comparison import compare
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
+from models.hosmer_lemeshow import (
+    HosmerLemeshow,
+    HosmerLemeshowTests,
+    hosmer_lemeshow,
+    hosmer_lemeshow_tests,
+)
 from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import subgroups
@@ -500,6 +506,8 @@ def drawn_results(results: Results) -> dict[type, Any]:
         calibration_curve(event, risk),
         calibration_groups(event, risk, cut_points=[0, 0.5, 1]),
         results.grouped_calibration,
+        hosmer_lemeshow(event, risk, fitted_here=False, groups=4),
+        hosmer_lemeshow_tests(results.validation),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(
@@ -523,7 +531,7 @@ def test_a_live_notebook_draws_every_result(shell: InteractiveShell, results: Re
         assert frame.startswith("<iframe"), kind
         inner = unescape(frame[frame.index('srcdoc="') + 8 : -len('"></iframe>')])
         assert 'data-framed="true"' in inner
-        if kind is RegressionTable:
+        if kind in (RegressionTable, HosmerLemeshow, HosmerLemeshowTests):
             assert re.search(r"Table 1\.", inner)
             continue
         assert inner.count('class="plot"') >= 1, kind

@@ -59,6 +59,7 @@ def test_defaults_are_those_of_the_readme() -> None:
     assert study.report.thresholds == (0.05, 0.6)
     assert study.report.risk_groups == [0.5]
     assert study.report.calibration_groups == 5
+    assert not study.report.hosmer_lemeshow
     assert study.cohorts is None
     assert study.factors is None
     assert study.external == {}
@@ -176,7 +177,7 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
             "red",
             "[report]: unknown key 'colour'. There are: 'thresholds', 'harm', 'prevalence', "
             "'standardised_net_benefit', 'interventions_avoided', 'risk_groups', 'table_one', "
-            "'subgroups', 'subgroup_models', 'assumptions' and 1 more.",
+            "'subgroups', 'subgroup_models', 'assumptions' and 2 more.",
         ),
     ],
 )
