@@ -224,6 +224,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if len(figures.optimism):
         yield "optimism", figures.optimism
     yield "calibration", figures.calibration
+    yield from _calibration_tables(results)
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
@@ -254,6 +255,13 @@ def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "table_one_differences", found.balance.table
     if found.tests is not None:
         yield "table_one_tests", found.tests
+
+
+def _calibration_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.grouped_calibration is not None:
+        yield "calibration_groups", results.grouped_calibration.table
+    if results.hosmer_lemeshow is not None:
+        yield "hosmer_lemeshow", results.hosmer_lemeshow.table
 
 
 def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
