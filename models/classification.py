@@ -26,8 +26,8 @@ share: :math:`m = \hat p (1 - \hat p) / \mathrm{SE}^2`, or Kish's
 :math:`(\sum w)^2 / \sum w^2` over B where the share is 0 or 1. A binary outcome's is then
 Wilson's own. Of 95 % intervals, as simulated: in 20 patients Wilson's held 95.3 % on average
 (92-98 % by share), Clopper-Pearson's, considered and rejected, 97.6 %, Wald's 86.7 %; by a horizon
-in 60 patients, a third of them censored, 94-96 % for each figure, Wald's (timeROC's) 45-94 %, since
-it has length 0 where every control lies below.
+in 60 patients, one in seven of them lost before it, 94-96 % for each figure, Wald's (timeROC's)
+45-94 %, since it has length 0 where every control lies below.
 
 References
 ----------
