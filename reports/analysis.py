@@ -11,6 +11,7 @@ import pandas as pd
 
 from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
+from models.classified import ClassifiedModels, classified_models
 from models.comparison import check_reference
 from models.decision import Quantity, Setting
 from models.description import table_one
@@ -31,6 +32,7 @@ from models.ticks import AxisTicks
 from models.updating import Updating, updating
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
+from omics.checks import check_probability
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.gene_sets import GeneSetResult
@@ -85,6 +87,8 @@ class About:
         From and to, of the decision curves.
     setting : Setting
         Prevalence and harm, where the decision curves are to know them.
+    classify_at : sequence of float
+        Frozen thresholds of risk at which patients are classified.
     quantities : sequence of str
         What decision curves show beside net benefit: `standardised_net_benefit`,
         `interventions_avoided`.
@@ -123,6 +127,7 @@ class About:
     synthetic: bool = False
     thresholds: tuple[float, float] = (0.05, 0.6)
     setting: Setting = field(default_factory=Setting)
+    classify_at: Sequence[float] = ()
     quantities: Sequence[Quantity] = ()
     nomograms: Sequence[str] | None = None
     nomogram_ticks: Mapping[str, AxisTicks] = field(default_factory=dict)
@@ -187,6 +192,8 @@ class Results:
     signatures : dict of name to SignatureSummary
     table_one, missing : DataFrame
     added_value : AddedValueResults or None
+    classified : ClassifiedModels or None
+        None without thresholds to classify at.
     updating : dict of model to Updating
         Of the models asked for; a model that cannot be updated stands in the findings.
     subgroups : Subgroups or None
@@ -222,6 +229,7 @@ class Results:
     findings: list[Finding]
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
+    classified: ClassifiedModels | None = None
     updating: dict[str, Updating] = field(default_factory=dict)
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
@@ -334,12 +342,21 @@ def analyse(
         findings=ordered(found),
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
+        classified=_classified(about, validation, progress),
         updating=updated,
         subgroups=groups,
         survival=study_survival(validation, cohort),
         factor_quality=quality,
         assumptions=examined,
     )
+
+
+def _classified(
+    about: About, validation: Validation, progress: Progress | None
+) -> ClassifiedModels | None:
+    if not about.classify_at:
+        return None
+    return classified_models(validation, thresholds=about.classify_at, progress=progress)
 
 
 def _assumptions(validation: Validation, cohort: Cohort) -> dict[str, Assumptions]:
@@ -415,13 +432,14 @@ def _findings_of(model: FactorModel, cohort: Cohort) -> list[Finding]:
 
 
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
-    """Refuse names of no model and splits of no column, before anything is fitted."""
+    """Refuse names of no model, splits of no column and no probabilities, before any fit."""
     declared_subgroups(cohort, about.subgroups)
     columns = factor_columns(cohort, about.factor_columns)
     columns_to_test(cohort, columns, ordered=about.ordered_columns)
     if about.gene_sets is not None:
         about.gene_sets.check(cohort)
     try:
+        check_probability(about.classify_at, "classify_at")
         check_models(pipelines, about.subgroup_models)
         if about.added_value is not None:
             check_reference(pipelines, about.added_value.reference)

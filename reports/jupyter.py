@@ -11,6 +11,8 @@ from typing import Any
 
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
+from models.classification import Classification
+from models.classified import ClassifiedModels
 from models.comparison import Comparison
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
@@ -29,6 +31,7 @@ from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
+from reports.classification_section import classified_blocks, one_classification
 from reports.decision_sections import difference_blocks
 from reports.factor_quality_sections import (
     n_factors_blocks,
@@ -76,7 +79,8 @@ def drawn(result: Any) -> Section | Page:
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
         SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
-        Nomogram, Calibration or DecisionCurve
+        Nomogram, Calibration, DecisionCurve, DecisionDifferences, Updating, Classification or
+        ClassifiedModels
 
     Returns
     -------
@@ -127,6 +131,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     DecisionCurve: _decision_section,
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
+    Classification: _of_blocks("Classification", one_classification),
+    ClassifiedModels: _of_blocks("Classification", classified_blocks),
 }
 NAMES = ", ".join(kind.__name__ for kind in DRAWN)
 

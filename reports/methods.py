@@ -52,7 +52,12 @@ def methods_text(results: Results) -> str:
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
     parts += [_validation(results), _metrics(results)]
-    parts += [_decision(results), _added_value(results), _updating(results)]
+    parts += [
+        _decision(results),
+        _classification(results),
+        _added_value(results),
+        _updating(results),
+    ]
     parts += [_subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
 
@@ -244,6 +249,26 @@ def _decision(results: Results) -> str:
     if costly:
         told.append(f"less the harm of obtaining the prediction ({costly})")
     return f"Decision curves. Net benefit is given {' and '.join(told)}." if told else ""
+
+
+def _classification(results: Results) -> str:
+    found = results.classified
+    if found is None:
+        return ""
+    at = ", ".join(f"{100 * threshold:g}%" for threshold in found.thresholds)
+    weighed, effective = "", ""
+    if results.cohort.outcome.kind == "survival":
+        weighed = (
+            " by each horizon, cumulative/dynamic, with inverse probability of censoring weights "
+            "from the evaluated patients"
+        )
+        effective = " for the effective number of patients, from influence functions"
+    external = f"; in external cohorts Wilson's{effective}" if results.validation.external else ""
+    return (
+        f"Classification. At risks of {at}, stated in advance, sensitivity, specificity, PPV and "
+        f"NPV of a risk at or above them were estimated{weighed}. Intervals: percentile bootstrap "
+        f"of the out-of-fold predictions{external}."
+    )
 
 
 def _updating(results: Results) -> str:

@@ -12,6 +12,7 @@ from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
+from reports.classification_section import classification_block
 from reports.curve_sections import (
     HEADLINE,
     calibration_blocks,
@@ -65,6 +66,8 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     for quantity in results.about.quantities:
         yield from decision_blocks(results.performance, [name], unit, quantity=quantity)
     yield from avoided_block(results.performance, name)
+    if results.classified is not None:
+        yield from classification_block(results.classified, name)
     yield from survival_blocks(results.performance, name, unit)
     if results.survival is not None:
         yield from risk_group_blocks(results.survival, name)

@@ -222,6 +222,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "complete_case", figures.complete_case
     yield "calibration", figures.calibration
     yield "decision", figures.decision
+    if results.classified is not None:
+        yield "classification", results.classified.table
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
         yield from _added_value_tables(results.added_value)
