@@ -16,6 +16,7 @@ from models.comparison import check_reference
 from models.decision import Quantity, Setting
 from models.description import table_one
 from models.design import select_columns
+from models.external_tests import ExternalFigures, external_figures
 from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
@@ -194,6 +195,8 @@ class Results:
     added_value : AddedValueResults or None
     classified : ClassifiedModels or None
         None without thresholds to classify at.
+    external : ExternalFigures or None
+        Figures with standard errors in external cohorts; None without one.
     updating : dict of model to Updating
         Of the models asked for; a model that cannot be updated stands in the findings.
     subgroups : Subgroups or None
@@ -230,6 +233,7 @@ class Results:
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
     classified: ClassifiedModels | None = None
+    external: ExternalFigures | None = None
     updating: dict[str, Updating] = field(default_factory=dict)
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
@@ -343,6 +347,7 @@ def analyse(
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
         classified=_classified(about, validation, progress),
+        external=external_figures(validation) if validation.external else None,
         updating=updated,
         subgroups=groups,
         survival=study_survival(validation, cohort),

@@ -16,6 +16,7 @@ from models.classified import ClassifiedModels
 from models.comparison import Comparison
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
+from models.external_tests import ExternalTests
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.regression_tables import RegressionTable
@@ -33,6 +34,7 @@ from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
 from reports.classification_section import classified_blocks, one_classification
 from reports.decision_sections import difference_blocks
+from reports.external_sections import paired_test_block
 from reports.factor_quality_sections import (
     n_factors_blocks,
     stability_blocks,
@@ -79,8 +81,8 @@ def drawn(result: Any) -> Section | Page:
     ----------
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
         SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
-        Nomogram, Calibration, DecisionCurve, DecisionDifferences, Updating, Classification or
-        ClassifiedModels
+        Nomogram, Calibration, DecisionCurve, DecisionDifferences, Updating, ExternalTests,
+        Classification or ClassifiedModels
 
     Returns
     -------
@@ -131,6 +133,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     DecisionCurve: _decision_section,
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
+    ExternalTests: _of_blocks("Paired tests", paired_test_block),
     Classification: _of_blocks("Classification", one_classification),
     ClassifiedModels: _of_blocks("Classification", classified_blocks),
 }

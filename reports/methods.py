@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.external_tests import ExternalTests
 from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
@@ -304,6 +305,7 @@ def _added_value(results: Results) -> str:
         "differences, in the patients that both predict: discrimination and accuracy within each "
         "held-out fold (corrected resampled t interval), net benefit at thresholds of "
         f"{levels} and all external figures within each of {plan.draws} bootstrap draws."
+        + _paired_tests(results, added.tests)
         + (
             " Nested regressions without penalty were also compared by the likelihood-ratio test "
             "on the development patients."
@@ -317,6 +319,19 @@ def _added_value(results: Results) -> str:
             else ""
         )
     )
+
+
+def _paired_tests(results: Results, found: ExternalTests) -> str:
+    if not len(found.table):
+        return ""
+    if results.cohort.outcome.kind == "binary":
+        how = "DeLong's test for the AUC, influence functions for the Brier score"
+    else:
+        how = (
+            "infinitesimal jackknife for C, influence functions that count the estimated censoring "
+            "weights for AUC and Brier score"
+        )
+    return f" Frozen models were also compared in external cohorts by paired z tests ({how})."
 
 
 def _subgroups(results: Results) -> str:

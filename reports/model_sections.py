@@ -20,6 +20,7 @@ from reports.curve_sections import (
     survival_blocks,
 )
 from reports.decision_sections import avoided_block
+from reports.external_sections import standard_error_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
@@ -60,6 +61,8 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     if name in results.nomograms:
         yield from nomogram_blocks(results.nomograms[name])
     yield from _performance_blocks(results.performance, name)
+    if results.external is not None:
+        yield from standard_error_block(results.external, name)
     unit = results.cohort.outcome.unit
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)

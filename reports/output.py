@@ -217,13 +217,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "missing", results.missing
     yield "missing_predictors", results.predictor_gaps
     yield "findings", findings_table(results)
-    yield "performance", figures.table
-    if len(figures.complete_case):
-        yield "complete_case", figures.complete_case
-    yield "calibration", figures.calibration
-    yield "decision", figures.decision
-    if results.classified is not None:
-        yield "classification", results.classified.table
+    yield from _figure_tables(results)
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
         yield from _added_value_tables(results.added_value)
@@ -245,6 +239,19 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
     yield from _model_tables(results)
+
+
+def _figure_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    figures = results.performance
+    yield "performance", figures.table
+    if len(figures.complete_case):
+        yield "complete_case", figures.complete_case
+    if results.external is not None:
+        yield "external_standard_errors", results.external.table
+    yield "calibration", figures.calibration
+    yield "decision", figures.decision
+    if results.classified is not None:
+        yield "classification", results.classified.table
 
 
 def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -273,6 +280,8 @@ def _assumption_tables(found: Assumptions, model: str) -> Iterable[tuple[str, pd
 
 def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "added_value", found.comparison.table
+    if len(found.tests.table):
+        yield "added_value_tests", found.tests.table
     yield "decision_differences", found.decision.table
     yield "added_value_likelihood", found.comparison.likelihood_ratio
     yield "added_value_lost", found.lost
