@@ -26,6 +26,7 @@ from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
 from models.regression_tables import RegressionTable, regression_table
 from models.resampling import Progress, Store, collected_warnings
+from models.roc_curves import RocCurves, roc_curves
 from models.signature_summary import SignatureSummary, signature_summaries
 from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
 from models.survival_description import StudySurvival, study_survival
@@ -197,6 +198,8 @@ class Results:
         None without thresholds to classify at.
     external : ExternalFigures or None
         Figures with standard errors in external cohorts; None without one.
+    roc : RocCurves or None
+        Of external cohorts, and apparent.
     updating : dict of model to Updating
         Of the models asked for; a model that cannot be updated stands in the findings.
     subgroups : Subgroups or None
@@ -234,6 +237,7 @@ class Results:
     added_value: AddedValueResults | None = None
     classified: ClassifiedModels | None = None
     external: ExternalFigures | None = None
+    roc: RocCurves | None = None
     updating: dict[str, Updating] = field(default_factory=dict)
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
@@ -348,6 +352,7 @@ def analyse(
         added_value=added,
         classified=_classified(about, validation, progress),
         external=external_figures(validation) if validation.external else None,
+        roc=roc_curves(validation),
         updating=updated,
         subgroups=groups,
         survival=study_survival(validation, cohort),

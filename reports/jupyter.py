@@ -20,6 +20,8 @@ from models.external_tests import ExternalTests
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.regression_tables import RegressionTable
+from models.roc import RocCurve
+from models.roc_curves import RocCurves
 from models.signature import Signature
 from models.subgroups import Subgroups
 from models.transductive import TransductiveOptimism
@@ -43,9 +45,11 @@ from reports.factor_quality_sections import (
 from reports.factor_sections import saved_factors_blocks
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
+from reports.figures.roc import draw_roc
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.regression_section import regression_block
+from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
 from reports.subgroup_sections import subgroups_section
@@ -82,7 +86,7 @@ def drawn(result: Any) -> Section | Page:
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
         SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
         Nomogram, Calibration, DecisionCurve, DecisionDifferences, Updating, ExternalTests,
-        Classification or ClassifiedModels
+        RocCurve, RocCurves, Classification or ClassifiedModels
 
     Returns
     -------
@@ -104,6 +108,14 @@ def _decision_section(result: DecisionCurve) -> Section:
     figure = draw_decision_curve({"Model": result.table}, horizon=result.horizon)
     block = Figure(figure=figure, title="Decision curve.")
     return Section(id="decision", title="Decision curve", blocks=[block])
+
+
+def _roc_section(result: RocCurve) -> Section:
+    auc = result.auc
+    figure = draw_roc(
+        {"Model": result.table}, areas={"Model": (auc.estimate, auc.lower, auc.upper)}
+    )
+    return Section(id="roc", title="ROC curve", blocks=[Figure(figure=figure, title="ROC curve.")])
 
 
 def _of_blocks(
@@ -134,6 +146,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
     ExternalTests: _of_blocks("Paired tests", paired_test_block),
+    RocCurves: _of_blocks("ROC curves", roc_blocks),
+    RocCurve: _roc_section,
     Classification: _of_blocks("Classification", one_classification),
     ClassifiedModels: _of_blocks("Classification", classified_blocks),
 }

@@ -10,6 +10,7 @@ from models.decision import Quantity
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
+from models.roc_curves import RocCurves
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
 from reports.classification_section import classification_block
@@ -33,6 +34,7 @@ from reports.performance_tables import (
     metric_rows,
 )
 from reports.regression_section import regression_block
+from reports.roc_section import roc_blocks
 from reports.style import shown_names
 from reports.survival_section import risk_group_blocks
 from reports.tables import format_number, label, table_rows
@@ -234,7 +236,9 @@ def _sizes(table: pd.DataFrame) -> str:
     return "; ".join(f"{name}: {text}" for name, text in zip(sizes.index, texts, strict=True))
 
 
-def comparison_section(performance: Performance, quantities: Sequence[Quantity] = ()) -> Section:
+def comparison_section(
+    performance: Performance, quantities: Sequence[Quantity] = (), roc: RocCurves | None = None
+) -> Section:
     """Models side by side; `quantities` are drawn beside net benefit."""
     table, unit = performance.table, performance.outcome.unit
     names = list(dict.fromkeys(table["model"]))
@@ -262,6 +266,7 @@ def comparison_section(performance: Performance, quantities: Sequence[Quantity] 
                     caption=f"{_sizes(part)}. Estimate ({_level(part)} interval).",
                 )
             )
+    blocks += list(roc_blocks(roc)) if roc is not None else []
     if len(names) > 1:
         drawn: list[Quantity] = ["net_benefit", *quantities]
         for quantity in drawn:

@@ -80,6 +80,7 @@ def test_files_and_methods(results: Results, tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text()
     assert "Paired tests against Age, external cohorts" in page
     assert "Standard errors in external cohorts" in page
+    assert "ROC curves." in page
     text = methods_text(results)
     assert "compared in external cohorts by paired z tests (infinitesimal jackknife for C" in text
 
