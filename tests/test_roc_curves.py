@@ -84,22 +84,33 @@ def test_a_sample_without_a_class_has_no_curve() -> None:
     assert isinstance(block, Figure)
     assert block.title == "ROC curves, Development (apparent)."
     assert "External" not in block.caption
+    assert block.caption.startswith("AUC in the legend with its 95% interval by DeLong.")
     assert list(roc_blocks(RocCurves(curves={}, outcome=BINARY.outcome))) == []
 
 
-def test_the_legend_holds_the_interval(found: RocCurves) -> None:
+def test_the_caption_of_several_samples_holds_the_intervals(found: RocCurves) -> None:
     block = only(found)
     assert isinstance(block, FigureGrid)
     assert [panel.title for panel in block.panels] == [
         "elsewhere (external)", "Development (apparent)"
     ]  # fmt: skip
-    assert "AUC in the legend with its 95% DeLong's interval." in block.caption
-    assert "it flatters" in block.caption
-    figure = block.panels[0].figure
-    assert isinstance(figure, go.Figure)
     auc = found.curves[Sampled("elsewhere", "external", None)]["age"].auc
     interval = format_estimate(auc.estimate, auc.lower, auc.upper, digits=2)
-    names = [trace.name for trace in figure.data]
+    assert block.caption.startswith(
+        f"AUC with its 95% interval by DeLong. elsewhere (external): age {interval}, image <b> 0."
+    )
+    assert "; Development (apparent): age 0." in block.caption
+    assert "it flatters" in block.caption
+
+
+def test_the_legend_of_one_sample_holds_the_intervals(found: RocCurves) -> None:
+    place = Sampled("elsewhere", "external", None)
+    block = only(replace(found, curves={place: found.curves[place]}))
+    assert isinstance(block, Figure)
+    assert isinstance(block.figure, go.Figure)
+    auc = found.curves[place]["age"].auc
+    interval = format_estimate(auc.estimate, auc.lower, auc.upper, digits=2)
+    names = [trace.name for trace in block.figure.data]
     assert names[1] == f"age, AUC {interval}"
     assert names[2].startswith("image &lt;b&gt;, AUC 0.")
 

@@ -60,8 +60,6 @@ def draw_roc(
             )
         )
     axis = {"range": [0, 1], "tickformat": ".0%", "showgrid": True}
-    if areas is not None:
-        figure.update_layout(legend={"orientation": "v"})  # a line for each area
     figure.update_layout(
         margin={"t": 28},
         hovermode="closest",
