@@ -224,6 +224,53 @@ def shares(state: State, risk: Floats, thresholds: Floats) -> dict[str, Floats]:
     }
 
 
+def sizes(state: State, risk: Floats, thresholds: Floats) -> dict[str, Floats]:
+    """Give Kish's effective number of patients among whom each share is taken.
+
+    Parameters
+    ----------
+    state, risk, thresholds
+        As for `shares`.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_thresholds,)
+        By metric; without weights plain counts. NaN where there is nobody.
+    """
+    found: dict[str, list[float]] = {metric: [] for metric in METRICS}
+    for threshold in thresholds:
+        for metric, (_, among) in _sets(state, risk >= threshold).items():
+            found[metric].append(_kish(_weight(metric, state) * among))
+    return {metric: np.array(values) for metric, values in found.items()}
+
+
+def wilson(share: float, size: float, *, level: float) -> tuple[float, float]:
+    """Give the ends of Wilson's interval of a share of so many patients.
+
+    Parameters
+    ----------
+    share : float
+    size : float
+        Need not be whole.
+    level : float
+
+    Returns
+    -------
+    lower, upper : float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> lower, upper = wilson(0.5, 10, level=0.95)
+    >>> round(lower, 3), round(upper, 3)
+    (0.237, 0.763)
+    """
+    pull = float(norm.ppf((1 + check_level(level)) / 2)) ** 2 / size
+    centre = (share + pull / 2) / (1 + pull)
+    half = float(np.sqrt(pull * (share * (1 - share) + pull / 4))) / (1 + pull)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
 class _Censoring(NamedTuple):
     """What the estimated weights rest on."""
 
@@ -240,15 +287,15 @@ def _classification(
     level: float,
     censoring: _Censoring | None = None,
 ) -> Classification:
-    levels = check_probability(thresholds, "thresholds")
+    levels, level = check_probability(thresholds, "thresholds"), check_level(level)
     estimates = shares(state, risk, levels)
     rows = []
     for position, threshold in enumerate(levels):
         above = risk >= threshold
         for metric, (chosen, among) in _sets(state, above).items():
             estimate = float(estimates[metric][position])
-            weight = np.ones(len(risk)) if metric == "share_above" else state.weight
-            error, ends = _uncertainty(estimate, chosen, weight * among, level, censoring)
+            weight = _weight(metric, state) * among
+            error, ends = _uncertainty(estimate, chosen, weight, level, censoring)
             row = (float(threshold), metric, estimate, error, *ends, int(above.sum()))
             rows.append(row)
     return Classification(
@@ -273,6 +320,16 @@ def _sets(state: State, above: Flags) -> dict[str, tuple[Flags, Flags]]:
     }
 
 
+def _weight(metric: str, state: State) -> Floats:
+    """Give the weights of a metric: the share above is known of everybody."""
+    return np.ones(len(state.weight)) if metric == "share_above" else state.weight
+
+
+def _kish(weight: Floats) -> float:
+    squares = float((weight**2).sum())
+    return float(weight.sum()) ** 2 / squares if squares > 0 else float("nan")
+
+
 def _uncertainty(
     estimate: float,
     chosen: Flags,
@@ -281,7 +338,7 @@ def _uncertainty(
     censoring: _Censoring | None,
 ) -> tuple[float, tuple[float, float]]:
     """Give the standard error of a weighted share, and the ends of its interval."""
-    n, z = len(chosen), float(norm.ppf((1 + check_level(level)) / 2))
+    n = len(chosen)
     if np.isnan(estimate):
         return float("nan"), (float("nan"), float("nan"))
     influence = n * weight * (chosen - estimate) / weight.sum()
@@ -289,20 +346,10 @@ def _uncertainty(
         time, censored, horizon = censoring
         influence = influence + censoring_influence(time, censored, influence, horizon=horizon)
     variance = float((influence**2).sum()) / n**2
-    size = float(weight.sum() ** 2 / (weight**2).sum())
-    if variance > 0:
-        size = estimate * (1 - estimate) / variance
+    size = estimate * (1 - estimate) / variance if variance > 0 else _kish(weight)
     if censoring is not None:  # with n - 1, as R's sd(influence) / sqrt(n)
         variance *= n / (n - 1) if n > 1 else float("nan")
-    return float(np.sqrt(variance)), _wilson(estimate, size, z)
-
-
-def _wilson(share: float, size: float, z: float) -> tuple[float, float]:
-    """Give the ends of Wilson's interval of a share of `size` patients."""
-    pull = z**2 / size
-    centre = (share + pull / 2) / (1 + pull)
-    half = z / (1 + pull) * float(np.sqrt(share * (1 - share) / size + pull / (4 * size)))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    return float(np.sqrt(variance)), wilson(estimate, size, level=level)
 
 
 def _share(part: Floats, rest: Floats) -> Floats:

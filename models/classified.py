@@ -2,8 +2,10 @@
 
 The figures are those of `models.classification`. In an external cohort the frozen predictions have
 its analytic intervals. Out of fold they are computed on the predictions of each repeat together, as
-calibration is (a fold holds too few events), averaged over the repeats, with the bootstrap of the
-evaluated patients. Apparent figures are not given: a reader would take them for the model's.
+calibration is (a fold holds too few events), and averaged over the repeats; the bootstrap of the
+evaluated patients gives the variance, and Wilson's interval goes with it. Considered and rejected:
+the percentile interval, of length 0 where every case is found. Apparent figures are not given: a
+reader would take them for the model's.
 
 A threshold is stated before the data are seen. Considered and rejected: one that the evaluated
 patients choose, such as Youden's. Its sensitivity and specificity flatter, because the choice
@@ -31,18 +33,19 @@ from models.classification import (
     classification,
     classification_at,
     shares,
+    sizes,
+    wilson,
 )
 from models.evaluation import (
     Sample,
     View,
     drawn_from,
-    drawn_method,
     mean_known,
     rows_drawn,
     samples,
     views,
 )
-from models.scores import Predictions, percentile_intervals
+from models.scores import Predictions
 from models.standard_errors import State, states_at
 from models.validation import Plan, Validation
 from omics.checks import check_probability
@@ -53,6 +56,10 @@ COLUMNS = [
     *("model", "cohort", "validation", "horizon", "threshold", "metric"),
     *("estimate", "lower", "upper", "level", "n_patients", "n_events", "method"),
 ]
+_AVERAGED = (
+    "out-of-fold predictions of each of {repeats} repeats, averaged; Wilson's interval for the "
+    "effective number of patients, from {draws} bootstrap draws, fits fixed, coverage approximate"
+)
 _WILSON = "frozen predictions; Wilson's interval"
 _WEIGHTED = (
     "frozen predictions, weighted for censoring; Wilson's interval for the effective number of "
@@ -171,24 +178,43 @@ def _analytic(p: Predictions, plan: Plan, thresholds: Floats) -> pd.DataFrame:
 def _out_of_fold(sample: Sample, plan: Plan, thresholds: Floats) -> pd.DataFrame:
     """Average over the repeats, with the bootstrap of patients."""
     looked_at = views(sample)
-    whole = [_look(view, thresholds) for view in looked_at]
-    sizes = [len(p.y) for p, _ in looked_at]
+    whole = [_look(view, thresholds, shares) for view in looked_at]
+    counts = [_look(view, thresholds, sizes) for view in looked_at]
+    n_patients = [len(p.y) for p, _ in looked_at]
     draws = [
-        _look(drawn_from(looked_at[view], rows), thresholds)
-        for view, rows in rows_drawn(sizes, plan)
+        _look(drawn_from(looked_at[view], rows), thresholds, shares)
+        for view, rows in rows_drawn(n_patients, plan)
     ]
-    estimates = {key: mean_known(one[key] for one in whole) for key in whole[0]}
-    intervals = percentile_intervals(draws, estimates, level=plan.level)
-    return pd.DataFrame(
-        [{**key._asdict(), **interval._asdict()} for key, interval in intervals.items()]
-    ).assign(method=drawn_method(plan, out_of_fold=True))
+    rows = []
+    for key in whole[0]:
+        estimate = mean_known(one[key] for one in whole)
+        size = mean_known(one[key] for one in counts)
+        drawn = np.array([draw[key] for draw in draws])
+        lower, upper = _ends(estimate, drawn, size, level=plan.level)
+        rows.append({**key._asdict(), "estimate": estimate, "lower": lower, "upper": upper})
+    method = _AVERAGED.format(repeats=plan.repeats, draws=plan.draws)
+    return pd.DataFrame(rows).assign(method=method)
 
 
-def _look(view: View, thresholds: Floats) -> dict[_Figure, float]:
+def _ends(estimate: float, drawn: Floats, size: float, *, level: float) -> tuple[float, float]:
+    """Give Wilson's interval for the size that the draws' variance means, or else for `size`."""
+    known = drawn[~np.isnan(drawn)]
+    if np.isnan(estimate) or 2 * len(known) <= len(drawn):
+        return float("nan"), float("nan")
+    variance = float(known.var(ddof=1))
+    if variance > 0 and 0 < estimate < 1:
+        size = estimate * (1 - estimate) / variance
+    return wilson(estimate, size, level=level)
+
+
+def _look(
+    view: View, thresholds: Floats, what: Callable[[State, Floats, Floats], dict[str, Floats]]
+) -> dict[_Figure, float]:
+    """Name the shares, or the sizes, of one view by horizon, threshold and metric."""
     p, _ = view
     found = {}
     for j, (horizon, state) in enumerate(zip(p.horizons or (np.nan,), _states(p), strict=True)):
-        by_metric = shares(state, p.risk[:, j], thresholds)
+        by_metric = what(state, p.risk[:, j], thresholds)
         for position, threshold in enumerate(thresholds):
             for metric, values in by_metric.items():
                 found[_Figure(horizon, float(threshold), metric)] = float(values[position])

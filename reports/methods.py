@@ -267,8 +267,9 @@ def _classification(results: Results) -> str:
     external = f"; in external cohorts Wilson's{effective}" if results.validation.external else ""
     return (
         f"Classification. At risks of {at}, stated in advance, sensitivity, specificity, PPV and "
-        f"NPV of a risk at or above them were estimated{weighed}. Intervals: percentile bootstrap "
-        f"of the out-of-fold predictions{external}."
+        f"NPV of a risk at or above them were estimated{weighed}. Intervals: out of fold Wilson's "
+        f"for the effective number of patients, from {results.validation.plan.draws} bootstrap "
+        f"draws{external}."
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.classification import METRICS, classification, classification_at, shares
+from models.classification import METRICS, classification, classification_at, shares, sizes
 from models.standard_errors import State, states_at
 from models.survival_curves import survival_at
 from tests.discrimination_reference import COMPETING, EVENT, HORIZONS, RISK, TIME, R
@@ -270,6 +270,16 @@ def test_shares_of_a_binary_state() -> None:
     assert {name: values.item() for name, values in found.items() if name != "npv"} == {
         "sensitivity": 1, "specificity": 0, "ppv": 0.5, "share_above": 1,
     }  # fmt: skip
+
+
+def test_sizes_are_counts_without_weights_and_less_with_them() -> None:
+    event, risk = np.array([True, True, False, False, False]), np.array([0.9, 0.1, 0.9, 0.2, 0.3])
+    found = sizes(State(event, ~event, np.ones(5), beyond=True), risk, np.array([0.5, 0.95]))
+    counts = {"sensitivity": 2, "specificity": 3, "ppv": 2, "npv": 3, "share_above": 5}
+    assert {metric: values[0] for metric, values in found.items()} == counts
+    assert np.isnan(found["ppv"][1])  # nobody above
+    weighted = State(event, ~event, np.array([1.0, 2.0, 1.0, 1.0, 1.0]), beyond=True)
+    assert sizes(weighted, risk, np.array([0.5]))["sensitivity"] == pytest.approx(9 / 5)
 
 
 def test_wrong_input_is_named() -> None:

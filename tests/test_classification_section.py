@@ -129,7 +129,7 @@ def test_a_binary_outcome(tmp_path: Path) -> None:
     assert table.title == "Classification at frozen thresholds."
     assert "All horizons" not in table.caption
     text = methods_text(results)
-    assert "at or above them were estimated. Intervals: percentile bootstrap" in text
+    assert "at or above them were estimated. Intervals: out of fold Wilson's" in text
     assert "in external cohorts Wilson's." in text
 
 

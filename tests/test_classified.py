@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.classification import METRICS, classification, classification_at
-from models.classified import COLUMNS, ClassifiedModels, classified_models
+from models.classification import METRICS, classification, classification_at, wilson
+from models.classified import COLUMNS, ClassifiedModels, _ends, classified_models
 from models.cox import CoxModel
 from models.evaluation import decision_at
 from models.logistic import LogisticModel
@@ -78,7 +78,7 @@ def test_out_of_fold_is_the_mean_over_repeats(
     np.testing.assert_allclose(rows["estimate"], expected, atol=1e-12)
     assert (rows["lower"] <= rows["estimate"]).all()
     assert (rows["estimate"] <= rows["upper"]).all()
-    assert rows["method"].str.contains("2 repeats, averaged; percentile bootstrap").all()
+    assert rows["method"].str.contains("2 repeats, averaged; Wilson's interval").all()
 
 
 def test_of_one_repeat_the_bootstrap_is_about_as_wide_as_the_analytic_interval() -> None:
@@ -135,3 +135,29 @@ def test_progress_is_told_and_wrong_thresholds_are_named(survival: Validation) -
     assert told[-1] == ("classification", 4, 4)
     with pytest.raises(ValueError, match=r"thresholds must be a probability.*20 at position 0"):
         classified_models(survival, thresholds=[20])
+
+
+def test_an_interval_has_length_where_every_case_is_found() -> None:
+    validation = validate(
+        {"age": risk_pipeline(["clinical:Age"], CoxModel())},
+        made_cohort(90, external=30, seed=3),
+        plan=PLAN,
+    )
+    found = classified_models(validation, thresholds=[0.01]).table
+    rows = found[(found["validation"] == "cross_validated") & (found["metric"] == "sensitivity")]
+    assert (rows["estimate"] == 1).all()
+    # nobody's weight differs much from another's: nearly Wilson's lower end of n of n
+    expected = rows["n_events"] / (rows["n_events"] + 1.96**2)
+    np.testing.assert_allclose(rows["lower"], expected, atol=0.02)
+    assert (rows["upper"] == 1).all()
+    unknown = found[(found["validation"] == "cross_validated") & (found["metric"] == "npv")]
+    assert unknown["lower"].isna().all()  # nobody lies below
+
+
+def test_ends_by_hand() -> None:
+    away = 0.1 / np.sqrt(2)  # variance .01 at .5: 25 patients
+    drawn = np.array([0.5 - away, 0.5 + away, np.nan])
+    assert np.nanvar(drawn, ddof=1) == pytest.approx(0.01)
+    assert _ends(0.5, drawn, 7, level=0.95) == pytest.approx(wilson(0.5, 25, level=0.95))
+    assert _ends(1.0, np.ones(3), 7, level=0.95) == wilson(1.0, 7, level=0.95)
+    assert np.isnan(_ends(0.5, np.array([0.5, np.nan]), 7, level=0.95)).all()
