@@ -19,6 +19,7 @@ from models.grouped_calibration import GroupedCalibration
 from models.hosmer_lemeshow import HosmerLemeshow, HosmerLemeshowTests
 from models.nomogram import Nomogram
 from models.performance import Performance
+from models.reclassification import Reclassification, Reclassifications
 from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import Subgroups
@@ -49,6 +50,10 @@ from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
+from reports.reclassification_sections import (
+    own_reclassification_blocks,
+    reclassification_blocks,
+)
 from reports.regression_section import regression_block
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
@@ -86,7 +91,7 @@ def drawn(result: Any) -> Section | Page:
     result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
         SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
         Nomogram, Calibration, CalibrationGroups, GroupedCalibration, HosmerLemeshow,
-        HosmerLemeshowTests or DecisionCurve
+        HosmerLemeshowTests, Reclassification, Reclassifications or DecisionCurve
 
     Returns
     -------
@@ -139,6 +144,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     HosmerLemeshow: _of_blocks("Hosmer-Lemeshow test", own_test_blocks),
     HosmerLemeshowTests: _of_blocks("Hosmer-Lemeshow tests", hosmer_lemeshow_blocks),
     DecisionCurve: _decision_section,
+    Reclassification: _of_blocks("Reclassification", own_reclassification_blocks),
+    Reclassifications: _of_blocks("Reclassification", reclassification_blocks),
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
 }

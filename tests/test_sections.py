@@ -25,6 +25,12 @@ from models.hosmer_lemeshow import (
     hosmer_lemeshow,
     hosmer_lemeshow_tests,
 )
+from models.reclassification import (
+    Reclassification,
+    Reclassifications,
+    reclassification,
+    reclassifications,
+)
 from models.regression_tables import RegressionTable
 from models.signature import Signature
 from models.subgroups import subgroups
@@ -51,6 +57,9 @@ from reports.tables import (
 from tests.made_up_tables import HOSTILE
 from tests.small_study import SmallStudy, binary_study, small_study
 
+TABLES_ALONE = (
+    *(RegressionTable, HosmerLemeshow, HosmerLemeshowTests, Reclassification, Reclassifications),
+)
 FACTORS = {
     "views": ["radiomics"],
     "n_factors": 2,
@@ -508,6 +517,8 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.grouped_calibration,
         hosmer_lemeshow(event, risk, fitted_here=False, groups=4),
         hosmer_lemeshow_tests(results.validation),
+        reclassification(event, risk, risk**2),
+        reclassifications(results.validation, reference="Clinical", categories=[0.4]),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(
@@ -531,7 +542,7 @@ def test_a_live_notebook_draws_every_result(shell: InteractiveShell, results: Re
         assert frame.startswith("<iframe"), kind
         inner = unescape(frame[frame.index('srcdoc="') + 8 : -len('"></iframe>')])
         assert 'data-framed="true"' in inner
-        if kind in (RegressionTable, HosmerLemeshow, HosmerLemeshowTests):
+        if kind in TABLES_ALONE:
             assert re.search(r"Table 1\.", inner)
             continue
         assert inner.count('class="plot"') >= 1, kind
