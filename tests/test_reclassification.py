@@ -287,6 +287,7 @@ def test_the_report_gives_it_on_request_with_its_warning(make: Any, tmp_path: Pa
         "radiomics": ["radiomics:original_firstorder_Mean"],
     }
     del spec.content["models"]
+    spec.content["report"] = {"thresholds": [0.3, 0.4], "assumptions": False}
     study = read_study(spec.write())
     cohort = load_cohort(study)
     silent = compute(study, cohort, n_jobs=1)
