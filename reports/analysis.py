@@ -27,6 +27,7 @@ from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
+from models.reclassification import check_categories
 from models.regression_tables import RegressionTable, regression_table
 from models.resampling import Progress, Store, collected_warnings
 from models.roc_curves import RocCurves, roc_curves
@@ -478,6 +479,7 @@ def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Co
         check_models(pipelines, about.subgroup_models)
         if about.added_value is not None:
             check_reference(pipelines, about.added_value.reference)
+            check_categories(about.added_value.categories)
         if about.updates is not None:
             check_models(pipelines, about.updates.models)
     except ValueError as error:

@@ -29,6 +29,7 @@ from models.log_rank import LogRank
 from models.nomogram import Nomogram
 from models.optimism import Optimism
 from models.performance import Performance
+from models.reclassification import Reclassification, Reclassifications
 from models.regression_tables import RegressionTable
 from models.restricted_mean import RestrictedMean
 from models.roc import RocCurve
@@ -68,6 +69,10 @@ from reports.figures.roc import draw_roc
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.optimism_sections import array_optimism_blocks, corrected_calibration_blocks
+from reports.reclassification_sections import (
+    own_reclassification_blocks,
+    reclassification_blocks,
+)
 from reports.regression_section import regression_block
 from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
@@ -185,6 +190,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     HosmerLemeshow: _of_blocks("Hosmer-Lemeshow test", own_test_blocks),
     HosmerLemeshowTests: _of_blocks("Hosmer-Lemeshow tests", hosmer_lemeshow_blocks),
     DecisionCurve: _decision_section,
+    Reclassification: _of_blocks("Reclassification", own_reclassification_blocks),
+    Reclassifications: _of_blocks("Reclassification", reclassification_blocks),
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
     ExternalTests: _of_blocks("Paired tests", paired_test_block),

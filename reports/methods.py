@@ -9,6 +9,7 @@ from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
+from reports.added_value import AddedValueResults
 from reports.analysis import Results
 from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
@@ -397,6 +398,24 @@ def _added_value(results: Results) -> str:
             if added.volume is not None
             else ""
         )
+        + _reclassification(added)
+    )
+
+
+def _reclassification(added: AddedValueResults) -> str:
+    found = added.reclassification
+    if found is None:
+        return ""
+    survival = found.outcome.kind == "survival"
+    how = (
+        " (NRI by Kaplan-Meier within those moved, IDI weighted by the inverse probability of "
+        "censoring)"
+        if survival
+        else ""
+    )
+    return (
+        f" NRI and IDI were given on request{how}, with paired percentile bootstrap intervals. "
+        f"{found.warning}"
     )
 
 

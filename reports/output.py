@@ -304,6 +304,8 @@ def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.Data
     yield "decision_differences", found.decision.table
     yield "added_value_likelihood", found.comparison.likelihood_ratio
     yield "added_value_lost", found.lost
+    if found.reclassification is not None:
+        yield "reclassification", found.reclassification.table
     if found.volume is not None:
         yield "added_value_volume", found.correlations
 
