@@ -29,7 +29,14 @@ from numpy.typing import ArrayLike, NDArray
 from models.censoring import product_limit, read_curve
 from models.checks import Floats, check_followup, check_level
 from models.curve_limits import Interval, check_interval, curve_limits
-from models.event_counts import EventCounts, Groups, count_events, group_codes, stacked
+from models.event_counts import (
+    EventCounts,
+    Groups,
+    count_events,
+    group_codes,
+    read_steps,
+    stacked,
+)
 from omics.checks import check_numbers, check_probability
 
 TIED = np.sqrt(np.finfo(np.float64).eps)  # R's tolerance for a curve that lies flat on a quantile
@@ -237,27 +244,12 @@ def survival_estimates(curve: KaplanMeier, at: ArrayLike) -> pd.DataFrame:
     [[4.0, 1.0], [3.0, 0.5], [0.0, nan]]
     """
     asked = check_numbers(at, "at")
-    parts = []
+    groups, parts = [], []
     for label, own in curve.table.groupby("group", sort=False, observed=True):
-        time, survival = own["time"].to_numpy(), own["survival"].to_numpy()
-        place = np.maximum(np.searchsorted(time, asked, side="right") - 1, 0)
-        known = (asked <= time[-1]) | (survival[-1] == 0)
-        values = own[["survival", "lower", "upper"]].to_numpy()[place]
-        estimate, lower, upper = np.where(known[:, np.newaxis], values, np.nan).T
-        staying = np.append(own["n_at_risk"].to_numpy(), 0)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "group": [label] * len(asked),
-                    "time": asked,
-                    "n_at_risk": staying[np.searchsorted(time, asked, side="left")],
-                    "estimate": estimate,
-                    "lower": lower,
-                    "upper": upper,
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+        ended = bool(own["survival"].iloc[-1] == 0)
+        groups.append(label)
+        parts.append(read_steps(own, asked, value="survival", ended=ended))
+    return stacked(groups, parts)
 
 
 def survival_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:

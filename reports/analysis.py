@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+import numpy as np
 import pandas as pd
 
 from models.assumptions import Assumptions, assumption_findings, assumptions
@@ -14,7 +15,7 @@ from models.boosting import BoostedModel
 from models.classified import ClassifiedModels, classified_models
 from models.comparison import check_reference
 from models.decision import Quantity, Setting
-from models.description import table_one
+from models.description import TableOne, TableOneAsked, description_groups, table_one
 from models.design import select_columns
 from models.external_tests import ExternalFigures, external_figures
 from models.factor_findings import factor_cohort_findings
@@ -98,8 +99,9 @@ class About:
         Models to draw a nomogram of; by default every regression.
     nomogram_ticks : mapping of model to AxisTicks
         Ticks of a nomogram that its author chooses.
-    table_one : sequence of str, optional
-        Columns of table one; by default the clinical and pathology ones.
+    table_one : TableOneAsked
+        Columns of table one, by default the clinical and pathology ones; its groups, and what is
+        said of their differences.
     added_value : AddedValue, optional
         Given, every model is compared with one of them, and tumour volume alone is validated too
         where a radiomics table has a volume feature.
@@ -133,7 +135,7 @@ class About:
     quantities: Sequence[Quantity] = ()
     nomograms: Sequence[str] | None = None
     nomogram_ticks: Mapping[str, AxisTicks] = field(default_factory=dict)
-    table_one: Sequence[str] | None = None
+    table_one: TableOneAsked = field(default_factory=TableOneAsked)
     added_value: AddedValue | None = None
     subgroups: Splits = field(default_factory=dict)
     subgroup_models: Sequence[str] | None = None
@@ -192,7 +194,8 @@ class Results:
     factor_quality : FactorQuality or None
         None without factors.
     signatures : dict of name to SignatureSummary
-    table_one, missing : DataFrame
+    table_one : TableOne
+    missing : DataFrame
     added_value : AddedValueResults or None
     classified : ClassifiedModels or None
         None without thresholds to classify at.
@@ -229,7 +232,7 @@ class Results:
     nomograms: dict[str, Nomogram]
     factors: FactorResults | None
     signatures: dict[str, SignatureSummary]
-    table_one: pd.DataFrame
+    table_one: TableOne
     missing: pd.DataFrame
     predictor_gaps: pd.DataFrame
     findings: list[Finding]
@@ -284,7 +287,7 @@ def analyse(
         If a model cannot be fitted or reads what is known too late, or a column or model named in
         `about` does not exist.
     """
-    columns = described_columns(cohort, about.table_one)
+    described = _table_one(cohort, about.table_one)
     wanted = _models_with_nomogram(pipelines, about.nomograms)
     volume = None if about.added_value is None else volume_feature(cohort)
     pipelines = with_volume(pipelines, cohort, volume)
@@ -344,7 +347,7 @@ def analyse(
         regressions=_regressions(validation, cohort),
         factors=factors,
         signatures=signature_summaries(validation, cohort),
-        table_one=table_one(cohort, columns),
+        table_one=described,
         missing=missing_table(cohort),
         predictor_gaps=predictor_gaps(pipelines, cohort),
         findings=ordered(found),
@@ -498,6 +501,26 @@ def thresholds(low: float, high: float) -> list[float]:
     return [round(low + (high - low) * i / max(steps, 1), 10) for i in range(steps + 1)]
 
 
+def _table_one(cohort: Cohort, asked: TableOneAsked) -> TableOne:
+    check_table_one(cohort, asked)
+    return table_one(
+        cohort,
+        described_columns(cohort, asked.columns),
+        by=asked.by,
+        differences=asked.differences,
+        tests=asked.tests,
+    )
+
+
+def check_table_one(cohort: Cohort, asked: TableOneAsked) -> None:
+    """Refuse a table one of columns or groups that do not exist."""
+    described_columns(cohort, asked.columns)
+    try:
+        description_groups(cohort, asked.by)
+    except ValueError as error:
+        raise StudyError(f"[report] table_one: {error}") from error
+
+
 def described_columns(cohort: Cohort, named: Sequence[str] | None) -> list[str]:
     """Columns of table one: those that are named, or all clinical and pathology ones."""
     if named is not None:
@@ -556,16 +579,16 @@ def _nomograms(
     X = cohort.development.X
     for name in names:
         pipeline = validation.fitted[name].pipeline
-        reach = validation.apparent[name].known().linear_predictor
         if isinstance(pipeline.model, BoostedModel):
             continue
+        reach = pipeline.linear_predictor(X)
         try:
             chart = nomogram(
                 pipeline.design,
                 pipeline.model,
                 horizons=cohort.outcome.horizons,
                 unit=cohort.outcome.unit,
-                span=(float(reach.min()), float(reach.max())),
+                span=(float(np.nanmin(reach)), float(np.nanmax(reach))),
                 ticks=ticks.get(name),
             )
             known = pipeline.design_matrix(X).loc[pipeline.complete(X)]

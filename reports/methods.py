@@ -42,7 +42,7 @@ def methods_text(results: Results) -> str:
     str
         Paragraphs with an empty line between them.
     """
-    parts = [_patients(results)]
+    parts = [_patients(results), _description(results)]
     factors = results.factors
     if factors is not None:
         parts += [
@@ -94,6 +94,33 @@ def _patients(results: Results) -> str:
     )
 
 
+def _description(results: Results) -> str:
+    """Say how patients and their survival are described, and what is compared."""
+    described, survival = results.table_one, results.survival
+    parts = []
+    if described.balance is not None:
+        parts.append(
+            "Groups of patients were compared by standardised mean differences (of categories by "
+            "Mahalanobis' distance)"
+            + (
+                ", and by tests whose p values are not adjusted."
+                if described.tests is not None
+                else "."
+            )
+        )
+    if survival is not None:
+        level, horizon = survival.cohorts.level, max(results.cohort.outcome.horizons)
+        parts.append(
+            f"Survival: Kaplan-Meier with {100 * level:g}% intervals on the log scale, of medians "
+            "by inverting them; follow-up: reverse Kaplan-Meier; mean time free of the event up "
+            f"to {horizon:g} {survival.unit} (restricted mean, normal interval). Risk groups were "
+            "compared by the log-rank test"
+            + (", for trend too," if len(survival.trends) else "")
+            + " and by differences of restricted means from the lowest group."
+        )
+    return f"Description. {' '.join(parts)}" if parts else ""
+
+
 def _signature(signature: Signature) -> str:
     kind = (
         "Cox regression (Breslow's ties)"
@@ -129,11 +156,7 @@ def _model(name: str, fitted: Fitted) -> str:
             "calibration slope and a baseline estimated on them. Risk groups are cut on these "
             f"margins too.{_MISSING[design.missing]}"
         )
-    kind = (
-        "Cox regression (Efron's ties, Breslow's baseline)"
-        if isinstance(model, CoxModel)
-        else "Logistic regression"
-    )
+    kind = _cox_words(model) if isinstance(model, CoxModel) else "Logistic regression"
     penalty = (
         f", ridge penalty {model.ridge_:.4g}"
         + (
@@ -154,6 +177,19 @@ def _model(name: str, fitted: Fitted) -> str:
     products = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
     interact = f" Interactions (full products of columns): {products}." if pairs else ""
     return f"{name}. {kind}{penalty}, on {predictors}.{splines}{interact}{_MISSING[design.missing]}"
+
+
+def _cox_words(model: CoxModel) -> str:
+    """Name a Cox regression with its ties, its strata and its variance."""
+    words = f"Cox regression ({model.ties.capitalize()}'s ties, Breslow's baseline"
+    words += ", sandwich variance)" if model.robust else ")"
+    if model.strata is None:
+        return words
+    name = feature_name(model.strata)
+    return (
+        f"{words}, stratified by {name}: each of its {len(model.strata_)} levels has a baseline "
+        "hazard of its own"
+    )
 
 
 def _predictor_words(predictors: Sequence[str]) -> str:
@@ -202,15 +238,28 @@ def _validation(results: Results) -> str:
             f" Prespecified models ({names}): optimism bootstrap with {plan.bootstrap} resamples. "
             "It is not given for the others, since it underestimates optimism wherever features "
             "are selected, factors learned or patients memorised, and where a regression has fewer "
-            "than five events per column."
+            "than five events per column. Their calibration curves were corrected at fixed risks, "
+            "gap by gap, as rms::calibrate does."
+        )
+    if results.validation.left_out:
+        text += (
+            f" All models: .632+ from {plan.bootstrap_632} bootstrap samples and the patients that "
+            "each left out, of discrimination and accuracy, without interval."
         )
     if results.validation.external:
         text += " External cohorts were scored once, by the frozen pipelines."
     groups = ", ".join(f"{q:g}" for q in plan.quantiles)
-    return (
-        f"{text} Risk groups were cut at quantile {groups} of the training patients' linear "
-        "predictor."
+    text += (
+        f" Risk groups were cut at quantile {groups} of the training patients' linear predictor."
     )
+    stratified = [name for name, one in results.validation.fitted.items() if one.pipeline.strata]
+    if stratified:
+        text += (
+            f" Linear predictors of different strata are not comparable: {', '.join(stratified)} "
+            "ranked patients by the risk at the horizon (Harrell's C, risk groups: the last), "
+            "and the calibration slope is that within strata."
+        )
+    return text
 
 
 def _metrics(results: Results) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from models.boosting import BoostedModel
+from models.cox import CoxModel
 from models.decision import Quantity
 from models.nomogram import Nomogram
 from models.performance import Performance
@@ -27,6 +28,7 @@ from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
 from reports.figures.nomogram import draw_nomogram
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.optimism_sections import optimism_blocks
 from reports.performance_tables import (
     CALIBRATION,
     DISCRIMINATION,
@@ -35,11 +37,13 @@ from reports.performance_tables import (
 )
 from reports.regression_section import regression_block
 from reports.roc_section import roc_blocks
-from reports.style import shown_names
+from reports.style import feature_name, shown_names
 from reports.survival_section import risk_group_blocks
 from reports.tables import format_number, label, table_rows
 
-VALIDATIONS = ("apparent", "optimism_corrected", "cross_validated", "external")
+VALIDATIONS = (
+    *("apparent", "optimism_corrected", "bootstrap_632_plus", "cross_validated", "external"),
+)
 MOST_TERMS = 40
 
 
@@ -65,6 +69,7 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     yield from _performance_blocks(results.performance, name)
     if results.external is not None:
         yield from standard_error_block(results.external, name)
+    yield from optimism_blocks(results.performance, results.validation, name)
     unit = results.cohort.outcome.unit
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)
@@ -102,6 +107,8 @@ def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:
         if model.ridge_
         else ""
     )
+    if isinstance(model, CoxModel) and model.strata is not None:
+        penalty += f"Within the strata of {feature_name(model.strata)}, which has no ratio. "
     names = shown_names(table["term"])
     shown = table.assign(term=[names[str(term)] for term in table["term"]])
     ratio = "hazard_ratio" if "hazard_ratio" in table else "odds_ratio"
@@ -154,6 +161,12 @@ def nomogram_blocks(nomogram: Nomogram) -> list[Block]:
                 " Predictors that interact have one axis per combination of their values: read the "
                 "one that fits the patient, and no other of these; between two, interpolate."
                 if several
+                else ""
+            )
+            + (
+                f" Each {feature_name(nomogram.stratified_by)} has its own axes below the total: "
+                "read the patient's."
+                if nomogram.stratified_by is not None
                 else ""
             )
             + (

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.assumptions import Assumptions
+from models.description import TableOne
 from models.one_resample import risk_groups
 from models.passport import NAME as PASSPORT
 from models.passport import Passport, make_passport, write_passport
@@ -213,7 +214,7 @@ def _factor_tables(factors: FactorResults) -> Iterable[tuple[str, pd.DataFrame]]
 def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     figures = results.performance
     yield "flow", results.cohort.flow.table
-    yield "table_one", results.table_one
+    yield from _table_one_tables(results.table_one)
     yield "missing", results.missing
     yield "missing_predictors", results.predictor_gaps
     yield "findings", findings_table(results)
@@ -246,12 +247,22 @@ def _figure_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "performance", figures.table
     if len(figures.complete_case):
         yield "complete_case", figures.complete_case
+    if len(figures.optimism):
+        yield "optimism", figures.optimism
     if results.external is not None:
         yield "external_standard_errors", results.external.table
     yield "calibration", figures.calibration
     yield "decision", figures.decision
     if results.classified is not None:
         yield "classification", results.classified.table
+
+
+def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "table_one", found.table
+    if found.balance is not None:
+        yield "table_one_differences", found.balance.table
+    if found.tests is not None:
+        yield "table_one_tests", found.tests
 
 
 def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -355,7 +366,7 @@ def predictions_table(results: Results) -> pd.DataFrame:
             part = pd.DataFrame(p.risk, columns=risks, index=cohort.external[label].X.index)
             part.insert(0, "linear_predictor", p.linear_predictor)
             part.insert(0, "fold", pd.Series(pd.NA, part.index, "Int64"))
-            part["group"] = _group_numbers(risk_groups(p.linear_predictor, fitted.cut_points))
+            part["group"] = _group_numbers(risk_groups(p.ranking(), fitted.cut_points))
             parts.append(part.assign(model=model, cohort=label))
     table = pd.concat(parts)
     if results.factors is not None:

@@ -3,10 +3,19 @@
 import tomllib
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
+from models.description import BY_COHORT, TableOneAsked
 from models.design import IMPUTATIONS, Missing, matching
 from models.interactions import check_interactions
 from models.ticks import AxisTicks
@@ -21,6 +30,7 @@ from reports.study_words import mistakes
 
 Policy = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator"]
 LEARNED = ("factors:", "signature:")  # predictors that no table holds
+FEWEST_LEFT_OUT = 50  # resamples of .632+
 # keys of a model's nomogram beside its predictors: ticks of `models.ticks.AxisTicks`
 NOMOGRAM_AXES = ("risk_at", "median_at", "total_points_at", "linear_predictor_at")
 
@@ -82,6 +92,16 @@ class ModelSpec(_Section):
     interactions: list[list[str]] = Field(
         default=[], description="pairs of predictors, each named as its column"
     )
+    strata: ColumnAddress | None = Field(
+        default=None,
+        description="column of a cox model whose levels have a baseline hazard each",
+    )
+    ties: Literal["efron", "breslow"] = Field(
+        default="efron", description="how a cox model counts events at the same time"
+    )
+    robust: bool = Field(
+        default=False, description="sandwich variance of a cox model's coefficients"
+    )
     nomogram: bool | dict[str, list[float]] = Field(
         default=False,
         description="true, or ticks of its axes: { column = [...], risk_at = [...], "
@@ -122,6 +142,26 @@ class ModelSpec(_Section):
             )
         if isinstance(self.ridge, float) and self.ridge < 0:
             raise ValueError(f"ridge must not be negative, but {self.ridge:g} came")
+        return self
+
+    @model_validator(mode="after")
+    def _cox_options_are_of_a_cox_model(self) -> Self:
+        cox = sorted({"strata", "ties", "robust"} & self.model_fields_set)
+        if cox and self.kind != "cox":
+            raise ValueError(
+                f"{cox} are for kind 'cox', but kind is {self.kind!r}: only a Cox model has "
+                "baseline hazards and tied events"
+            )
+        if self.strata is not None and self._is_predictor(self.strata):
+            raise ValueError(
+                f"strata must be no predictor, but predictors name {self.strata!r} too: a stratum "
+                "has a baseline hazard in place of a coefficient"
+            )
+        if self.robust and (self.ridge or (self.ridge is None and self.uses_factors)):
+            raise ValueError(
+                "robust must come without a ridge, but it is true and the ridge is "
+                f"{'aic' if self.ridge is None else self.ridge!r}: write ridge = 0"
+            )
         return self
 
     @model_validator(mode="after")
@@ -287,6 +327,9 @@ class ValidationSpec(_Section):
     bootstrap: int = Field(
         default=200, ge=0, description="resamples of the optimism bootstrap; 0 leaves it out"
     )
+    bootstrap_632: int = Field(
+        default=0, ge=0, description="resamples of .632+, for every model; 0 leaves it out"
+    )
     draws: int = Field(default=200, ge=20, description="bootstrap draws behind each interval")
     level: float = Field(default=0.95, gt=0, lt=1)
 
@@ -294,6 +337,11 @@ class ValidationSpec(_Section):
     def _enough_resamples(self) -> Self:
         if self.bootstrap == 1:
             raise ValueError("bootstrap must be 0 or at least 2, but 1 came")
+        if 0 < self.bootstrap_632 < FEWEST_LEFT_OUT:
+            raise ValueError(
+                f"bootstrap_632 must be 0 or at least {FEWEST_LEFT_OUT}, but {self.bootstrap_632} "
+                "came: every patient has to be left out of some resamples"
+            )
         return self
 
 
@@ -302,6 +350,32 @@ class UpdatingSpec(_Section):
 
     cohort: str
     models: list[str] = Field(min_length=1)
+
+
+class TableOneSpec(_Section):
+    """Table one: `[report] table_one`, a list of columns or a section of these keys."""
+
+    columns: list[str] | None = Field(
+        default=None, description="by default those of clinical and pathology tables"
+    )
+    by: str = Field(
+        default=BY_COHORT, description="'cohort', 'centre' or a category, as 'clinical:treatment'"
+    )
+    smd: bool = Field(default=True, description="standardised differences between the groups")
+    tests: StrictBool | Literal["rank", "welch"] = Field(
+        default=False, description="p values; true is 'rank': Wilcoxon or Kruskal-Wallis"
+    )
+
+    @property
+    def asked(self) -> TableOneAsked:
+        """The same, as an analysis takes it."""
+        tests = "rank" if self.tests is True else self.tests
+        return TableOneAsked(columns=self.columns, by=self.by, differences=self.smd, tests=tests)
+
+
+def _columns_alone(value: object) -> object:
+    """Read a list of columns as the section it abbreviates."""
+    return {"columns": value} if isinstance(value, list) else value
 
 
 class ReportSpec(_Section):
@@ -333,10 +407,7 @@ class ReportSpec(_Section):
     risk_groups: list[float] = Field(
         default=[0.5], description="quantiles at which the development patients' risk is cut"
     )
-    table_one: list[str] | None = Field(
-        default=None, description="columns of table one; by default clinical and pathology"
-    )
-
+    table_one: Annotated[TableOneSpec, BeforeValidator(_columns_alone)] = TableOneSpec()
     subgroups: dict[ColumnAddress, Literal["levels"] | list[float]] = Field(
         default={}, description="column -> 'levels', or the numbers at which it is cut"
     )
@@ -471,6 +542,12 @@ class Study(_Section):
                 "[missing] imputations is given, but no model's policy is 'multiple': take it away"
             )
         for model, policy in zip(self.every_model, policies, strict=True):
+            if policy == "multiple" and model.strata is not None:
+                raise ValueError(
+                    f"missing must not be 'multiple' with strata, but it is for model "
+                    f"{model.name!r}: the draws of a patient do not know the stratum. State its "
+                    "own missing = 'chained', 'median' or 'complete_case'"
+                )
             if policy == "multiple" and model.kind == "xgboost":
                 raise ValueError(
                     f"[missing] policy 'multiple' is for regressions, but model {model.name!r} is "
@@ -535,6 +612,7 @@ class Study(_Section):
             for predictor in (*model.predictors, *model.splines)
             if not predictor.startswith(LEARNED)
         ]
+        named += [model.strata for model in self.every_model if model.strata is not None]
         named += self.report.subgroups
         if self.added_value is not None:
             named += [name for name in self.added_value.splines if not name.startswith(LEARNED)]

@@ -158,7 +158,7 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
         (
             "validation bootstraps",
             3,
-            "[validation]: unknown key 'bootstraps'. Did you mean 'bootstrap'?",
+            "[validation]: unknown key 'bootstraps'. Did you mean 'bootstrap' or 'bootstrap_632'?",
         ),
         (
             "validation cross_validation fold",
@@ -181,6 +181,41 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
 )
 def test_unknown_key_is_named_with_the_nearest(keys: str, value: Any, words: str) -> None:
     assert refuse(changed(keys, value)) == words
+
+
+def test_table_one_is_a_list_of_columns_or_a_section() -> None:
+    columns = ["clinical:Age"]
+    short = parse(changed("report table_one", columns)).report.table_one
+    assert short == parse(changed("report table_one", {"columns": columns})).report.table_one
+    assert vars(short.asked) == {
+        "columns": columns,
+        "by": "cohort",
+        "differences": True,
+        "tests": False,
+    }
+    asked = {"by": "clinical:Sex", "smd": False, "tests": True}
+    assert vars(parse(changed("report table_one", asked)).report.table_one.asked) == {
+        "columns": None,
+        "by": "clinical:Sex",
+        "differences": False,
+        "tests": "rank",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"colums": []}, ": unknown key 'colums'. Did you mean 'columns'?"),
+        ({"tests": "t"}, " tests: must be true or false or 'rank' or 'welch', but 't' came"),
+        (
+            "clinical:Age",
+            ": must be a list [ ] of columns, or { columns = [...], by = ... }, but "
+            "'clinical:Age' came",
+        ),
+    ],
+)
+def test_a_wrong_table_one_is_named(value: Any, words: str) -> None:
+    assert refuse(changed("report table_one", value)) == f"[report] table_one{words}"
 
 
 def test_unknown_key_of_a_binary_outcome() -> None:
