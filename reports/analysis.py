@@ -21,6 +21,8 @@ from models.external_tests import ExternalFigures, external_figures
 from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
+from models.grouped_calibration import GroupedCalibration, grouped_calibration
+from models.hosmer_lemeshow import HosmerLemeshowTests, hosmer_lemeshow_tests
 from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
@@ -124,6 +126,10 @@ class About:
         Models to update in an external cohort.
     assumptions : bool
         Whether to examine the assumptions of Cox and logistic models.
+    calibration_groups : int
+        Groups of patients drawn as points beside calibration curves; 0 for none.
+    hosmer_lemeshow : bool
+        Whether to give the test, with its warning.
     """
 
     title: str
@@ -146,6 +152,8 @@ class About:
     gene_sets: GeneSetTest | None = None
     updates: Updates | None = None
     assumptions: bool = True
+    calibration_groups: int = 5
+    hosmer_lemeshow: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -218,6 +226,10 @@ class Results:
     versions : dict of package to version
     regressions : dict of model to RegressionTable
         Each predictor of a regression alone and beside the others.
+    grouped_calibration : GroupedCalibration or None
+        None where no groups are asked for.
+    hosmer_lemeshow : HosmerLemeshowTests or None
+        None where it is not asked for.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -247,6 +259,8 @@ class Results:
     factor_quality: FactorQuality | None = None
     assumptions: dict[str, Assumptions] = field(default_factory=dict)
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
+    grouped_calibration: GroupedCalibration | None = None
+    hosmer_lemeshow: HosmerLemeshowTests | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -345,6 +359,10 @@ def analyse(
         },
         nomograms=nomograms,
         regressions=_regressions(validation, cohort),
+        grouped_calibration=grouped_calibration(validation, groups=about.calibration_groups)
+        if about.calibration_groups
+        else None,
+        hosmer_lemeshow=hosmer_lemeshow_tests(validation) if about.hosmer_lemeshow else None,
         factors=factors,
         signatures=signature_summaries(validation, cohort),
         table_one=described,
@@ -447,6 +465,10 @@ def _findings_of(model: FactorModel, cohort: Cohort) -> list[Finding]:
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
     """Refuse names of no model, splits of no column and no probabilities, before any fit."""
     declared_subgroups(cohort, about.subgroups)
+    if about.calibration_groups < 0 or about.calibration_groups == 1:
+        raise StudyError(
+            f"calibration_groups must be 0 or at least 2, but {about.calibration_groups} came."
+        )
     columns = factor_columns(cohort, about.factor_columns)
     columns_to_test(cohort, columns, ordered=about.ordered_columns)
     if about.gene_sets is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
+from models.calibration_groups import CalibrationGroups
 from models.classification import Classification
 from models.classified import ClassifiedModels
 from models.comparison import Comparison
@@ -22,6 +23,8 @@ from models.description import TableOne
 from models.external_tests import ExternalTests
 from models.follow_up import FollowUp
 from models.gray import GrayTest
+from models.grouped_calibration import GroupedCalibration
+from models.hosmer_lemeshow import HosmerLemeshow, HosmerLemeshowTests
 from models.log_rank import LogRank
 from models.nomogram import Nomogram
 from models.optimism import Optimism
@@ -44,6 +47,12 @@ from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
+from reports.calibration_sections import (
+    group_blocks,
+    grouped_blocks,
+    hosmer_lemeshow_blocks,
+    own_test_blocks,
+)
 from reports.classification_section import classified_blocks, one_classification
 from reports.decision_sections import difference_blocks
 from reports.external_sections import paired_test_block
@@ -171,6 +180,10 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Calibration: _calibration_section,
     CorrectedCalibration: _of_blocks("Calibration", corrected_calibration_blocks),
     Optimism: _of_blocks("Optimism", array_optimism_blocks),
+    CalibrationGroups: _of_blocks("Calibration by groups", group_blocks),
+    GroupedCalibration: _of_blocks("Calibration of every model", grouped_blocks),
+    HosmerLemeshow: _of_blocks("Hosmer-Lemeshow test", own_test_blocks),
+    HosmerLemeshowTests: _of_blocks("Hosmer-Lemeshow tests", hosmer_lemeshow_blocks),
     DecisionCurve: _decision_section,
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),

@@ -10,6 +10,7 @@ from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
 from reports.analysis import Results
+from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
@@ -52,13 +53,9 @@ def methods_text(results: Results) -> str:
         ]
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
-    parts += [_validation(results), _metrics(results)]
-    parts += [
-        _decision(results),
-        _classification(results),
-        _added_value(results),
-        _updating(results),
-    ]
+    parts += [_validation(results), _metrics(results), _calibration_groups(results)]
+    parts += [_hosmer_lemeshow(results), _decision(results), _classification(results)]
+    parts += [_added_value(results), _updating(results)]
     parts += [_subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
 
@@ -282,6 +279,38 @@ def _metrics(results: Results) -> str:
         f"Performance. {figures} Intervals are {100 * plan.level:g}%: percentile bootstrap of "
         f"the evaluated patients ({plan.draws} draws), the corrected resampled t interval for "
         "figures averaged over folds, and that of rms::validate for optimism-corrected figures."
+    )
+
+
+def _calibration_groups(results: Results) -> str:
+    found = results.grouped_calibration
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    observed = (
+        "Kaplan-Meier's estimate (interval on the log scale)"
+        if survival
+        else "the share with the event (Wilson's interval)"
+    )
+    return (
+        f"Calibration by groups. Beside the curve, patients were grouped at {found.groups - 1} "
+        "quantiles of the development patients' out-of-fold risks, the same in every cohort. "
+        f"Observed in a group is {observed}, predicted the mean risk; out of fold both, and the "
+        "ends of the interval, were averaged over repeats."
+    )
+
+
+def _hosmer_lemeshow(results: Results) -> str:
+    found = results.hosmer_lemeshow
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    name, lost = NAME_OF_TEST[results.cohort.outcome.kind], 1 if survival else 2
+    joined = ", those with fewer than five events joined" if survival else ""
+    return (
+        f"{name} test, on request, on tenths of the patients by predicted risk{joined}: degrees of "
+        f"freedom are the groups less {lost} in the patients of the fit (regressions without "
+        f"penalty only), and the groups in external cohorts. {found.warning}"
     )
 
 

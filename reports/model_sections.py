@@ -14,6 +14,7 @@ from models.pooled import PooledCox, PooledLogistic, PooledModel
 from models.roc_curves import RocCurves
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
+from reports.calibration_sections import hosmer_lemeshow_blocks
 from reports.classification_section import classification_block
 from reports.curve_sections import (
     HEADLINE,
@@ -70,6 +71,8 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     if results.external is not None:
         yield from standard_error_block(results.external, name)
     yield from optimism_blocks(results.performance, results.validation, name)
+    if results.hosmer_lemeshow is not None:
+        yield from hosmer_lemeshow_blocks(results.hosmer_lemeshow, [name])
     unit = results.cohort.outcome.unit
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)

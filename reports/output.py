@@ -252,6 +252,7 @@ def _figure_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if results.external is not None:
         yield "external_standard_errors", results.external.table
     yield "calibration", figures.calibration
+    yield from _calibration_tables(results)
     yield "decision", figures.decision
     if results.classified is not None:
         yield "classification", results.classified.table
@@ -263,6 +264,13 @@ def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "table_one_differences", found.balance.table
     if found.tests is not None:
         yield "table_one_tests", found.tests
+
+
+def _calibration_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.grouped_calibration is not None:
+        yield "calibration_groups", results.grouped_calibration.table
+    if results.hosmer_lemeshow is not None:
+        yield "hosmer_lemeshow", results.hosmer_lemeshow.table
 
 
 def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:

@@ -300,6 +300,8 @@ def about_of(study: Study) -> About:
         ordered_columns=[] if study.factors is None else study.factors.ordered,
         gene_sets=_gene_sets(study),
         assumptions=study.report.assumptions,
+        calibration_groups=study.report.calibration_groups,
+        hosmer_lemeshow=study.report.hosmer_lemeshow,
         updates=None if study.updating is None else Updates(**study.updating.model_dump()),
     )
 

@@ -417,12 +417,20 @@ class ReportSpec(_Section):
     assumptions: bool = Field(
         default=True, description="examine the assumptions of Cox and logistic models"
     )
+    calibration_groups: int = Field(
+        default=5, ge=0, description="points beside calibration curves; 0 leaves them out"
+    )
+    hosmer_lemeshow: bool = Field(
+        default=False, description="give this test of calibration, with its warning"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         harms = self.harm.values() if isinstance(self.harm, dict) else [self.harm]
         if not all(0 <= harm <= 1 for harm in harms):
             raise ValueError(f"harm must be a net benefit, from 0 to 1, but {self.harm} came")
+        if self.calibration_groups == 1:
+            raise ValueError("calibration_groups must be 0 or at least 2, but 1 came")
         low, high = self.thresholds
         if not 0 < low < high < 1:
             raise ValueError(f"thresholds must rise between 0 and 1, but {low:g} and {high:g} came")

@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from models.calibration_curves import calibration_curve
+from models.calibration_groups import calibration_groups
 from models.comparison import compare
 from models.competing_risks import cumulative_incidence
 from models.decision import decision_curve
@@ -22,6 +23,12 @@ from models.decision_differences import decision_differences
 from models.description import TableOne
 from models.follow_up import FollowUp, follow_up
 from models.gray import GrayTest, gray_test
+from models.hosmer_lemeshow import (
+    HosmerLemeshow,
+    HosmerLemeshowTests,
+    hosmer_lemeshow,
+    hosmer_lemeshow_tests,
+)
 from models.log_rank import LogRank, log_rank
 from models.optimism import Optimism, logistic_optimism
 from models.regression_tables import RegressionTable
@@ -54,7 +61,10 @@ from reports.tables import (
 from tests.made_up_tables import HOSTILE
 from tests.small_study import SmallStudy, binary_study, small_study
 
-TABLES_ALONE = (RegressionTable, Optimism, TableOne, FollowUp, RestrictedMean, LogRank, GrayTest)
+TABLES_ALONE = (
+    *(RegressionTable, Optimism, HosmerLemeshow, HosmerLemeshowTests),
+    *(TableOne, FollowUp, RestrictedMean, LogRank, GrayTest),
+)
 FACTORS = {
     "views": ["radiomics"],
     "n_factors": 2,
@@ -367,6 +377,15 @@ def test_coefficients_nomogram_and_curves_are_those_of_the_files(
     panels = {panel.title: panel.figure for panel in found["Calibration"].panels}
     curve = next(t for t in panels["B, by 12 months"].data if t.name.startswith("Out of fold"))
     assert np.isin(np.round(curve.y, 9), np.round(calibration["observed"], 9)).all()
+    points = next(t for t in panels["B, by 12 months"].data if t.name == "Groups")
+    groups = csv(folder, "calibration_groups").query(
+        "model == 'Clinical' and validation == 'external' and horizon == 12"
+    )
+    assert len(groups) == 5
+    known = groups.dropna(subset=["observed"])
+    np.testing.assert_allclose(points.y, known["observed"])
+    np.testing.assert_allclose(points.error_y.array, known["upper"] - known["observed"])
+    assert "Points: up to 5 groups" in found["Calibration"].caption
     survival_file = csv(folder, "survival").query("model == 'Clinical' and cohort == 'B'")
     steps = {panel.title: panel.figure for panel in found["Survival by risk group"].panels}["B"]
     low = [trace for trace in steps.data if trace.name == "Low risk" and trace.showlegend is None]
@@ -540,6 +559,10 @@ def drawn_results(results: Results) -> dict[type, Any]:
             np.tile(event, 4),
             bootstrap_counts(32, resamples=9, seed=1),
         ),
+        calibration_groups(event, risk, cut_points=[0, 0.5, 1]),
+        results.grouped_calibration,
+        hosmer_lemeshow(event, risk, fitted_here=False, groups=4),
+        hosmer_lemeshow_tests(results.validation),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(
