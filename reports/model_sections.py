@@ -68,11 +68,11 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     if name in results.nomograms:
         yield from nomogram_blocks(results.nomograms[name])
     yield from _performance_blocks(results.performance, name)
+    if results.external is not None:
+        yield from standard_error_block(results.external, name)
     yield from optimism_blocks(results.performance, results.validation, name)
     if results.hosmer_lemeshow is not None:
         yield from hosmer_lemeshow_blocks(results.hosmer_lemeshow, [name])
-    if results.external is not None:
-        yield from standard_error_block(results.external, name)
     unit = results.cohort.outcome.unit
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)
