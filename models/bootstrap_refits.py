@@ -209,11 +209,11 @@ def is_at_maximum(pipeline: RiskPipeline) -> bool:
 def corrected_scores(draws: OptimismDraws, *, level: float) -> dict[Key, Interval]:
     """Correct every figure for optimism; the interval is that of rms::validate (dual SD).
 
-    A figure without a value in two resamples is NaN. `emax_of_line`, of a binary outcome, follows
-    from the corrected intercept and slope and has no interval.
+    It ends where the metric ends. A figure without a value in two resamples is NaN. `emax_of_line`,
+    of a binary outcome, follows from the corrected intercept and slope and has no interval.
     """
     found = {
-        key: optimism_interval(*_sides(draws, key), value, level=level)
+        key: optimism_interval(*_sides(draws, key), value, level=level).within(key.metric)
         for key, value in draws.apparent.items()
     }
     intercept = found.get(Key("intercept", np.nan))

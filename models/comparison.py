@@ -341,7 +341,7 @@ def _likelihood_ratio(
     """Test whether the larger of two nested regressions fits better, or say why not."""
     row: dict[str, object] = {"model": model, "reference": reference, "reason": ""}
     pipelines = {name: validation.fitted[name].pipeline for name in (model, reference)}
-    reason = next(filter(None, (_no_likelihood(name, p) for name, p in pipelines.items())), "")
+    reason = next(filter(None, (no_likelihood(name, p) for name, p in pipelines.items())), "")
     reason = reason or _other_likelihood(*(p.model for p in pipelines.values()))
     if reason:
         return row | {"reason": reason}
@@ -371,8 +371,8 @@ def _likelihood_ratio(
     }
 
 
-def _no_likelihood(name: str, pipeline: RiskPipeline) -> str:
-    """Say why the likelihood of a pipeline cannot be tested; nothing where it can."""
+def no_likelihood(name: str, pipeline: RiskPipeline) -> str:
+    """Say why a pipeline maximised no likelihood that could be tested; nothing where it did."""
     model = pipeline.model
     if isinstance(model, BoostedModel):
         return f"{name} is boosted trees, which maximise no likelihood"

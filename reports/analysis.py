@@ -14,11 +14,13 @@ from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
 from models.comparison import check_reference
 from models.decision import Quantity, Setting
-from models.description import table_one
+from models.description import TableOne, TableOneAsked, description_groups, table_one
 from models.design import select_columns
 from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
+from models.grouped_calibration import GroupedCalibration, grouped_calibration
+from models.hosmer_lemeshow import HosmerLemeshowTests, hosmer_lemeshow_tests
 from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
@@ -93,8 +95,9 @@ class About:
         Models to draw a nomogram of; by default every regression.
     nomogram_ticks : mapping of model to AxisTicks
         Ticks of a nomogram that its author chooses.
-    table_one : sequence of str, optional
-        Columns of table one; by default the clinical and pathology ones.
+    table_one : TableOneAsked
+        Columns of table one, by default the clinical and pathology ones; its groups, and what is
+        said of their differences.
     added_value : AddedValue, optional
         Given, every model is compared with one of them, and tumour volume alone is validated too
         where a radiomics table has a volume feature.
@@ -117,6 +120,10 @@ class About:
         Models to update in an external cohort.
     assumptions : bool
         Whether to examine the assumptions of Cox and logistic models.
+    calibration_groups : int
+        Groups of patients drawn as points beside calibration curves; 0 for none.
+    hosmer_lemeshow : bool
+        Whether to give the test, with its warning.
     """
 
     title: str
@@ -127,7 +134,7 @@ class About:
     quantities: Sequence[Quantity] = ()
     nomograms: Sequence[str] | None = None
     nomogram_ticks: Mapping[str, AxisTicks] = field(default_factory=dict)
-    table_one: Sequence[str] | None = None
+    table_one: TableOneAsked = field(default_factory=TableOneAsked)
     added_value: AddedValue | None = None
     subgroups: Splits = field(default_factory=dict)
     subgroup_models: Sequence[str] | None = None
@@ -138,6 +145,8 @@ class About:
     gene_sets: GeneSetTest | None = None
     updates: Updates | None = None
     assumptions: bool = True
+    calibration_groups: int = 5
+    hosmer_lemeshow: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -186,7 +195,8 @@ class Results:
     factor_quality : FactorQuality or None
         None without factors.
     signatures : dict of name to SignatureSummary
-    table_one, missing : DataFrame
+    table_one : TableOne
+    missing : DataFrame
     added_value : AddedValueResults or None
     updating : dict of model to Updating
         Of the models asked for; a model that cannot be updated stands in the findings.
@@ -203,6 +213,10 @@ class Results:
     versions : dict of package to version
     regressions : dict of model to RegressionTable
         Each predictor of a regression alone and beside the others.
+    grouped_calibration : GroupedCalibration or None
+        None where no groups are asked for.
+    hosmer_lemeshow : HosmerLemeshowTests or None
+        None where it is not asked for.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -217,7 +231,7 @@ class Results:
     nomograms: dict[str, Nomogram]
     factors: FactorResults | None
     signatures: dict[str, SignatureSummary]
-    table_one: pd.DataFrame
+    table_one: TableOne
     missing: pd.DataFrame
     predictor_gaps: pd.DataFrame
     findings: list[Finding]
@@ -229,6 +243,8 @@ class Results:
     factor_quality: FactorQuality | None = None
     assumptions: dict[str, Assumptions] = field(default_factory=dict)
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
+    grouped_calibration: GroupedCalibration | None = None
+    hosmer_lemeshow: HosmerLemeshowTests | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -269,7 +285,7 @@ def analyse(
         If a model cannot be fitted or reads what is known too late, or a column or model named in
         `about` does not exist.
     """
-    columns = described_columns(cohort, about.table_one)
+    described = _table_one(cohort, about.table_one)
     wanted = _models_with_nomogram(pipelines, about.nomograms)
     volume = None if about.added_value is None else volume_feature(cohort)
     pipelines = with_volume(pipelines, cohort, volume)
@@ -327,9 +343,13 @@ def analyse(
         },
         nomograms=nomograms,
         regressions=_regressions(validation, cohort),
+        grouped_calibration=grouped_calibration(validation, groups=about.calibration_groups)
+        if about.calibration_groups
+        else None,
+        hosmer_lemeshow=hosmer_lemeshow_tests(validation) if about.hosmer_lemeshow else None,
         factors=factors,
         signatures=signature_summaries(validation, cohort),
-        table_one=table_one(cohort, columns),
+        table_one=described,
         missing=missing_table(cohort),
         predictor_gaps=predictor_gaps(pipelines, cohort),
         findings=ordered(found),
@@ -418,6 +438,10 @@ def _findings_of(model: FactorModel, cohort: Cohort) -> list[Finding]:
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
     """Refuse names of no model and splits of no column, before anything is fitted."""
     declared_subgroups(cohort, about.subgroups)
+    if about.calibration_groups < 0 or about.calibration_groups == 1:
+        raise StudyError(
+            f"calibration_groups must be 0 or at least 2, but {about.calibration_groups} came."
+        )
     columns = factor_columns(cohort, about.factor_columns)
     columns_to_test(cohort, columns, ordered=about.ordered_columns)
     if about.gene_sets is not None:
@@ -469,6 +493,26 @@ def thresholds(low: float, high: float) -> list[float]:
     """
     steps = round((high - low) * 100)
     return [round(low + (high - low) * i / max(steps, 1), 10) for i in range(steps + 1)]
+
+
+def _table_one(cohort: Cohort, asked: TableOneAsked) -> TableOne:
+    check_table_one(cohort, asked)
+    return table_one(
+        cohort,
+        described_columns(cohort, asked.columns),
+        by=asked.by,
+        differences=asked.differences,
+        tests=asked.tests,
+    )
+
+
+def check_table_one(cohort: Cohort, asked: TableOneAsked) -> None:
+    """Refuse a table one of columns or groups that do not exist."""
+    described_columns(cohort, asked.columns)
+    try:
+        description_groups(cohort, asked.by)
+    except ValueError as error:
+        raise StudyError(f"[report] table_one: {error}") from error
 
 
 def described_columns(cohort: Cohort, named: Sequence[str] | None) -> list[str]:

@@ -11,6 +11,7 @@ from models.decision import Quantity
 from models.performance import Performance
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
+from reports.calibration_sections import points_words, with_points
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.kaplan_meier import draw_kaplan_meier
@@ -49,6 +50,14 @@ def calibration_blocks(results: Results, name: str) -> Iterable[Figure | FigureG
                 horizon=None if np.isnan(horizon) else float(horizon),
                 unit=unit,
             )
+            figure = with_points(
+                figure,
+                results.grouped_calibration,
+                model=name,
+                cohort=cohort,
+                validation=validation,
+                horizon=horizon,
+            )
             title = _where(cohort, horizon, unit)
             panels.append((cohort, Figure(figure=figure, title=title)))
     yield from _grids(
@@ -56,7 +65,8 @@ def calibration_blocks(results: Results, name: str) -> Iterable[Figure | FigureG
         title="Calibration",
         caption="Observed against predicted risk; band: 95% bootstrap interval. The thin apparent "
         "curve flatters. The bars below count predictions."
-        f"{_corrected_words(results.performance, name, unit)}",
+        f"{_corrected_words(results.performance, name, unit)}"
+        f"{points_words(results.grouped_calibration)}",
         height=PANEL_HEIGHT + 20,
     )
 

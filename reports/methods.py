@@ -9,6 +9,7 @@ from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
 from reports.analysis import Results
+from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
@@ -41,7 +42,7 @@ def methods_text(results: Results) -> str:
     str
         Paragraphs with an empty line between them.
     """
-    parts = [_patients(results)]
+    parts = [_patients(results), _description(results)]
     factors = results.factors
     if factors is not None:
         parts += [
@@ -51,7 +52,8 @@ def methods_text(results: Results) -> str:
         ]
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
-    parts += [_validation(results), _metrics(results)]
+    parts += [_validation(results), _metrics(results), _calibration_groups(results)]
+    parts += [_hosmer_lemeshow(results)]
     parts += [_decision(results), _added_value(results), _updating(results)]
     parts += [_subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
@@ -86,6 +88,33 @@ def _patients(results: Results) -> str:
         f"{development.n_patients} patients, {development.n_events} events.{external} Patients "
         "with a missing view stayed in the analysis."
     )
+
+
+def _description(results: Results) -> str:
+    """Say how patients and their survival are described, and what is compared."""
+    described, survival = results.table_one, results.survival
+    parts = []
+    if described.balance is not None:
+        parts.append(
+            "Groups of patients were compared by standardised mean differences (of categories by "
+            "Mahalanobis' distance)"
+            + (
+                ", and by tests whose p values are not adjusted."
+                if described.tests is not None
+                else "."
+            )
+        )
+    if survival is not None:
+        level, horizon = survival.cohorts.level, max(results.cohort.outcome.horizons)
+        parts.append(
+            f"Survival: Kaplan-Meier with {100 * level:g}% intervals on the log scale, of medians "
+            "by inverting them; follow-up: reverse Kaplan-Meier; mean time free of the event up "
+            f"to {horizon:g} {survival.unit} (restricted mean, normal interval). Risk groups were "
+            "compared by the log-rank test"
+            + (", for trend too," if len(survival.trends) else "")
+            + " and by differences of restricted means from the lowest group."
+        )
+    return f"Description. {' '.join(parts)}" if parts else ""
 
 
 def _signature(signature: Signature) -> str:
@@ -249,6 +278,38 @@ def _metrics(results: Results) -> str:
         f"Performance. {figures} Intervals are {100 * plan.level:g}%: percentile bootstrap of "
         f"the evaluated patients ({plan.draws} draws), the corrected resampled t interval for "
         "figures averaged over folds, and that of rms::validate for optimism-corrected figures."
+    )
+
+
+def _calibration_groups(results: Results) -> str:
+    found = results.grouped_calibration
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    observed = (
+        "Kaplan-Meier's estimate (interval on the log scale)"
+        if survival
+        else "the share with the event (Wilson's interval)"
+    )
+    return (
+        f"Calibration by groups. Beside the curve, patients were grouped at {found.groups - 1} "
+        "quantiles of the development patients' out-of-fold risks, the same in every cohort. "
+        f"Observed in a group is {observed}, predicted the mean risk; out of fold both, and the "
+        "ends of the interval, were averaged over repeats."
+    )
+
+
+def _hosmer_lemeshow(results: Results) -> str:
+    found = results.hosmer_lemeshow
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    name, lost = NAME_OF_TEST[results.cohort.outcome.kind], 1 if survival else 2
+    joined = ", those with fewer than five events joined" if survival else ""
+    return (
+        f"{name} test, on request, on tenths of the patients by predicted risk{joined}: degrees of "
+        f"freedom are the groups less {lost} in the patients of the fit (regressions without "
+        f"penalty only), and the groups in external cohorts. {found.warning}"
     )
 
 

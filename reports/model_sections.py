@@ -13,6 +13,7 @@ from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
+from reports.calibration_sections import hosmer_lemeshow_blocks
 from reports.curve_sections import (
     HEADLINE,
     calibration_blocks,
@@ -64,6 +65,8 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
         yield from nomogram_blocks(results.nomograms[name])
     yield from _performance_blocks(results.performance, name)
     yield from optimism_blocks(results.performance, results.validation, name)
+    if results.hosmer_lemeshow is not None:
+        yield from hosmer_lemeshow_blocks(results.hosmer_lemeshow, [name])
     unit = results.cohort.outcome.unit
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)

@@ -100,7 +100,8 @@ def _rows(table: pd.DataFrame, unit: str | None) -> TableRows:
 
 
 def _by_horizon(table: pd.DataFrame) -> Iterable[tuple[float, pd.DataFrame]]:
-    order = [*INDEXES, *DISCRIMINATION, *CALIBRATION]
+    shared = (*DISCRIMINATION, *CALIBRATION)
+    order = [*(name for name in INDEXES if name not in shared), *shared]
     ranked = table.assign(place=[order.index(metric) for metric in table["metric"]])
     ranked = ranked.sort_values("place", kind="stable")
     yield float("nan"), ranked[ranked["horizon"].isna()]

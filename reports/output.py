@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.assumptions import Assumptions
+from models.description import TableOne
 from models.one_resample import risk_groups
 from models.passport import NAME as PASSPORT
 from models.passport import Passport, make_passport, write_passport
@@ -213,7 +214,7 @@ def _factor_tables(factors: FactorResults) -> Iterable[tuple[str, pd.DataFrame]]
 def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     figures = results.performance
     yield "flow", results.cohort.flow.table
-    yield "table_one", results.table_one
+    yield from _table_one_tables(results.table_one)
     yield "missing", results.missing
     yield "missing_predictors", results.predictor_gaps
     yield "findings", findings_table(results)
@@ -223,6 +224,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if len(figures.optimism):
         yield "optimism", figures.optimism
     yield "calibration", figures.calibration
+    yield from _calibration_tables(results)
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
@@ -245,6 +247,21 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
     yield from _model_tables(results)
+
+
+def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "table_one", found.table
+    if found.balance is not None:
+        yield "table_one_differences", found.balance.table
+    if found.tests is not None:
+        yield "table_one_tests", found.tests
+
+
+def _calibration_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.grouped_calibration is not None:
+        yield "calibration_groups", results.grouped_calibration.table
+    if results.hosmer_lemeshow is not None:
+        yield "hosmer_lemeshow", results.hosmer_lemeshow.table
 
 
 def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:

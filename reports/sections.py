@@ -22,7 +22,7 @@ from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
 from reports.survival_section import survival_section
-from reports.table_one import table_one_rows
+from reports.table_one import table_one_blocks
 from reports.tables import table_rows
 from reports.updating_sections import updating_section
 
@@ -40,7 +40,7 @@ def page_of(results: Results) -> Page:
         missing_section(results),
     ]
     if results.survival is not None:
-        sections.append(survival_section(results.survival, cohort.outcome))
+        sections.append(survival_section(results.survival))
     if results.factors is not None:
         sections.append(factors_section(results.factors))
     if results.factors is not None and results.factor_quality is not None:
@@ -137,18 +137,7 @@ def flow_section(cohort: Cohort) -> Section:
 
 def table_one_section(results: Results) -> Section:
     """Describe the patients of each cohort."""
-    blocks: list[Block] = (
-        [
-            Table(
-                table=table_one_rows(results.table_one, known=results.cohort.known),
-                title="Characteristics of the patients.",
-                caption="Median (quartiles) for numbers, count (share of the known) for "
-                "categories.",
-            )
-        ]
-        if len(results.table_one)
-        else [Text(text="The study has no clinical or pathology column.")]
-    )
+    blocks = table_one_blocks(results.table_one, known=results.cohort.known)
     return Section(id="table-one", title="Patients", blocks=blocks)
 
 

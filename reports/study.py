@@ -33,8 +33,8 @@ from reports.analysis import (
     Results,
     Updates,
     analyse,
+    check_table_one,
     declared_subgroups,
-    described_columns,
     factor_columns,
 )
 from reports.factor_meaning import GeneSetTest, columns_to_test
@@ -73,7 +73,7 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     _check_unused_splines(study)
     if study.prediction is not None:
         check_moment(build_pipelines(study), cohort, study.prediction.moment)
-    described_columns(cohort, study.report.table_one)  # refuses what names no column
+    check_table_one(cohort, study.report.table_one.asked)  # refuses what names no column
     declared_subgroups(cohort, study.report.subgroups)  # likewise, and cuts that do not rise
     if study.factors is not None:
         columns = factor_columns(cohort, study.factors.associations)
@@ -289,7 +289,7 @@ def about_of(study: Study) -> About:
         quantities=_quantities(study),
         nomograms=[spec.name for spec in study.every_model if spec.nomogram],
         nomogram_ticks={spec.name: spec.nomogram_ticks for spec in study.every_model},
-        table_one=study.report.table_one,
+        table_one=study.report.table_one.asked,
         added_value=_added_value(study),
         subgroups=study.report.subgroups,
         subgroup_models=study.report.subgroup_models,
@@ -299,6 +299,8 @@ def about_of(study: Study) -> About:
         ordered_columns=[] if study.factors is None else study.factors.ordered,
         gene_sets=_gene_sets(study),
         assumptions=study.report.assumptions,
+        calibration_groups=study.report.calibration_groups,
+        hosmer_lemeshow=study.report.hosmer_lemeshow,
         updates=None if study.updating is None else Updates(**study.updating.model_dump()),
     )
 

@@ -2,10 +2,19 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
+from models.description import BY_COHORT, TableOneAsked
 from models.design import IMPUTATIONS, Missing, matching
 from models.interactions import check_interactions
 from models.ticks import AxisTicks
@@ -342,6 +351,32 @@ class UpdatingSpec(_Section):
     models: list[str] = Field(min_length=1)
 
 
+class TableOneSpec(_Section):
+    """Table one: `[report] table_one`, a list of columns or a section of these keys."""
+
+    columns: list[str] | None = Field(
+        default=None, description="by default those of clinical and pathology tables"
+    )
+    by: str = Field(
+        default=BY_COHORT, description="'cohort', 'centre' or a category, as 'clinical:treatment'"
+    )
+    smd: bool = Field(default=True, description="standardised differences between the groups")
+    tests: StrictBool | Literal["rank", "welch"] = Field(
+        default=False, description="p values; true is 'rank': Wilcoxon or Kruskal-Wallis"
+    )
+
+    @property
+    def asked(self) -> TableOneAsked:
+        """The same, as an analysis takes it."""
+        tests = "rank" if self.tests is True else self.tests
+        return TableOneAsked(columns=self.columns, by=self.by, differences=self.smd, tests=tests)
+
+
+def _columns_alone(value: object) -> object:
+    """Read a list of columns as the section it abbreviates."""
+    return {"columns": value} if isinstance(value, list) else value
+
+
 class ReportSpec(_Section):
     """The section `[report]`."""
 
@@ -367,10 +402,7 @@ class ReportSpec(_Section):
     risk_groups: list[float] = Field(
         default=[0.5], description="quantiles at which the development patients' risk is cut"
     )
-    table_one: list[str] | None = Field(
-        default=None, description="columns of table one; by default clinical and pathology"
-    )
-
+    table_one: Annotated[TableOneSpec, BeforeValidator(_columns_alone)] = TableOneSpec()
     subgroups: dict[ColumnAddress, Literal["levels"] | list[float]] = Field(
         default={}, description="column -> 'levels', or the numbers at which it is cut"
     )
@@ -380,12 +412,20 @@ class ReportSpec(_Section):
     assumptions: bool = Field(
         default=True, description="examine the assumptions of Cox and logistic models"
     )
+    calibration_groups: int = Field(
+        default=5, ge=0, description="points beside calibration curves; 0 leaves them out"
+    )
+    hosmer_lemeshow: bool = Field(
+        default=False, description="give this test of calibration, with its warning"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         harms = self.harm.values() if isinstance(self.harm, dict) else [self.harm]
         if not all(0 <= harm <= 1 for harm in harms):
             raise ValueError(f"harm must be a net benefit, from 0 to 1, but {self.harm} came")
+        if self.calibration_groups == 1:
+            raise ValueError("calibration_groups must be 0 or at least 2, but 1 came")
         low, high = self.thresholds
         if not 0 < low < high < 1:
             raise ValueError(f"thresholds must rise between 0 and 1, but {low:g} and {high:g} came")

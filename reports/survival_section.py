@@ -7,7 +7,6 @@ import pandas as pd
 
 from models.survival_description import StudySurvival
 from omics.cohort import DEVELOPMENT
-from omics.outcome import Outcome
 from reports.curve_sections import risk_group_names
 from reports.figures.kaplan_meier import draw_kaplan_meier
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
@@ -22,9 +21,11 @@ HEADINGS = {
 }
 
 
-def survival_section(found: StudySurvival, outcome: Outcome) -> Section:
+def survival_section(found: StudySurvival) -> Section:
     """Describe follow-up and survival of every cohort."""
     cohorts, unit = found.cohorts, found.unit
+    rows = cohorts.table
+    horizons = rows.loc[rows["measure"] == "survival", "horizon"].unique().tolist()
     percent = f"{100 * cohorts.level:g}%"
     text = (
         "Follow-up is the reverse Kaplan-Meier median: events censor it. Cohorts are described and "
@@ -36,7 +37,7 @@ def survival_section(found: StudySurvival, outcome: Outcome) -> Section:
                 cohorts.curves[cohorts.curves["group"] == name],
                 cohorts.at_risk[cohorts.at_risk["group"] == name],
                 unit=unit,
-                horizons=outcome.horizons,
+                horizons=horizons,
             ),
             title=_cohort_name(str(name)),
         )
@@ -101,7 +102,7 @@ def risk_group_blocks(found: StudySurvival, model: str) -> Iterable[Table]:
 
 
 def summary_rows(
-    table: pd.DataFrame, *, names: Mapping[Any, str], unit: str, heading: str
+    table: pd.DataFrame, *, names: Mapping[Any, str], unit: str | None, heading: str
 ) -> TableRows:
     """Lay a summary out: a row per group, a column per measure and horizon.
 
@@ -111,8 +112,10 @@ def summary_rows(
         As `SurvivalSummary.table`.
     names : mapping
         Group -> what stands in its row.
-    unit, heading : str
-        Unit of time, and what the groups are.
+    unit : str or None
+        Unit of time, where it is known.
+    heading : str
+        What the groups are.
 
     Returns
     -------
@@ -120,8 +123,8 @@ def summary_rows(
     """
     table = table.assign(
         title=[
-            HEADINGS[str(row.measure)].format(unit=unit, horizon=row.horizon)
-            for row in table.itertuples()
+            _title(str(measure), horizon, unit)
+            for measure, horizon in zip(table["measure"], table["horizon"], strict=True)
         ]
     )
     titles = list(dict.fromkeys(table["title"]))
@@ -136,6 +139,22 @@ def summary_rows(
         rows=tuple(rows),
         numeric=(False, *[True] * (len(titles) + 2)),
     )
+
+
+def _title(measure: str, horizon: float, unit: str | None) -> str:
+    """Head a column; times without a unit stand alone.
+
+    Examples
+    --------
+    >>> _title("survival", 12.0, "months"), _title("survival", 12.0, None)
+    ('Survival at 12 months (%)', 'Survival at 12 (%)')
+    >>> _title("follow_up", float("nan"), None), _title("person_time", float("nan"), None)
+    ('Median follow-up', 'Person-time')
+    """
+    if unit is None and measure == "person_time":
+        unit = "time"
+    text = HEADINGS[measure].format(unit=unit or "", horizon=horizon)
+    return " ".join(text.replace("()", "").split())
 
 
 def _cell(row: "pd.Series[Any]") -> str:

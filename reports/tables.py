@@ -166,7 +166,8 @@ class TableRows:
     numeric : tuple of bool
         True for each column whose every cell is a number, with or without interval.
     groups : tuple of int
-        Positions of the rows whose first cell is a heading of those below; the rest are empty.
+        Positions of the rows whose first cell is a heading of those below; it spans the row where
+        the others are empty.
     """
 
     header: tuple[str, ...]

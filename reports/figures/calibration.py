@@ -57,6 +57,26 @@ def draw_calibration(
     check_columns(table, ["predicted", "observed"], "table")
     curves = [table, *(one for one in (apparent, corrected) if one is not None)]
     top = _top(curves, predictions)
+    figure = empty_calibration(
+        top, horizon=horizon, unit=unit, low=0.0 if predictions is None else 0.14
+    )
+    figure.add_traces(_band(table))
+    if apparent is not None:
+        thin = _line(apparent, "Apparent", {"color": MUTED, "width": 1.2})
+        figure.add_trace(thin.update(legendrank=1500))
+    if corrected is not None:
+        dashed = {"color": GREEN, "width": 2, "dash": "dash"}
+        figure.add_trace(_line(corrected, "Corrected for optimism", dashed))
+    figure.add_trace(_line(table, plain(label), {"color": BLUE, "width": 2.8}))
+    if predictions is not None:
+        figure.add_trace(_spikes(predictions))
+    return figure
+
+
+def empty_calibration(
+    top: float, *, horizon: float | None, unit: str | None, low: float = 0.0
+) -> go.Figure:
+    """Return the diagonal and axes of a calibration figure; below `low`, a share, is space."""
     figure = new_figure(height=500, max_width=580)
     figure.add_trace(
         go.Scatter(
@@ -69,19 +89,8 @@ def draw_calibration(
             hoverinfo="skip",
         )
     )
-    figure.add_traces(_band(table))
-    if apparent is not None:
-        thin = _line(apparent, "Apparent", {"color": MUTED, "width": 1.2})
-        figure.add_trace(thin.update(legendrank=1500))
-    if corrected is not None:
-        dashed = {"color": GREEN, "width": 2, "dash": "dash"}
-        figure.add_trace(_line(corrected, "Corrected for optimism", dashed))
-    figure.add_trace(_line(table, plain(label), {"color": BLUE, "width": 2.8}))
-    if predictions is not None:
-        figure.add_trace(_spikes(predictions))
     by = "" if horizon is None else f" by {horizon:g} {plain(unit or '')}".rstrip()
     axis: dict[str, Any] = {"range": [0, top], "tickformat": ".0%", "nticks": 7, "showgrid": True}
-    low = 0.0 if predictions is None else 0.14
     figure.update_layout(
         hovermode="closest",
         margin={"t": 28},
