@@ -12,6 +12,7 @@ from typing import Any
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
 from models.comparison import Comparison
+from models.competing_description import CompetingDescription
 from models.competing_risks import CumulativeIncidence
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
@@ -37,6 +38,7 @@ from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
+from reports.competing_section import competing_blocks
 from reports.decision_sections import difference_blocks
 from reports.factor_quality_sections import (
     n_factors_blocks,
@@ -132,6 +134,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     CumulativeIncidence: _of_blocks("Cumulative incidence", incidence_blocks),
     SurvivalSummary: _of_blocks("Follow-up and survival", summary_blocks),
     StudySurvival: survival_section,
+    CompetingDescription: _of_blocks("Cumulative incidence", competing_blocks),
     FollowUp: _of_blocks("Follow-up", follow_up_blocks),
     RestrictedMean: _of_blocks("Restricted mean", restricted_mean_blocks),
     LogRank: _of_blocks("Log-rank test", rank_test_blocks),

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.assumptions import Assumptions
+from models.competing_description import CompetingDescription
 from models.description import TableOne
 from models.one_resample import risk_groups
 from models.passport import NAME as PASSPORT
@@ -238,12 +239,22 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "risk_group_survival", results.survival.risk_groups
         yield "risk_group_contrasts", results.survival.contrasts
         yield "risk_group_trends", results.survival.trends
+    if results.competing is not None:
+        yield from _competing_tables(results.competing)
     if results.factors is not None:
         yield from _factor_tables(results.factors)
     if results.factor_quality is not None:
         yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
     yield from _model_tables(results)
+
+
+def _competing_tables(found: CompetingDescription) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "incidence", found.cohort_estimates
+    yield "incidence_curves", found.cohorts.table
+    yield "risk_group_incidence", found.estimates
+    yield "risk_group_incidence_curves", found.curves
+    yield "gray_tests", found.tests
 
 
 def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
