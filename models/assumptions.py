@@ -164,7 +164,7 @@ def assumptions(pipeline: RiskPipeline, cohort: Cohort) -> Assumptions | None:
         linearity=linearity_test(model, X, y, terms=bendable) if few else None,
         influence=_in_cohort(influence(model, X, y), np.flatnonzero(known)),
         inflation=variance_inflation(
-            model.covariance_[first:, first:], list(X.columns), terms=columns
+            model.covariance_[first:, first:], list(model.feature_names_in_), terms=columns
         ),
         sample_size=_sample_sizes(model, y, cohort.outcome.horizons),
         parameters=len(model.coef_),

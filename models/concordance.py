@@ -26,7 +26,7 @@ Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Statistics in Medi
 1996;15:361-387. doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -111,11 +111,13 @@ def concordance_many(
     scores : array-like of shape (n_scores, n_patients)
         Higher is worse.
     counts : array-like of shape (n_scores, n_patients), optional
-        How often each patient was drawn into each score's resample; without it, once.
+        How often each patient was drawn into each score's resample; without it, once. Several
+        tables of them, (n_tables, n_scores, n_patients), such as those a model is fitted to and
+        those it is tested on, cost less together than one by one: the scores are listed once.
 
     Returns
     -------
-    ndarray of shape (n_scores,)
+    ndarray of shape (n_scores,), or (n_tables, n_scores)
         In [0, 1]; higher is better. NaN where no pair can be compared, and where a score is NaN.
 
     Raises
@@ -134,23 +136,17 @@ def concordance_many(
     """
     times, events = check_followup(time, event)
     table = _check_rows(scores, "scores", len(times))
-    drawn = None if counts is None else _check_rows(counts, "counts", len(times))
-    if drawn is not None:
-        check_same_length(scores=table, counts=drawn)
-        if not (drawn >= 0).all():
-            raise ValueError(
-                f"counts must be zero or above, but {(~(drawn >= 0)).sum()} of {drawn.size} are "
-                "not. Count how often each patient was drawn."
-            )
+    drawn = np.ones_like(table) if counts is None else _check_counts(counts, table)
     line = _line_up(times, events)
     weight = np.asarray(events[line.order], dtype=np.float64)
     step = max(BLOCK // _width(len(times)), 1)
-    found = np.full(len(table), np.nan)
+    found = np.full(drawn.shape[:-1], np.nan)
     known = np.flatnonzero(~np.isnan(table).any(axis=1))
     for k in range(0, len(known), step):
         rows = known[k : k + step]
-        some = None if drawn is None else drawn[rows][:, line.order]
-        found[rows] = _concordance_rows(line, weight, table[rows][:, line.order], some)
+        some = drawn[..., rows, :].reshape(-1, len(rows), len(times))[..., line.order]
+        here = _concordance_rows(line, weight, table[rows][:, line.order], some)
+        found[..., rows] = here.reshape(found[..., rows].shape)
     return found
 
 
@@ -280,40 +276,61 @@ def _pairs_by_place(places: Places, weight: Floats) -> Floats:
     return found
 
 
-def _concordance_rows(line: _Line, weight: Floats, scores: Floats, counts: Floats | None) -> Floats:
-    """Concordance of some rows, patients in order of time."""
+def _concordance_rows(line: _Line, weight: Floats, scores: Floats, tables: Floats) -> Floats:
+    """Concordance of some rows, for each table of their counts; patients in order of time."""
     n_rows, n = scores.shape
-    drawn = np.ones_like(scores) if counts is None else counts
-    until = np.zeros((n_rows, n + 1))
-    np.cumsum(drawn, axis=1, out=until[:, 1:])
-    ahead = drawn * weight
-    total = np.einsum("ij,ij->i", ahead, until[:, -1:] - until[:, line.end])
     listed = _list_by_score(scores, line.group)
-    there = np.zeros((n_rows, _width(n)))
-    there[:, :n] = np.take_along_axis(drawn, listed.at_place, axis=1)
-    ahead = there.copy()
-    ahead[:, :n] *= weight
-    right = _pairs_by_row(listed.places, ahead, None if counts is None else there)
+    total, drawn = np.empty((len(tables), n_rows)), []
+    for k, counts in enumerate(tables):
+        until = np.zeros((n_rows, n + 1))
+        np.cumsum(counts, axis=1, out=until[:, 1:])
+        total[k] = np.einsum("ij,ij->i", counts * weight, until[:, -1:] - until[:, line.end])
+        there = np.zeros((n_rows, _width(n)))
+        there[:, :n] = np.take_along_axis(counts, listed.at_place, axis=1)
+        ahead = there.copy()
+        ahead[:, :n] *= weight
+        once = bool((counts == 1).all())
+        drawn.append(_Drawn(ahead.ravel(), None if once else there.ravel()))
+    right = _pairs_by_row(listed.places, drawn)
     if listed.ties is not None:
-        right += _pairs_by_row(listed.ties, ahead, None if counts is None else there)
-        right /= 2
-    found: Floats = np.divide(right, total, out=np.full(n_rows, np.nan), where=total > 0)
+        right = (right + _pairs_by_row(listed.ties, drawn)) / 2
+    found: Floats = np.divide(right, total, out=np.full_like(total, np.nan), where=total > 0)
     return found
 
 
-def _pairs_by_row(places: Places, ahead: Floats, counts: Floats | None) -> Floats:
-    """Weighted pairs ranked rightly, of each row."""
-    found = np.zeros(len(places))
-    weights = ahead.ravel()
+class _Drawn(NamedTuple):
+    """Counts at the places of all rows: of events, and of anybody (None: everybody once)."""
+
+    ahead: Floats
+    there: Floats | None
+
+
+def _pairs_by_row(places: Places, tables: Sequence[_Drawn]) -> Floats:
+    """Weighted pairs ranked rightly, of each table's rows."""
+    found = np.zeros((len(tables), len(places)))
     for split in _splits(places):
-        if counts is None:
-            lower = (split.late_before - split.start).astype(np.float64)
-        else:
-            passed = np.append(0.0, np.cumsum(counts.ravel()[split.late]))
-            lower = passed[split.late_before] - passed[split.start]
-        early = weights[split.early].reshape(len(places), -1)
-        found += np.einsum("ij,ij->i", early, lower.reshape(len(places), -1))
+        for k, drawn in enumerate(tables):
+            if drawn.there is None:
+                lower = (split.late_before - split.start).astype(np.float64)
+            else:
+                passed = np.append(0.0, np.cumsum(drawn.there[split.late]))
+                lower = passed[split.late_before] - passed[split.start]
+            early = drawn.ahead[split.early].reshape(len(places), -1)
+            found[k] += np.einsum("ij,ij->i", early, lower.reshape(len(places), -1))
     return found
+
+
+def _check_counts(counts: ArrayLike, scores: Floats) -> Floats:
+    drawn = np.asarray(counts, dtype=np.float64)
+    several = drawn.ndim == 3
+    for one in drawn if several else [drawn]:
+        check_same_length(scores=scores, counts=_check_rows(one, "counts", scores.shape[1]))
+    if not (drawn >= 0).all():
+        raise ValueError(
+            f"counts must be zero or above, but {(~(drawn >= 0)).sum()} of {drawn.size} are "
+            "not. Count how often each patient was drawn."
+        )
+    return drawn
 
 
 def _check_rows(values: ArrayLike, name: str, n_patients: int) -> Floats:

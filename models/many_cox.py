@@ -11,8 +11,7 @@ in resample b, :math:`w_{bi} = c_{bi} e^{\eta_{bi}}`, :math:`d_{bk} = \sum_{i \i
 
 which is Efron's likelihood of the drawn rows: copies of an event are ties. (Case weights in R's
 `coxph` mean something else: the tie is then counted once, with the mean weight.) Patients are
-sorted once for all resamples; risk-set sums are cumulative sums over (resamples, patients), and the
-information comes from two matrix products.
+sorted once for all resamples (`models.risk_sets`), and the information comes from matrix products.
 
 References
 ----------
@@ -26,16 +25,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.many_newton import (
-    BLOCK,
-    check_resamples,
-    linear_predictors,
-    newton_steps,
-    weighted_squares,
-    weighted_sums,
-)
+from models.many_newton import BLOCK, check_resamples, newton_steps
 from models.newton import FAR, MOVING, SPENT
 from models.partial_likelihood import Ties
+from models.risk_sets import Columns, OwnColumns, RiskSets, SharedColumns
 from omics.checks import check_event, check_same_length, check_time
 
 Floats = NDArray[np.float64]
@@ -88,20 +81,18 @@ class ManyLikelihood:
     """
 
     def __init__(self, time: Floats, event: Flags, *, ties: Ties = "efron") -> None:
-        self.order = np.argsort(-time, kind="stable")
-        time, event = time[self.order], event[self.order]
+        self.sets = RiskSets(time, event)
+        self.order = self.sets.order
         self.ties = ties
-        self.deaths = np.flatnonzero(event)
-        falling, self.group = np.unique(-time[event], return_inverse=True)
-        self.event_times = -falling
-        self.starts = np.searchsorted(self.group, np.arange(len(falling)))
-        self.last = np.searchsorted(-time, falling, side="right") - 1
-        self.first_group = np.searchsorted(falling, -time, side="left")
+
+    def columns(self, x: Floats) -> Columns:
+        """Lay out a design of shape (n_patients, p), or one for each resample, in `order`."""
+        return SharedColumns(self.sets, x) if x.ndim == 2 else OwnColumns(self.sets, x)
 
     def drawn(self, counts: Floats) -> "Drawn":
         """Lay out the events of each resample; `counts` (B, n_patients) in the order of `order`."""
-        of_deaths = counts[:, self.deaths]
-        n_deaths = np.add.reduceat(of_deaths, self.starts, axis=1)
+        of_deaths = counts[:, self.sets.deaths]
+        n_deaths = self.sets.at_event_times(of_deaths)
         flat, ties = n_deaths.ravel(), []
         if self.ties == "efron":
             at = np.flatnonzero(flat > 1)
@@ -110,27 +101,22 @@ class ManyLikelihood:
                 ties.append((at, r / flat[at]))
         return Drawn(counts, of_deaths, n_deaths, ties)
 
-    def evaluate(self, x: Floats, drawn: "Drawn", coef: Floats) -> ManyDerivatives:
+    def evaluate(self, x: Columns, drawn: "Drawn", coef: Floats) -> ManyDerivatives:
         """Evaluate at `coef`.
 
         Parameters
         ----------
-        x : ndarray of shape (n_patients, p) or (B, n_patients, p)
-            In the order of `self.order`; one design for all resamples, or one for each.
+        x : Columns
+            Of the same resamples as `drawn` and `coef`.
         drawn : Drawn
         coef : ndarray of shape (B, p)
         """
-        steps = self._steps(linear_predictors(x, coef), drawn)
+        steps = self._steps(x.linear_predictors(coef), drawn)
         exposure = steps.weight * self._hazard_met(steps)
-        wx = steps.weight[:, :, np.newaxis] * x
-        sums = np.cumsum(wx, axis=1)[:, self.last]
-        leaving = np.add.reduceat(wx[:, self.deaths], self.starts, axis=1)
         pull = -exposure
-        pull[:, self.deaths] += drawn.of_deaths
-        gradient = weighted_sums(x, pull)
-        information = weighted_squares(x, exposure)
-        information -= _spread_of_means(sums, leaving, steps)
-        return ManyDerivatives(steps.log_likelihood, gradient, information)
+        pull[:, self.sets.deaths] += drawn.of_deaths
+        information = x.squares(exposure) - _spread_of_means(x, steps)
+        return ManyDerivatives(steps.log_likelihood, x.sums(pull), information)
 
     def log_likelihood(self, eta: Floats, drawn: "Drawn") -> Floats:
         """Give the log partial likelihoods (B,) of linear predictors (B, n_patients), ordered."""
@@ -139,7 +125,7 @@ class ManyLikelihood:
     def baseline_hazard(self, eta: Floats, drawn: "Drawn", *, horizon: float) -> Floats:
         """Give the cumulative hazard (B,) by `horizon` of a patient whose eta is 0."""
         steps = self._steps(eta, drawn)
-        hazard = steps.hazard[:, self.event_times <= horizon].sum(axis=1)
+        hazard = steps.hazard[:, self.sets.event_times <= horizon].sum(axis=1)
         return np.asarray(hazard * np.exp(-eta.max(axis=1)))  # `_steps` takes the largest eta off
 
     def _steps(self, eta: Floats, drawn: "Drawn") -> "_Steps":
@@ -147,13 +133,14 @@ class ManyLikelihood:
         eta = eta - eta.max(axis=1, keepdims=True)
         weight = drawn.counts * np.exp(eta)
         happened = drawn.n_deaths > 0
-        size = np.where(happened, np.cumsum(weight, axis=1)[:, self.last], 1.0)
+        size = np.cumsum(weight, axis=1).take(self.sets.last, axis=1)
+        size[~happened] = 1.0
         first = happened if self.ties == "efron" else drawn.n_deaths
         logs, hazard = first * np.log(size), first / size
         squares = hazard / size
         tied, cross, tied_squares = np.zeros((3, *size.shape))
         if drawn.ties:
-            leaving = np.add.reduceat(weight[:, self.deaths], self.starts, axis=1).ravel()
+            leaving = self.sets.at_event_times(weight[:, self.sets.deaths]).ravel()
         for at, share in drawn.ties:
             left = size.ravel()[at] - share * leaving[at]
             turned = 1 / left
@@ -164,15 +151,16 @@ class ManyLikelihood:
             tied.ravel()[at] += turned_share
             cross.ravel()[at] += turned_share * turned
             tied_squares.ravel()[at] += turned_share * turned_share
-        value = np.einsum("bi,bi->b", drawn.of_deaths, eta[:, self.deaths]) - logs.sum(axis=1)
+        value = np.einsum("bi,bi->b", drawn.of_deaths, eta[:, self.sets.deaths]) - logs.sum(axis=1)
         return _Steps(weight, value, hazard, tied, squares, cross, tied_squares)
 
     def _hazard_met(self, steps: "_Steps") -> Floats:
         """Sum the hazard that each patient was exposed to, per unit of weight; (B, n)."""
-        reverse = np.cumsum(steps.hazard[:, ::-1], axis=1)[:, ::-1]
-        padded = np.concatenate([reverse, np.zeros((len(reverse), 1))], axis=1)
-        met = padded[:, self.first_group]
-        met[:, self.deaths] -= steps.tied[:, self.group]
+        padded = np.zeros((len(steps.hazard), steps.hazard.shape[1] + 1))
+        np.cumsum(steps.hazard[:, ::-1], axis=1, out=padded[:, -2::-1])
+        met = padded.take(self.sets.first_group, axis=1)
+        if steps.tied.any():
+            met[:, self.sets.deaths] -= steps.tied[:, self.sets.group]
         return met
 
 
@@ -201,20 +189,26 @@ class _Steps(NamedTuple):
     tied_squares: Floats  # of f² / s²
 
 
-def _spread_of_means(sums: Floats, leaving: Floats, steps: _Steps) -> Floats:
+def _spread_of_means(x: Columns, steps: _Steps) -> Floats:
     """Sum the products of the risk sets' means with themselves over all steps; (B, p, p).
 
     With S and D the sums of w x, the sum over steps of (S - f D)(S - f D)' / s² is
     a (S - (b/a) D)(S - (b/a) D)' + (c - b²/a) D D' for a, b, c the sums of 1, f, f² over s².
     """
+    means = x.of_risk_sets(steps.weight)
+    if not steps.tied.any():
+        means *= np.sqrt(steps.squares)[:, np.newaxis]
+        return np.asarray(np.matmul(means, means.swapaxes(1, 2)))
+    leaving = x.of_deaths(steps.weight)
     ratio = np.divide(
         steps.cross, steps.squares, out=np.zeros_like(steps.cross), where=steps.squares > 0
     )
-    middle = sums - ratio[:, :, np.newaxis] * leaving
     rest = np.maximum(steps.tied_squares - ratio * steps.cross, 0.0)
-    first = np.matmul((middle * steps.squares[:, :, np.newaxis]).swapaxes(1, 2), middle)
-    second = np.matmul((leaving * rest[:, :, np.newaxis]).swapaxes(1, 2), leaving)
-    return np.asarray(first + second)
+    means -= ratio[:, np.newaxis] * leaving
+    means *= np.sqrt(steps.squares)[:, np.newaxis]
+    leaving *= np.sqrt(rest)[:, np.newaxis]
+    both = np.concatenate([means, leaving], axis=2)
+    return np.asarray(np.matmul(both, both.swapaxes(1, 2)))
 
 
 def fit_many_cox(
@@ -242,7 +236,7 @@ def fit_many_cox(
     counts : array-like of int, shape (n_resamples, n_patients)
         How often each patient was drawn; the fit is that of the drawn rows.
     ties : {"efron", "breslow"}, default "efron"
-    start : array-like of shape (p,), optional
+    start : array-like of shape (p,) or (n_resamples, p), optional
         Where to begin, such as the fit of all patients; 0 if left out. The result does not depend
         on it, unless `relative_tolerance` is given.
     tolerance : float, default 1e-9
@@ -280,7 +274,7 @@ def fit_many_cox(
     check_same_length(time=times, event=events)
     columns, drawn = check_resamples(x, counts, len(times))
     p, n_resamples = columns.shape[-1], len(drawn)
-    begin = np.zeros(p) if start is None else np.asarray(start, dtype=np.float64)
+    begin = np.broadcast_to(0.0 if start is None else np.asarray(start), (n_resamples, p))
     coef = np.full((n_resamples, p), np.nan)
     log_likelihood = np.full((n_resamples, 2), np.nan)
     converged = np.zeros(n_resamples, dtype=np.bool_)
@@ -289,15 +283,15 @@ def fit_many_cox(
         likelihood = ManyLikelihood(times, events, ties=ties)
         search = _Search(likelihood, tolerance, relative_tolerance, max_iterations)
         scale = _scale(columns)
-        size = max(1, BLOCK // (len(times) * max(p, 1)))
+        size = max(1, BLOCK // (len(times) * max(2, p // 4)))
         ordered = ((columns - columns.mean(axis=-2, keepdims=True)) / scale)[
             ..., likelihood.order, :
         ]
+        design = likelihood.columns(ordered)
         for first in range(0, n_resamples, size):
             rows = slice(first, first + size)
-            own = ordered if ordered.ndim == 2 else ordered[rows]
             part = drawn[rows][:, likelihood.order]
-            found = search.run(own, part, np.broadcast_to(begin * scale, (len(part), p)))
+            found = search.run(design.rows(rows), part, begin[rows] * scale)
             coef[rows] = found.coef / scale
             log_likelihood[rows] = found.log_likelihood
             converged[rows] = found.converged
@@ -331,23 +325,26 @@ class _Search:
     relative_tolerance: float | None
     max_iterations: int
 
-    def run(self, x: Floats, counts: Floats, start: Floats) -> _Found:
+    def run(self, columns: Columns, counts: Floats, start: Floats) -> _Found:
         """Climb from `start` (B, p)."""
         likelihood = self.likelihood
         drawn = likelihood.drawn(counts)
         null = likelihood.log_likelihood(np.zeros(counts.shape), drawn)
         active = np.flatnonzero(drawn.n_deaths.any(axis=1))
-        coef, value = start.copy(), null.copy()
+        # climbing to the top, a start worse than 0 is halved towards it; R begins where it is told
+        to_top = self.relative_tolerance is None
+        coef, value = np.zeros_like(start) if to_top else start.copy(), null.copy()
         converged = np.zeros(len(counts), dtype=np.bool_)
-        if x.shape[-1] == 0:
+        if start.shape[1] == 0:
             converged[active] = True
             return _Found(coef, np.column_stack([null, null]), converged, 0)
-        tried, floor = coef.copy(), np.full(len(counts), -np.inf)
+        spread = columns.spread
+        tried, floor = start.copy(), null.copy() if to_top else np.full(len(counts), -np.inf)
         iteration = 0
         while len(active) and iteration <= self.max_iterations:
-            own = x if x.ndim == 2 else x[active]
             if len(active) < len(drawn.counts):
                 drawn = likelihood.drawn(counts[active])
+            own = columns.rows(active)
             with np.errstate(all="ignore"):  # a step too far: it will be halved
                 here = likelihood.evaluate(own, drawn, tried[active])
             fine = np.isfinite(here.log_likelihood) & np.isfinite(here.gradient).all(axis=1)
@@ -360,7 +357,9 @@ class _Search:
             step, gain, sound = newton_steps(there.information, there.gradient)
             lost = ~sound
             if self.relative_tolerance is None:
-                done, runaway = self._arrived(x, up, coef[up], step, gain)
+                done, runaway = self._arrived(
+                    columns.rows(up), np.abs(coef[up]) @ spread, step, gain
+                )
                 lost |= runaway
                 coef[up[done]] += step[done]
                 value[up[done]] += gain[done]
@@ -375,18 +374,15 @@ class _Search:
         return _Found(coef, np.column_stack([null, value]), converged, iteration)
 
     def _arrived(
-        self, x: Floats, rows: NDArray[np.intp], coef: Floats, step: Floats, gain: Floats
+        self, x: Columns, reach: Floats, step: Floats, gain: Floats
     ) -> tuple[Flags, Flags]:
         """Tell which climbs end with this step, and which run away to infinity."""
-        near = gain < self.tolerance
-        done, runaway = near.copy(), np.zeros(len(near), dtype=np.bool_)
-        for i in np.flatnonzero(near):
-            own = x if x.ndim == 2 else x[rows[i]]
-            moves = np.ptp(own @ step[i]) > MOVING
-            done[i] = not moves
-            runaway[i] = moves and gain[i] < SPENT
-        reach = (np.abs(coef) * np.ptp(x, axis=-2 if x.ndim == 2 else (0, 1))).sum(axis=1)
-        return done, runaway | (reach > FAR * x.shape[-1])
+        near = np.flatnonzero(gain < self.tolerance)
+        done, runaway = np.zeros((2, len(gain)), dtype=np.bool_)
+        moves = np.ptp(x.rows(near).linear_predictors(step[near]), axis=1) > MOVING
+        done[near] = ~moves
+        runaway[near] = moves & (gain[near] < SPENT)
+        return done, runaway | (reach > FAR * step.shape[1])
 
 
 def _slack(floor: Floats) -> Floats:

@@ -58,13 +58,16 @@ from models.resample_counts import (
     evaluated_counts,
     resample_weights,
 )
+from models.residuals import cox_residuals
 from models.scores import Interval, fold_interval, optimism_interval
 from models.validation_indexes import (
     CONVERGED,
     NO_INFORMATION,
+    REFIT_TOLERANCE,
     Indexes,
     Stopping,
     cox_indexes,
+    cox_indexes_in_and_out,
     emax,
     logistic_indexes,
     no_information_brier,
@@ -169,29 +172,36 @@ def cox_optimism(
     times, events = check_followup(time, event)
     check_same_length(x=columns, time=times, event=events)
     drawn = check_counts(counts, method, len(times))
-    start = cox_fit(columns, times, events).coef
+    fit = cox_fit(columns, times, events)
     check_events_per_column(columns, int(events.sum()), method)
-    everybody = np.ones((1, len(times)))
     centred = columns - columns.mean(axis=0)
 
-    def fitted(chosen: Floats) -> tuple[Floats, Indexes]:
-        """Fit each resample; give linear predictors of all patients, and the indexes in it."""
+    moves = cox_residuals(columns, times, events, fit.coef).score @ fit.covariance
+
+    def fitted(chosen: Floats) -> tuple[Floats, Floats]:
+        """Fit each resample; give linear predictors of all patients, and log likelihoods."""
+        # to first order, where the fit of all moves to if each counts as often as drawn
+        begin = fit.coef + (chosen - 1) @ moves
         many = fit_many_cox(
             centred,
             times,
             events,
             chosen,
-            start=start if stopping.relative_tolerance is None else None,
+            start=begin if stopping.relative_tolerance is None else None,
+            tolerance=REFIT_TOLERANCE,
             relative_tolerance=stopping.relative_tolerance,
             max_iterations=stopping.max_iterations,
         )
-        score = many.coef @ centred.T
-        own = cox_indexes(score, times, events, chosen, log_likelihood=many.log_likelihood)
-        return score, own
+        return many.coef @ centred.T, many.log_likelihood
 
-    _, apparent = fitted(everybody)
-    score, train = fitted(drawn)
-    test = cox_indexes(score, times, events, evaluated_counts(drawn, method), stopping=stopping)
+    everybody = np.ones((1, len(times)))
+    whole, reached = fitted(everybody)
+    apparent = cox_indexes(whole, times, events, everybody, log_likelihood=reached)
+    score, reached = fitted(drawn)
+    both = (drawn, evaluated_counts(drawn, method))
+    train, test = cox_indexes_in_and_out(
+        score, times, events, both, log_likelihood=reached, stopping=stopping
+    )
     return _optimism((apparent, train, test), drawn, method, level, events, NO_INFORMATION)
 
 

@@ -276,6 +276,38 @@ def survival_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
     return read_curve(ordered, curve, np.asarray(at, dtype=np.float64))
 
 
+def survival_error_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
+    r"""Greenwood's standard error of `survival_at`.
+
+    Patients leave one by one, events first at ties: a tie of d events among n telescopes,
+    :math:`\sum_{r=n-d+1}^{n} \frac{1}{r(r-1)} = \frac{d}{n(n-d)}`.
+
+    Parameters
+    ----------
+    time, event : array-like of shape (n_patients,)
+    at : array-like of any shape
+        Times at which to read the curve.
+
+    Returns
+    -------
+    ndarray of the shape of `at`
+        NaN beyond the last follow-up, and where the curve has reached 0.
+
+    Examples
+    --------
+    >>> survival_error_at([1, 2, 2, 3], [True, True, False, False], [0.5, 2]).round(4).tolist()
+    [0.0, 0.25]
+    """
+    times, events = check_followup(time, event)
+    ordered, curve = product_limit(times, events, leaving=events)
+    r = np.arange(len(times), 0, -1.0)
+    with np.errstate(divide="ignore"):  # the last patient's event takes the curve to 0
+        steps = np.where(events[np.lexsort((~events, times))], 1 / (r * (r - 1)), 0.0)
+    error = np.append(0.0, np.sqrt(np.cumsum(steps)))
+    with np.errstate(invalid="ignore"):
+        return read_curve(ordered, curve * error, np.asarray(at, dtype=np.float64))
+
+
 def numbers_at_risk(
     time: ArrayLike, event: ArrayLike, *, at: ArrayLike, group: Groups | None = None
 ) -> pd.DataFrame:

@@ -49,6 +49,9 @@ NO_INFORMATION = {"dxy": 0.0, "r_squared": 0.0, "slope": 0.0, "d": 0.0, "g": 0.0
 """What an index is expected to be where outcome and predictors have nothing in common; D's is that
 of LR = 1, its mean by chance. That of `brier` depends on the risks; `u`, `q` and `intercept` have
 none."""
+REFIT_TOLERANCE = 1e-7
+"""Gain in log likelihood below which a refit's step is the last. That step is taken: it leaves
+coefficients some 1e-8 of their standard error off, and indexes 1e-9."""
 BLOCK = 2**18  # numbers worked on at a time
 
 
@@ -105,36 +108,53 @@ def cox_indexes(
     """
     times, events = check_followup(time, event)
     scores, drawn = _check_rows(linear_predictor, counts, len(times))
-    n = drawn.sum(axis=1)
     if log_likelihood is not None:
-        null, full = np.asarray(log_likelihood, dtype=np.float64).T
-        slope, misfit = np.ones(len(scores)), np.full(len(scores), -2.0)
+        own = _inside(log_likelihood)
     else:
-        refit = fit_many_cox(
-            np.where(np.isnan(scores), 0.0, scores)[:, :, np.newaxis],
-            times,
-            events,
-            drawn,
-            start=[1.0] if stopping.relative_tolerance is None else None,
-            relative_tolerance=stopping.relative_tolerance,
-            max_iterations=stopping.max_iterations,
-        )
-        slope, (null, full) = refit.coef[:, 0], refit.log_likelihood.T
-        misfit = -2 * (_frozen_cox(scores, times, events, drawn) - full)
-    with np.errstate(divide="ignore", invalid="ignore"):  # no event: NaN
-        d = (2 * (full - null) - 1) / (-2 * null)
-        u = misfit / (-2 * null)
-        r2 = _nagelkerke(null, full, n)
-    found = {
-        "dxy": 2 * _concordance(times, events, scores, drawn) - 1,
-        "r_squared": r2,
-        "slope": slope,
-        "d": d,
-        "u": u,
-        "q": d - u,
-        "g": np.abs(slope) * gini_mean_difference(scores, drawn),
-    }
-    return _unknown_together(found)
+        own = _refitted(scores, times, events, drawn, stopping)
+    ranking = _rankings(scores, times, events, drawn[np.newaxis])[0]
+    return _cox_table(own, ranking, drawn)
+
+
+def cox_indexes_in_and_out(
+    linear_predictor: ArrayLike,
+    time: ArrayLike,
+    event: ArrayLike,
+    counts: tuple[ArrayLike, ArrayLike],
+    *,
+    log_likelihood: ArrayLike,
+    stopping: Stopping = CONVERGED,
+) -> tuple[Indexes, Indexes]:
+    """Compute the indexes of fits in their own patients and in those they are tested on.
+
+    As two calls of `cox_indexes` give them, but the linear predictors are put in order once.
+
+    Parameters
+    ----------
+    linear_predictor, time, event, stopping
+        As for `cox_indexes`.
+    counts : tuple of two array-like of shape (n_resamples, n_patients)
+        How often each patient is among those of the fit, and among those tested on.
+    log_likelihood : array-like of shape (n_resamples, 2)
+        Of the fits, at 0 and at their coefficients.
+
+    Examples
+    --------
+    >>> score, time, event = [[0.9, 0.0, 0.9, 0.0]], [1, 2, 3, 4], [1, 1, 1, 0]
+    >>> inside, outside = cox_indexes_in_and_out(score, time, event, ([[1, 1, 0, 2]], [[1] * 4]),
+    ...                                          log_likelihood=[[-2.1, -1.8]])
+    >>> inside["slope"].tolist(), outside["dxy"].round(4).tolist()
+    ([1.0], [0.3333])
+    """
+    times, events = check_followup(time, event)
+    scores, drawn = _check_rows(linear_predictor, counts[0], len(times))
+    _, tested = _check_rows(scores, counts[1], len(times))
+    ranking = _rankings(scores, times, events, np.stack([drawn, tested]))
+    refitted = _refitted(scores, times, events, tested, stopping)
+    return (
+        _cox_table(_inside(log_likelihood), ranking[0], drawn),
+        _cox_table(refitted, ranking[1], tested),
+    )
 
 
 def logistic_indexes(
@@ -186,7 +206,7 @@ def logistic_indexes(
     risk = expit(scores)
     recalibrated = expit(intercept[:, np.newaxis] + slope[:, np.newaxis] * scores)
     # An event at time 1, none until time 2: concordance is then the area under the ROC curve.
-    concordance = _concordance(np.where(events, 1.0, 2.0), events, scores, drawn)
+    concordance = concordance_many(np.where(events, 1.0, 2.0), events, scores, drawn)
     with np.errstate(divide="ignore", invalid="ignore"):
         d = (2 * (full - null) - 1) / n
         u = misfit / n
@@ -210,11 +230,12 @@ def gini_mean_difference(values: ArrayLike, counts: ArrayLike) -> Floats:
 
     Parameters
     ----------
-    values, counts : array-like of shape (n_resamples, n_patients)
+    values : array-like of shape (n_resamples, n_patients)
+    counts : array-like of shape (n_resamples, n_patients) or (n_tables, n_resamples, n_patients)
 
     Returns
     -------
-    ndarray of shape (n_resamples,)
+    ndarray of shape (n_resamples,), or (n_tables, n_resamples)
         NaN with fewer than two patients, and where a value is.
 
     Examples
@@ -223,22 +244,26 @@ def gini_mean_difference(values: ArrayLike, counts: ArrayLike) -> Floats:
     [2.0, 2.0]
     """
     x, drawn = np.asarray(values, dtype=np.float64), np.asarray(counts, dtype=np.float64)
-    found = np.empty(len(x))
+    found = np.empty(drawn.shape[:-1])
     step = max(1, BLOCK // max(x.shape[1], 1))
     for first in range(0, len(x), step):
         rows = slice(first, first + step)
         order = np.argsort(x[rows], axis=1)
         ordered = np.take_along_axis(x[rows], order, axis=1)
-        count = np.take_along_axis(drawn[rows], order, axis=1)
-        until = np.cumsum(count, axis=1)
-        n = until[:, -1]
-        # copies ranked C+1 ... C+c weigh c(2C + c - n) in all; C + (C + c) = 2 until - c
-        weight = count * (2 * until - count - n[:, np.newaxis])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found[rows] = np.where(
-                n > 1, 2 * np.einsum("bi,bi->b", weight, ordered) / (n * (n - 1)), np.nan
-            )
+        for table in np.ndindex(drawn.shape[:-2]):
+            count = np.take_along_axis(drawn[table][rows], order, axis=1)
+            found[*table, rows] = _gini_ordered(ordered, count)
     return found
+
+
+def _gini_ordered(ordered: Floats, count: Floats) -> Floats:
+    until = np.cumsum(count, axis=1)
+    n = until[:, -1]
+    # copies ranked C+1 ... C+c weigh c(2C + c - n) in all; C + (C + c) = 2 until - c
+    weight = count * (2 * until - count - n[:, np.newaxis])
+    total = 2 * np.einsum("bi,bi->b", weight, ordered)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(n > 1, total / (n * (n - 1)), np.nan)
 
 
 def no_information_brier(risk: ArrayLike, event: ArrayLike) -> float:
@@ -272,8 +297,87 @@ def emax(intercept: float, slope: float) -> float:
     return float(np.abs(p - expit(intercept + slope * np.log(p / (1 - p)))).max())
 
 
-def _frozen_cox(scores: Floats, time: Floats, event: Flags, counts: Floats) -> Floats:
-    """Give the log partial likelihoods of linear predictors as they stand, shape (B,)."""
+class _Fit(NamedTuple):
+    """Slope, log likelihoods without a predictor and of the refit, and N U (`misfit`); all (B,)."""
+
+    slope: Floats
+    null: Floats
+    full: Floats
+    misfit: Floats
+
+
+class _Ranking(NamedTuple):
+    """What follows from the order of the linear predictors; both (B,)."""
+
+    concordance: Floats
+    spread: Floats
+
+
+def _inside(log_likelihood: ArrayLike) -> _Fit:
+    """Take a fit as the refit of its linear predictor to its own patients."""
+    null, full = np.asarray(log_likelihood, dtype=np.float64).T
+    return _Fit(np.ones_like(null), null, full, np.full_like(null, -2.0))
+
+
+def _refitted(
+    scores: Floats, time: Floats, event: Flags, counts: Floats, stopping: Stopping
+) -> _Fit:
+    """Refit a linear predictor to the patients counted, and compare it as it stands."""
+    refit = fit_many_cox(
+        np.where(np.isnan(scores), 0.0, scores)[:, :, np.newaxis],
+        time,
+        event,
+        counts,
+        start=[1.0] if stopping.relative_tolerance is None else None,
+        tolerance=REFIT_TOLERANCE,
+        relative_tolerance=stopping.relative_tolerance,
+        max_iterations=stopping.max_iterations,
+    )
+    null, full = refit.log_likelihood.T
+    misfit = -2 * (frozen_cox(scores, time, event, counts) - full)
+    return _Fit(refit.coef[:, 0], null, full, misfit)
+
+
+def _rankings(scores: Floats, time: Floats, event: Flags, tables: Floats) -> list[_Ranking]:
+    """Rank the patients of each table of counts (n_tables, B, n)."""
+    concordance = concordance_many(time, event, scores, tables)
+    spread = gini_mean_difference(scores, tables)
+    return [_Ranking(*both) for both in zip(concordance, spread, strict=True)]
+
+
+def _cox_table(fit: _Fit, ranking: _Ranking, counts: Floats) -> Indexes:
+    with np.errstate(divide="ignore", invalid="ignore"):  # no event: NaN
+        d = (2 * (fit.full - fit.null) - 1) / (-2 * fit.null)
+        u = fit.misfit / (-2 * fit.null)
+        r2 = _nagelkerke(fit.null, fit.full, counts.sum(axis=1))
+    found = {
+        "dxy": 2 * ranking.concordance - 1,
+        "r_squared": r2,
+        "slope": fit.slope,
+        "d": d,
+        "u": u,
+        "q": d - u,
+        "g": np.abs(fit.slope) * ranking.spread,
+    }
+    return _unknown_together(found)
+
+
+def frozen_cox(scores: Floats, time: Floats, event: Flags, counts: Floats) -> Floats:
+    """Give the log partial likelihoods (B,) of linear predictors as they stand.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_resamples, n_patients)
+    time, event : ndarray of shape (n_patients,)
+    counts : ndarray of shape (n_resamples, n_patients)
+        How often each patient counts.
+
+    Examples
+    --------
+    >>> everybody, event = np.ones((1, 2)), np.array([True, True])
+    >>> frozen_cox(np.zeros((1, 2)), np.array([1.0, 2.0]), event, everybody)  # log(1/2)
+    array([-0.69314718])
+    """
     likelihood = ManyLikelihood(time, event)
     found = np.empty(len(scores))
     step = max(1, BLOCK // len(time))
@@ -282,10 +386,6 @@ def _frozen_cox(scores: Floats, time: Floats, event: Flags, counts: Floats) -> F
         drawn = likelihood.drawn(counts[rows][:, likelihood.order])
         found[rows] = likelihood.log_likelihood(scores[rows][:, likelihood.order], drawn)
     return found
-
-
-def _concordance(time: Floats, event: Flags, scores: Floats, counts: Floats) -> Floats:
-    return concordance_many(time, event, scores, counts if (counts != 1).any() else None)
 
 
 def _nagelkerke(null: Floats, full: Floats, n: Floats) -> Floats:

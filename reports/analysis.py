@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+import numpy as np
 import pandas as pd
 
 from models.assumptions import Assumptions, assumption_findings, assumptions
@@ -19,6 +20,8 @@ from models.design import select_columns
 from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
+from models.grouped_calibration import GroupedCalibration, grouped_calibration
+from models.hosmer_lemeshow import HosmerLemeshowTests, hosmer_lemeshow_tests
 from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
@@ -118,6 +121,10 @@ class About:
         Models to update in an external cohort.
     assumptions : bool
         Whether to examine the assumptions of Cox and logistic models.
+    calibration_groups : int
+        Groups of patients drawn as points beside calibration curves; 0 for none.
+    hosmer_lemeshow : bool
+        Whether to give the test, with its warning.
     """
 
     title: str
@@ -139,6 +146,8 @@ class About:
     gene_sets: GeneSetTest | None = None
     updates: Updates | None = None
     assumptions: bool = True
+    calibration_groups: int = 5
+    hosmer_lemeshow: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -207,6 +216,10 @@ class Results:
         Of a study that declares a competing event.
     regressions : dict of model to RegressionTable
         Each predictor of a regression alone and beside the others.
+    grouped_calibration : GroupedCalibration or None
+        None where no groups are asked for.
+    hosmer_lemeshow : HosmerLemeshowTests or None
+        None where it is not asked for.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -234,6 +247,8 @@ class Results:
     factor_quality: FactorQuality | None = None
     assumptions: dict[str, Assumptions] = field(default_factory=dict)
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
+    grouped_calibration: GroupedCalibration | None = None
+    hosmer_lemeshow: HosmerLemeshowTests | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -332,6 +347,10 @@ def analyse(
         },
         nomograms=nomograms,
         regressions=_regressions(validation, cohort),
+        grouped_calibration=grouped_calibration(validation, groups=about.calibration_groups)
+        if about.calibration_groups
+        else None,
+        hosmer_lemeshow=hosmer_lemeshow_tests(validation) if about.hosmer_lemeshow else None,
         factors=factors,
         signatures=signature_summaries(validation, cohort),
         table_one=described,
@@ -424,6 +443,10 @@ def _findings_of(model: FactorModel, cohort: Cohort) -> list[Finding]:
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
     """Refuse names of no model and splits of no column, before anything is fitted."""
     declared_subgroups(cohort, about.subgroups)
+    if about.calibration_groups < 0 or about.calibration_groups == 1:
+        raise StudyError(
+            f"calibration_groups must be 0 or at least 2, but {about.calibration_groups} came."
+        )
     columns = factor_columns(cohort, about.factor_columns)
     columns_to_test(cohort, columns, ordered=about.ordered_columns)
     if about.gene_sets is not None:
@@ -555,16 +578,16 @@ def _nomograms(
     X = cohort.development.X
     for name in names:
         pipeline = validation.fitted[name].pipeline
-        reach = validation.apparent[name].known().linear_predictor
         if isinstance(pipeline.model, BoostedModel):
             continue
+        reach = pipeline.linear_predictor(X)
         try:
             chart = nomogram(
                 pipeline.design,
                 pipeline.model,
                 horizons=cohort.outcome.horizons,
                 unit=cohort.outcome.unit,
-                span=(float(reach.min()), float(reach.max())),
+                span=(float(np.nanmin(reach)), float(np.nanmax(reach))),
                 ticks=ticks.get(name),
             )
             known = pipeline.design_matrix(X).loc[pipeline.complete(X)]

@@ -11,16 +11,21 @@ from typing import Any
 
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
+from models.calibration_groups import CalibrationGroups
 from models.comparison import Comparison
 from models.competing_description import CompetingDescription
 from models.competing_risks import CumulativeIncidence
+from models.corrected_calibration import CorrectedCalibration
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
 from models.description import TableOne
 from models.follow_up import FollowUp
 from models.gray import GrayTest
+from models.grouped_calibration import GroupedCalibration
+from models.hosmer_lemeshow import HosmerLemeshow, HosmerLemeshowTests
 from models.log_rank import LogRank
 from models.nomogram import Nomogram
+from models.optimism import Optimism
 from models.performance import Performance
 from models.regression_tables import RegressionTable
 from models.restricted_mean import RestrictedMean
@@ -38,6 +43,12 @@ from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
+from reports.calibration_sections import (
+    group_blocks,
+    grouped_blocks,
+    hosmer_lemeshow_blocks,
+    own_test_blocks,
+)
 from reports.competing_section import competing_blocks
 from reports.decision_sections import difference_blocks
 from reports.factor_quality_sections import (
@@ -50,6 +61,7 @@ from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
+from reports.optimism_sections import array_optimism_blocks, corrected_calibration_blocks
 from reports.regression_section import regression_block
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
@@ -152,6 +164,12 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     RegressionTable: _of_blocks("Regression table", lambda found: [regression_block(found)]),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,
+    CorrectedCalibration: _of_blocks("Calibration", corrected_calibration_blocks),
+    Optimism: _of_blocks("Optimism", array_optimism_blocks),
+    CalibrationGroups: _of_blocks("Calibration by groups", group_blocks),
+    GroupedCalibration: _of_blocks("Calibration of every model", grouped_blocks),
+    HosmerLemeshow: _of_blocks("Hosmer-Lemeshow test", own_test_blocks),
+    HosmerLemeshowTests: _of_blocks("Hosmer-Lemeshow tests", hosmer_lemeshow_blocks),
     DecisionCurve: _decision_section,
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),

@@ -9,6 +9,7 @@ from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
 from reports.analysis import Results
+from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
@@ -51,7 +52,8 @@ def methods_text(results: Results) -> str:
         ]
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
-    parts += [_validation(results), _metrics(results)]
+    parts += [_validation(results), _metrics(results), _calibration_groups(results)]
+    parts += [_hosmer_lemeshow(results)]
     parts += [_decision(results), _added_value(results), _updating(results)]
     parts += [_subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
@@ -156,11 +158,7 @@ def _model(name: str, fitted: Fitted) -> str:
             "calibration slope and a baseline estimated on them. Risk groups are cut on these "
             f"margins too.{_MISSING[design.missing]}"
         )
-    kind = (
-        "Cox regression (Efron's ties, Breslow's baseline)"
-        if isinstance(model, CoxModel)
-        else "Logistic regression"
-    )
+    kind = _cox_words(model) if isinstance(model, CoxModel) else "Logistic regression"
     penalty = (
         f", ridge penalty {model.ridge_:.4g}"
         + (
@@ -181,6 +179,19 @@ def _model(name: str, fitted: Fitted) -> str:
     products = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
     interact = f" Interactions (full products of columns): {products}." if pairs else ""
     return f"{name}. {kind}{penalty}, on {predictors}.{splines}{interact}{_MISSING[design.missing]}"
+
+
+def _cox_words(model: CoxModel) -> str:
+    """Name a Cox regression with its ties, its strata and its variance."""
+    words = f"Cox regression ({model.ties.capitalize()}'s ties, Breslow's baseline"
+    words += ", sandwich variance)" if model.robust else ")"
+    if model.strata is None:
+        return words
+    name = feature_name(model.strata)
+    return (
+        f"{words}, stratified by {name}: each of its {len(model.strata_)} levels has a baseline "
+        "hazard of its own"
+    )
 
 
 def _predictor_words(predictors: Sequence[str]) -> str:
@@ -229,15 +240,28 @@ def _validation(results: Results) -> str:
             f" Prespecified models ({names}): optimism bootstrap with {plan.bootstrap} resamples. "
             "It is not given for the others, since it underestimates optimism wherever features "
             "are selected, factors learned or patients memorised, and where a regression has fewer "
-            "than five events per column."
+            "than five events per column. Their calibration curves were corrected at fixed risks, "
+            "gap by gap, as rms::calibrate does."
+        )
+    if results.validation.left_out:
+        text += (
+            f" All models: .632+ from {plan.bootstrap_632} bootstrap samples and the patients that "
+            "each left out, of discrimination and accuracy, without interval."
         )
     if results.validation.external:
         text += " External cohorts were scored once, by the frozen pipelines."
     groups = ", ".join(f"{q:g}" for q in plan.quantiles)
-    return (
-        f"{text} Risk groups were cut at quantile {groups} of the training patients' linear "
-        "predictor."
+    text += (
+        f" Risk groups were cut at quantile {groups} of the training patients' linear predictor."
     )
+    stratified = [name for name, one in results.validation.fitted.items() if one.pipeline.strata]
+    if stratified:
+        text += (
+            f" Linear predictors of different strata are not comparable: {', '.join(stratified)} "
+            "ranked patients by the risk at the horizon (Harrell's C, risk groups: the last), "
+            "and the calibration slope is that within strata."
+        )
+    return text
 
 
 def _metrics(results: Results) -> str:
@@ -260,6 +284,38 @@ def _metrics(results: Results) -> str:
         f"Performance. {figures} Intervals are {100 * plan.level:g}%: percentile bootstrap of "
         f"the evaluated patients ({plan.draws} draws), the corrected resampled t interval for "
         "figures averaged over folds, and that of rms::validate for optimism-corrected figures."
+    )
+
+
+def _calibration_groups(results: Results) -> str:
+    found = results.grouped_calibration
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    observed = (
+        "Kaplan-Meier's estimate (interval on the log scale)"
+        if survival
+        else "the share with the event (Wilson's interval)"
+    )
+    return (
+        f"Calibration by groups. Beside the curve, patients were grouped at {found.groups - 1} "
+        "quantiles of the development patients' out-of-fold risks, the same in every cohort. "
+        f"Observed in a group is {observed}, predicted the mean risk; out of fold both, and the "
+        "ends of the interval, were averaged over repeats."
+    )
+
+
+def _hosmer_lemeshow(results: Results) -> str:
+    found = results.hosmer_lemeshow
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    name, lost = NAME_OF_TEST[results.cohort.outcome.kind], 1 if survival else 2
+    joined = ", those with fewer than five events joined" if survival else ""
+    return (
+        f"{name} test, on request, on tenths of the patients by predicted risk{joined}: degrees of "
+        f"freedom are the groups less {lost} in the patients of the fit (regressions without "
+        f"penalty only), and the groups in external cohorts. {found.warning}"
     )
 
 

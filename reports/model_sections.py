@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 
 from models.boosting import BoostedModel
+from models.cox import CoxModel
 from models.decision import Quantity
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
+from reports.calibration_sections import hosmer_lemeshow_blocks
 from reports.competing_section import competing_group_blocks
 from reports.curve_sections import (
     HEADLINE,
@@ -25,6 +27,7 @@ from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
 from reports.figures.nomogram import draw_nomogram
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.optimism_sections import optimism_blocks
 from reports.performance_tables import (
     CALIBRATION,
     DISCRIMINATION,
@@ -32,11 +35,13 @@ from reports.performance_tables import (
     metric_rows,
 )
 from reports.regression_section import regression_block
-from reports.style import shown_names
+from reports.style import feature_name, shown_names
 from reports.survival_section import risk_group_blocks
 from reports.tables import format_number, label, table_rows
 
-VALIDATIONS = ("apparent", "optimism_corrected", "cross_validated", "external")
+VALIDATIONS = (
+    *("apparent", "optimism_corrected", "bootstrap_632_plus", "cross_validated", "external"),
+)
 MOST_TERMS = 40
 
 
@@ -60,6 +65,9 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     if name in results.nomograms:
         yield from nomogram_blocks(results.nomograms[name])
     yield from _performance_blocks(results.performance, name)
+    yield from optimism_blocks(results.performance, results.validation, name)
+    if results.hosmer_lemeshow is not None:
+        yield from hosmer_lemeshow_blocks(results.hosmer_lemeshow, [name])
     unit = results.cohort.outcome.unit
     yield from calibration_blocks(results, name)
     yield from decision_blocks(results.performance, [name], unit)
@@ -97,6 +105,8 @@ def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:
         if model.ridge_
         else ""
     )
+    if isinstance(model, CoxModel) and model.strata is not None:
+        penalty += f"Within the strata of {feature_name(model.strata)}, which has no ratio. "
     names = shown_names(table["term"])
     shown = table.assign(term=[names[str(term)] for term in table["term"]])
     ratio = "hazard_ratio" if "hazard_ratio" in table else "odds_ratio"
@@ -149,6 +159,12 @@ def nomogram_blocks(nomogram: Nomogram) -> list[Block]:
                 " Predictors that interact have one axis per combination of their values: read the "
                 "one that fits the patient, and no other of these; between two, interpolate."
                 if several
+                else ""
+            )
+            + (
+                f" Each {feature_name(nomogram.stratified_by)} has its own axes below the total: "
+                "read the patient's."
+                if nomogram.stratified_by is not None
                 else ""
             )
             + (

@@ -16,7 +16,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.assumptions import Assumptions
-from models.competing_description import CompetingDescription
 from models.description import TableOne
 from models.one_resample import risk_groups
 from models.passport import NAME as PASSPORT
@@ -222,7 +221,10 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "performance", figures.table
     if len(figures.complete_case):
         yield "complete_case", figures.complete_case
+    if len(figures.optimism):
+        yield "optimism", figures.optimism
     yield "calibration", figures.calibration
+    yield from _calibration_tables(results)
     yield "decision", figures.decision
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
@@ -234,13 +236,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if len(figures.survival_curves):
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
-    if results.survival is not None:
-        yield "survival_summary", results.survival.cohorts.table
-        yield "risk_group_survival", results.survival.risk_groups
-        yield "risk_group_contrasts", results.survival.contrasts
-        yield "risk_group_trends", results.survival.trends
-    if results.competing is not None:
-        yield from _competing_tables(results.competing)
+    yield from _survival_tables(results)
     if results.factors is not None:
         yield from _factor_tables(results.factors)
     if results.factor_quality is not None:
@@ -249,12 +245,18 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield from _model_tables(results)
 
 
-def _competing_tables(found: CompetingDescription) -> Iterable[tuple[str, pd.DataFrame]]:
-    yield "incidence", found.cohort_estimates
-    yield "incidence_curves", found.cohorts.table
-    yield "risk_group_incidence", found.estimates
-    yield "risk_group_incidence_curves", found.curves
-    yield "gray_tests", found.tests
+def _survival_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.survival is not None:
+        yield "survival_summary", results.survival.cohorts.table
+        yield "risk_group_survival", results.survival.risk_groups
+        yield "risk_group_contrasts", results.survival.contrasts
+        yield "risk_group_trends", results.survival.trends
+    if results.competing is not None:
+        yield "incidence", results.competing.cohort_estimates
+        yield "incidence_curves", results.competing.cohorts.table
+        yield "risk_group_incidence", results.competing.estimates
+        yield "risk_group_incidence_curves", results.competing.curves
+        yield "gray_tests", results.competing.tests
 
 
 def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -263,6 +265,13 @@ def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "table_one_differences", found.balance.table
     if found.tests is not None:
         yield "table_one_tests", found.tests
+
+
+def _calibration_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.grouped_calibration is not None:
+        yield "calibration_groups", results.grouped_calibration.table
+    if results.hosmer_lemeshow is not None:
+        yield "hosmer_lemeshow", results.hosmer_lemeshow.table
 
 
 def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -364,7 +373,7 @@ def predictions_table(results: Results) -> pd.DataFrame:
             part = pd.DataFrame(p.risk, columns=risks, index=cohort.external[label].X.index)
             part.insert(0, "linear_predictor", p.linear_predictor)
             part.insert(0, "fold", pd.Series(pd.NA, part.index, "Int64"))
-            part["group"] = _group_numbers(risk_groups(p.linear_predictor, fitted.cut_points))
+            part["group"] = _group_numbers(risk_groups(p.ranking(), fitted.cut_points))
             parts.append(part.assign(model=model, cohort=label))
     table = pd.concat(parts)
     if results.factors is not None:

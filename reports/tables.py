@@ -30,6 +30,7 @@ DIGITS = {
 
 LABELS = {
     "auc": "AUC",
+    "bootstrap_632_plus": ".632+",
     "brier": "Brier score",
     "c_index": "C-index (Harrell)",
     "c_index_uno": "C-index (Uno)",

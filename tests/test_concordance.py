@@ -76,6 +76,8 @@ def test_many_scores_are_each_one_and_counts_are_copies(s: Sample, seed: int) ->
     ]
     found = concordance_many(s.time, s.event, scores, counts)
     np.testing.assert_allclose(found, resampled, atol=1e-12)
+    both = concordance_many(s.time, s.event, scores, np.stack([counts, np.ones_like(counts)]))
+    np.testing.assert_allclose(both, [resampled, each], atol=1e-12)
 
 
 def test_many_more_rows_than_fit_one_block() -> None:

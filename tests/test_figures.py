@@ -13,6 +13,7 @@ import pytest
 
 from reports.figures.associations import draw_associations
 from reports.figures.calibration import draw_calibration
+from reports.figures.calibration_points import draw_calibration_points
 from reports.figures.comparison import draw_comparison
 from reports.figures.cumulative_incidence import draw_cumulative_incidence
 from reports.figures.decision_curve import draw_decision_curve
@@ -284,6 +285,37 @@ def test_calibration_headline_is_thick_and_apparent_is_thin() -> None:
     assert (sum(spikes.y), max(spikes.y)) == (3, 2)
     assert figure.layout.xaxis.title.text == "Predicted risk by 24 days"
     np.testing.assert_allclose(traces(figure, "Interval")[1].y, table["upper"])
+
+
+def test_calibration_points_stand_on_a_copy_of_the_curve_and_within_its_axes() -> None:
+    curve = draw_calibration(calibration_table(), label="Out of fold")
+    before, top = len(curve.data), curve.layout.xaxis.range[1]
+    points = pd.DataFrame(
+        {
+            "lowest": [0, 0.2, 0.5],
+            "highest": [0.2, 0.5, 1],
+            "predicted": [0.1, 0.3, 0.6],
+            "observed": [0.15, np.nan, 0.7],
+            "lower": [0.05, np.nan, 0.4],
+            "upper": [0.3, np.nan, 0.96],
+            "n_patients": [10.4, 1, 12],
+            "n_events": [2, 0, 8],
+        }
+    )
+    figure = draw_calibration_points(points, curve=curve)
+    assert (len(curve.data), curve.layout.xaxis.range[1]) == (before, top)  # not changed
+    (groups,) = traces(figure, "Groups")
+    assert (list(groups.x), list(groups.y)) == ([0.1, 0.6], [0.15, 0.7])
+    np.testing.assert_allclose(groups.error_y.array, [0.15, 0.26])
+    np.testing.assert_allclose(groups.error_y.arrayminus, [0.1, 0.3])
+    assert figure.layout.xaxis.range[1] == figure.layout.yaxis.range[1] == 1.0
+    assert list(traces(figure, "Ideal")[0].x) == [0, 1.0]
+    alone = draw_calibration_points(points, horizon=24, unit="months")
+    assert {trace.name for trace in alone.data} == {"Ideal", "Groups"}
+    assert alone.layout.xaxis.title.text == "Predicted risk by 24 months"
+    assert not traces(draw_calibration_points(points.assign(observed=np.nan)), "Groups")
+    with pytest.raises(ValueError, match="n_events"):
+        draw_calibration_points(points.drop(columns="n_events"))
 
 
 def test_decision_curve_shows_models_and_both_references() -> None:

@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from models.calibration_curves import calibration_curve
+from models.calibration_groups import calibration_groups
 from models.comparison import compare
 from models.competing_description import competing_description
 from models.competing_risks import cumulative_incidence
@@ -23,8 +24,16 @@ from models.decision_differences import decision_differences
 from models.description import TableOne
 from models.follow_up import FollowUp, follow_up
 from models.gray import GrayTest, gray_test
+from models.hosmer_lemeshow import (
+    HosmerLemeshow,
+    HosmerLemeshowTests,
+    hosmer_lemeshow,
+    hosmer_lemeshow_tests,
+)
 from models.log_rank import LogRank, log_rank
+from models.optimism import Optimism, logistic_optimism
 from models.regression_tables import RegressionTable
+from models.resample_counts import bootstrap_counts
 from models.restricted_mean import RestrictedMean, restricted_mean
 from models.signature import Signature
 from models.subgroups import subgroups
@@ -53,7 +62,10 @@ from reports.tables import (
 from tests.made_up_tables import HOSTILE
 from tests.small_study import SmallStudy, binary_study, small_study
 
-TABLES_ALONE = (RegressionTable, TableOne, FollowUp, RestrictedMean, LogRank, GrayTest)
+TABLES_ALONE = (
+    *(RegressionTable, Optimism, HosmerLemeshow, HosmerLemeshowTests),
+    *(TableOne, FollowUp, RestrictedMean, LogRank, GrayTest),
+)
 FACTORS = {
     "views": ["radiomics"],
     "n_factors": 2,
@@ -176,7 +188,7 @@ def test_every_section_is_there(results: Results) -> None:
         *("Ratios with their intervals", "Coefficients", "Nomogram", "Calibration"),
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
         *("Survival by risk group", "Survival of the risk groups"),
-        *("Survival by risk group", "Each predictor alone and beside the others"),
+        *("Optimism", "Each predictor alone and beside the others"),
         "Net benefit and net interventions avoided by 24 months",
     }
 
@@ -366,6 +378,15 @@ def test_coefficients_nomogram_and_curves_are_those_of_the_files(
     panels = {panel.title: panel.figure for panel in found["Calibration"].panels}
     curve = next(t for t in panels["B, by 12 months"].data if t.name.startswith("Out of fold"))
     assert np.isin(np.round(curve.y, 9), np.round(calibration["observed"], 9)).all()
+    points = next(t for t in panels["B, by 12 months"].data if t.name == "Groups")
+    groups = csv(folder, "calibration_groups").query(
+        "model == 'Clinical' and validation == 'external' and horizon == 12"
+    )
+    assert len(groups) == 5
+    known = groups.dropna(subset=["observed"])
+    np.testing.assert_allclose(points.y, known["observed"])
+    np.testing.assert_allclose(points.error_y.array, known["upper"] - known["observed"])
+    assert "Points: up to 5 groups" in found["Calibration"].caption
     survival_file = csv(folder, "survival").query("model == 'Clinical' and cohort == 'B'")
     steps = {panel.title: panel.figure for panel in found["Survival by risk group"].panels}["B"]
     low = [trace for trace in steps.data if trace.name == "Low risk" and trace.showlegend is None]
@@ -537,6 +558,16 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.regressions["Clinical"],
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
+        next(iter(results.performance.corrected_calibration["Clinical"].values())),
+        logistic_optimism(
+            np.tile(risk, 4)[:, np.newaxis],
+            np.tile(event, 4),
+            bootstrap_counts(32, resamples=9, seed=1),
+        ),
+        calibration_groups(event, risk, cut_points=[0, 0.5, 1]),
+        results.grouped_calibration,
+        hosmer_lemeshow(event, risk, fitted_here=False, groups=4),
+        hosmer_lemeshow_tests(results.validation),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(

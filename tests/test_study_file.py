@@ -58,6 +58,8 @@ def test_defaults_are_those_of_the_readme() -> None:
     assert study.validation.level == 0.95
     assert study.report.thresholds == (0.05, 0.6)
     assert study.report.risk_groups == [0.5]
+    assert study.report.calibration_groups == 5
+    assert not study.report.hosmer_lemeshow
     assert study.cohorts is None
     assert study.factors is None
     assert study.external == {}
@@ -158,7 +160,7 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
         (
             "validation bootstraps",
             3,
-            "[validation]: unknown key 'bootstraps'. Did you mean 'bootstrap'?",
+            "[validation]: unknown key 'bootstraps'. Did you mean 'bootstrap' or 'bootstrap_632'?",
         ),
         (
             "validation cross_validation fold",
@@ -175,7 +177,7 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
             "red",
             "[report]: unknown key 'colour'. There are: 'thresholds', 'harm', 'prevalence', "
             "'standardised_net_benefit', 'interventions_avoided', 'risk_groups', 'table_one', "
-            "'subgroups', 'subgroup_models', 'assumptions'.",
+            "'subgroups', 'subgroup_models', 'assumptions' and 2 more.",
         ),
     ],
 )
@@ -341,6 +343,11 @@ def test_every_mistake_is_told_at_once() -> None:
             "[report]: thresholds must rise between 0 and 1, but 0.6 and 0.1 came",
         ),
         ("report thresholds", [0.1], "[report] thresholds: a second value is missing"),
+        (
+            "report calibration_groups",
+            1,
+            "[report]: calibration_groups must be 0 or at least 2, but 1 came",
+        ),
     ],
 )
 def test_wrong_value_is_named_with_its_place(keys: str, value: Any, words: str) -> None:

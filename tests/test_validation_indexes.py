@@ -12,6 +12,7 @@ from models.validation_indexes import (
     COX_INDEXES,
     LOGISTIC_INDEXES,
     cox_indexes,
+    cox_indexes_in_and_out,
     emax,
     gini_mean_difference,
     logistic_indexes,
@@ -49,6 +50,20 @@ def test_logistic_indexes_are_rs_resample_by_resample(part: str) -> None:
     assert tuple(found) == LOGISTIC_INDEXES
     for theirs, values in R["exact"]["logistic"][part].items():
         np.testing.assert_allclose(found[NAMES[theirs]], values, rtol=TIGHT, atol=TIGHT)
+
+
+def test_in_and_out_are_each_alone() -> None:
+    many = fit_many_cox(X, TIME, EVENT, COUNTS)
+    score, inside = many.coef @ X.T, many.log_likelihood
+    both = cox_indexes_in_and_out(score, TIME, EVENT, (COUNTS, held(COUNTS)), log_likelihood=inside)
+    alone = (
+        cox_indexes(score, TIME, EVENT, COUNTS, log_likelihood=inside),
+        cox_indexes(score, TIME, EVENT, held(COUNTS)),
+    )
+    for found, expected in zip(both, alone, strict=True):
+        assert list(found) == list(expected)
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name], values, atol=1e-12)
 
 
 def test_perfectly_fitted_patients_have_slope_one_and_no_misfit() -> None:
