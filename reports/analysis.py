@@ -14,6 +14,7 @@ from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
 from models.classified import ClassifiedModels, classified_models
 from models.comparison import check_reference
+from models.competing_description import CompetingDescription, competing_description
 from models.decision import Quantity, Setting
 from models.description import TableOne, TableOneAsked, description_groups, table_one
 from models.design import select_columns
@@ -225,6 +226,8 @@ class Results:
     findings : list of Finding
         The serious first.
     versions : dict of package to version
+    competing : CompetingDescription, optional
+        Of a study that declares a competing event.
     regressions : dict of model to RegressionTable
         Each predictor of a regression alone and beside the others.
     grouped_calibration : GroupedCalibration or None
@@ -257,6 +260,7 @@ class Results:
     updating: dict[str, Updating] = field(default_factory=dict)
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
+    competing: CompetingDescription | None = None
     factor_quality: FactorQuality | None = None
     assumptions: dict[str, Assumptions] = field(default_factory=dict)
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
@@ -378,6 +382,7 @@ def analyse(
         updating=updated,
         subgroups=groups,
         survival=study_survival(validation, cohort),
+        competing=competing_description(validation, cohort),
         factor_quality=quality,
         assumptions=examined,
     )

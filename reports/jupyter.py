@@ -15,6 +15,7 @@ from models.calibration_groups import CalibrationGroups
 from models.classification import Classification
 from models.classified import ClassifiedModels
 from models.comparison import Comparison
+from models.competing_description import CompetingDescription
 from models.competing_risks import CumulativeIncidence
 from models.corrected_calibration import CorrectedCalibration
 from models.decision import DecisionCurve
@@ -55,6 +56,7 @@ from reports.calibration_sections import (
     own_test_blocks,
 )
 from reports.classification_section import classified_blocks, one_classification
+from reports.competing_section import competing_blocks
 from reports.decision_sections import difference_blocks
 from reports.external_sections import paired_test_block
 from reports.factor_quality_sections import (
@@ -166,6 +168,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     CumulativeIncidence: _of_blocks("Cumulative incidence", incidence_blocks),
     SurvivalSummary: _of_blocks("Follow-up and survival", summary_blocks),
     StudySurvival: survival_section,
+    CompetingDescription: _of_blocks("Cumulative incidence", competing_blocks),
     FollowUp: _of_blocks("Follow-up", follow_up_blocks),
     RestrictedMean: _of_blocks("Restricted mean", restricted_mean_blocks),
     LogRank: _of_blocks("Log-rank test", rank_test_blocks),

@@ -116,6 +116,12 @@ def _description(results: Results) -> str:
             + (", for trend too," if len(survival.trends) else "")
             + " and by differences of restricted means from the lowest group."
         )
+    if results.competing is not None:
+        parts.append(
+            "Another event may come first: its share and that of the event are cumulative "
+            "incidences (Aalen-Johansen), compared between risk groups by Gray's test. Models took "
+            "the competing event as censoring (cause-specific)."
+        )
     return f"Description. {' '.join(parts)}" if parts else ""
 
 
