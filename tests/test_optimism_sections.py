@@ -104,7 +104,7 @@ def test_corrected_curve_is_dashed_and_its_error_stands_below(survival: Results)
         panels = block.panels if isinstance(block, FigureGrid) else [block]
         lines = {trace.name: trace for trace in panels[0].figure.data}
         assert ("Corrected for optimism" in lines) == there
-        assert ("mean" in str(block.caption)) == there
+        assert ("Dashed: corrected" in str(block.caption)) == there
     curve = next(iter(survival.performance.corrected_calibration[name].values()))
     (block,) = calibration_blocks(survival, name)
     panels = block.panels if isinstance(block, FigureGrid) else [block]
