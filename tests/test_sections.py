@@ -16,11 +16,14 @@ from traitlets.config import Config
 
 from models.calibration_curves import calibration_curve
 from models.calibration_groups import calibration_groups
+from models.classification import Classification, classification
+from models.classified import ClassifiedModels, classified_models
 from models.comparison import compare
 from models.competing_risks import cumulative_incidence
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
 from models.description import TableOne
+from models.external_tests import ExternalTests, external_tests
 from models.follow_up import FollowUp, follow_up
 from models.gray import GrayTest, gray_test
 from models.hosmer_lemeshow import (
@@ -34,6 +37,8 @@ from models.optimism import Optimism, logistic_optimism
 from models.regression_tables import RegressionTable
 from models.resample_counts import bootstrap_counts
 from models.restricted_mean import RestrictedMean, restricted_mean
+from models.roc import roc_curve
+from models.roc_curves import roc_curves
 from models.signature import Signature
 from models.subgroups import subgroups
 from models.survival_curves import kaplan_meier
@@ -64,6 +69,7 @@ from tests.small_study import SmallStudy, binary_study, small_study
 TABLES_ALONE = (
     *(RegressionTable, Optimism, HosmerLemeshow, HosmerLemeshowTests),
     *(TableOne, FollowUp, RestrictedMean, LogRank, GrayTest),
+    *(ExternalTests, Classification, ClassifiedModels),
 )
 FACTORS = {
     "views": ["radiomics"],
@@ -188,6 +194,7 @@ def test_every_section_is_there(results: Results) -> None:
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
         *("Survival by risk group", "Survival of the risk groups"),
         *("Optimism", "Each predictor alone and beside the others"),
+        "Standard errors in external cohorts",
         "Net benefit and net interventions avoided by 24 months",
     }
 
@@ -565,6 +572,11 @@ def drawn_results(results: Results) -> dict[type, Any]:
         hosmer_lemeshow_tests(results.validation),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
+        external_tests(results.validation, reference="Clinical"),
+        roc_curve(event, risk),
+        roc_curves(results.validation),
+        classification(event, risk, thresholds=[0.3]),
+        classified_models(results.validation, thresholds=[0.3]),
         updating(
             results.validation.fitted["Clinical"].pipeline,
             results.cohort.development.X,
