@@ -176,13 +176,13 @@ def measured_figures(p: Predictions, *, level: float) -> dict[Key, Measured]:
             measured_ipa(p.y, p.risk[:, 0], level=level),
         ]
         return {Key(one.metric, np.nan): one for one in found}
-    time, event, eta = p.y["time"], p.y["event"], p.linear_predictor
-    found = [measured_c_index(time, event, eta, level=level)]
+    time, event = p.y["time"], p.y["event"]
+    found = [measured_c_index(time, event, p.ranking(), level=level)]
     for j, horizon in enumerate(p.horizons):
-        risk = p.risk[:, j]
+        risk, score = p.risk[:, j], p.ranking(j)
         found += [
-            measured_c_index_uno(time, event, eta, tau=horizon, level=level),
-            measured_auc_at(time, event, eta, horizon=horizon, level=level),
+            measured_c_index_uno(time, event, score, tau=horizon, level=level),
+            measured_auc_at(time, event, score, horizon=horizon, level=level),
             measured_brier_at(time, event, risk, horizon=horizon, level=level),
             measured_ipa_at(time, event, risk, horizon=horizon, level=level),
         ]

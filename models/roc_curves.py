@@ -79,6 +79,6 @@ def _curves(p: Predictions, level: float) -> list[tuple[float | None, RocCurve]]
         return [(None, roc_curve(p.y, p.linear_predictor, level=level))]
     time, event = p.y["time"], p.y["event"]
     return [
-        (horizon, roc_curve_at(time, event, p.linear_predictor, horizon=horizon, level=level))
-        for horizon in p.horizons
+        (horizon, roc_curve_at(time, event, p.ranking(j), horizon=horizon, level=level))
+        for j, horizon in enumerate(p.horizons)
     ]

@@ -12,6 +12,7 @@ from models.decision_differences import DecisionDifferences, decision_difference
 from models.external_tests import ExternalTests, external_tests
 from models.lost_views import lost_views
 from models.pipeline import RiskPipeline
+from models.reclassification import Reclassifications, reclassifications
 from models.resampling import Progress
 from models.validation import Validation
 from models.volume import CORRELATIONS, VOLUME_MODEL, volume_correlations, volume_pipeline
@@ -29,10 +30,16 @@ class AddedValue:
     thresholds : sequence of float, optional
         Threshold probabilities at which net benefit is compared; by default each tenth within the
         range of the decision curves.
+    reclassification : bool
+        Whether to give NRI and IDI, with their warning.
+    categories : sequence of float
+        Thresholds between categories of risk; without them there is no category NRI.
     """
 
     reference: str
     thresholds: Sequence[float] | None = None
+    reclassification: bool = False
+    categories: Sequence[float] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,6 +61,8 @@ class AddedValueResults:
         The column that is tumour volume.
     correlations : DataFrame
         Of models, signatures and factors with it; see `models.volume`. Empty without a volume.
+    reclassification : Reclassifications or None
+        None where it is not asked for.
     """
 
     comparison: Comparison
@@ -63,6 +72,7 @@ class AddedValueResults:
     lost: pd.DataFrame
     volume: str | None
     correlations: pd.DataFrame
+    reclassification: Reclassifications | None = None
 
     def __repr__(self) -> str:
         return f"AddedValueResults({self.comparison!r}, volume {self.volume})"
@@ -124,6 +134,14 @@ def added_value(
         correlations=pd.DataFrame(columns=CORRELATIONS)
         if volume is None
         else volume_correlations(validation, cohort, volume),
+        reclassification=reclassifications(
+            validation,
+            reference=asked.reference,
+            categories=asked.categories,
+            progress=progress,
+        )
+        if asked.reclassification
+        else None,
     )
 
 

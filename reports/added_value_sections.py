@@ -16,6 +16,7 @@ from reports.external_sections import paired_test_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.differences import draw_differences
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.reclassification_sections import reclassification_blocks
 from reports.style import plain, shown_names
 from reports.tables import (
     DASH,
@@ -38,6 +39,8 @@ def added_value_section(added: AddedValueResults, performance: Performance) -> S
         blocks += [_figure(added, performance), _table(added, performance)]
         blocks += list(paired_test_block(added.tests))
         blocks += list(difference_blocks(added.decision))
+    if added.reclassification is not None:
+        blocks += list(reclassification_blocks(added.reclassification))
     blocks += list(_volume_blocks(added))
     blocks.append(_lost_block(added.lost))
     return Section(id="added-value", title="Added value", blocks=blocks)

@@ -14,6 +14,7 @@ from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
 from models.classified import ClassifiedModels, classified_models
 from models.comparison import check_reference
+from models.competing_description import CompetingDescription, competing_description
 from models.decision import Quantity, Setting
 from models.description import TableOne, TableOneAsked, description_groups, table_one
 from models.design import select_columns
@@ -27,6 +28,7 @@ from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
+from models.reclassification import check_categories
 from models.regression_tables import RegressionTable, regression_table
 from models.resampling import Progress, Store, collected_warnings
 from models.roc_curves import RocCurves, roc_curves
@@ -224,6 +226,8 @@ class Results:
     findings : list of Finding
         The serious first.
     versions : dict of package to version
+    competing : CompetingDescription, optional
+        Of a study that declares a competing event.
     regressions : dict of model to RegressionTable
         Each predictor of a regression alone and beside the others.
     grouped_calibration : GroupedCalibration or None
@@ -256,6 +260,7 @@ class Results:
     updating: dict[str, Updating] = field(default_factory=dict)
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
+    competing: CompetingDescription | None = None
     factor_quality: FactorQuality | None = None
     assumptions: dict[str, Assumptions] = field(default_factory=dict)
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
@@ -377,6 +382,7 @@ def analyse(
         updating=updated,
         subgroups=groups,
         survival=study_survival(validation, cohort),
+        competing=competing_description(validation, cohort),
         factor_quality=quality,
         assumptions=examined,
     )
@@ -478,6 +484,7 @@ def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Co
         check_models(pipelines, about.subgroup_models)
         if about.added_value is not None:
             check_reference(pipelines, about.added_value.reference)
+            check_categories(about.added_value.categories)
         if about.updates is not None:
             check_models(pipelines, about.updates.models)
     except ValueError as error:

@@ -15,6 +15,7 @@ from models.calibration_groups import CalibrationGroups
 from models.classification import Classification
 from models.classified import ClassifiedModels
 from models.comparison import Comparison
+from models.competing_description import CompetingDescription
 from models.competing_risks import CumulativeIncidence
 from models.corrected_calibration import CorrectedCalibration
 from models.decision import DecisionCurve
@@ -29,6 +30,7 @@ from models.log_rank import LogRank
 from models.nomogram import Nomogram
 from models.optimism import Optimism
 from models.performance import Performance
+from models.reclassification import Reclassification, Reclassifications
 from models.regression_tables import RegressionTable
 from models.restricted_mean import RestrictedMean
 from models.roc import RocCurve
@@ -54,6 +56,7 @@ from reports.calibration_sections import (
     own_test_blocks,
 )
 from reports.classification_section import classified_blocks, one_classification
+from reports.competing_section import competing_blocks
 from reports.decision_sections import difference_blocks
 from reports.external_sections import paired_test_block
 from reports.factor_quality_sections import (
@@ -68,6 +71,10 @@ from reports.figures.roc import draw_roc
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.optimism_sections import array_optimism_blocks, corrected_calibration_blocks
+from reports.reclassification_sections import (
+    own_reclassification_blocks,
+    reclassification_blocks,
+)
 from reports.regression_section import regression_block
 from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
@@ -161,6 +168,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     CumulativeIncidence: _of_blocks("Cumulative incidence", incidence_blocks),
     SurvivalSummary: _of_blocks("Follow-up and survival", summary_blocks),
     StudySurvival: survival_section,
+    CompetingDescription: _of_blocks("Cumulative incidence", competing_blocks),
     FollowUp: _of_blocks("Follow-up", follow_up_blocks),
     RestrictedMean: _of_blocks("Restricted mean", restricted_mean_blocks),
     LogRank: _of_blocks("Log-rank test", rank_test_blocks),
@@ -185,6 +193,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     HosmerLemeshow: _of_blocks("Hosmer-Lemeshow test", own_test_blocks),
     HosmerLemeshowTests: _of_blocks("Hosmer-Lemeshow tests", hosmer_lemeshow_blocks),
     DecisionCurve: _decision_section,
+    Reclassification: _of_blocks("Reclassification", own_reclassification_blocks),
+    Reclassifications: _of_blocks("Reclassification", reclassification_blocks),
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
     ExternalTests: _of_blocks("Paired tests", paired_test_block),

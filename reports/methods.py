@@ -9,6 +9,7 @@ from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
+from reports.added_value import AddedValueResults
 from reports.analysis import Results
 from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
@@ -114,6 +115,12 @@ def _description(results: Results) -> str:
             "compared by the log-rank test"
             + (", for trend too," if len(survival.trends) else "")
             + " and by differences of restricted means from the lowest group."
+        )
+    if results.competing is not None:
+        parts.append(
+            "Another event may come first: its share and that of the event are cumulative "
+            "incidences (Aalen-Johansen), compared between risk groups by Gray's test. Models took "
+            "the competing event as censoring (cause-specific)."
         )
     return f"Description. {' '.join(parts)}" if parts else ""
 
@@ -397,6 +404,24 @@ def _added_value(results: Results) -> str:
             if added.volume is not None
             else ""
         )
+        + _reclassification(added)
+    )
+
+
+def _reclassification(added: AddedValueResults) -> str:
+    found = added.reclassification
+    if found is None:
+        return ""
+    survival = found.outcome.kind == "survival"
+    how = (
+        " (NRI by Kaplan-Meier within those moved, IDI weighted by the inverse probability of "
+        "censoring)"
+        if survival
+        else ""
+    )
+    return (
+        f" NRI and IDI were given on request{how}, with paired percentile bootstrap intervals. "
+        f"{found.warning}"
     )
 
 

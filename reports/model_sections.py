@@ -16,6 +16,7 @@ from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
 from reports.calibration_sections import hosmer_lemeshow_blocks
 from reports.classification_section import classification_block
+from reports.competing_section import competing_group_blocks
 from reports.curve_sections import (
     HEADLINE,
     calibration_blocks,
@@ -84,6 +85,8 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     yield from survival_blocks(results.performance, name, unit)
     if results.survival is not None:
         yield from risk_group_blocks(results.survival, name)
+    if results.competing is not None:
+        yield from competing_group_blocks(results.competing, name)
 
 
 def _coefficient_blocks(results: Results, name: str) -> Iterable[Block]:

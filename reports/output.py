@@ -229,11 +229,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if len(figures.survival_curves):
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
-    if results.survival is not None:
-        yield "survival_summary", results.survival.cohorts.table
-        yield "risk_group_survival", results.survival.risk_groups
-        yield "risk_group_contrasts", results.survival.contrasts
-        yield "risk_group_trends", results.survival.trends
+    yield from _survival_tables(results)
     if results.factors is not None:
         yield from _factor_tables(results.factors)
     if results.factor_quality is not None:
@@ -256,6 +252,20 @@ def _figure_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "decision", figures.decision
     if results.classified is not None:
         yield "classification", results.classified.table
+
+
+def _survival_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.survival is not None:
+        yield "survival_summary", results.survival.cohorts.table
+        yield "risk_group_survival", results.survival.risk_groups
+        yield "risk_group_contrasts", results.survival.contrasts
+        yield "risk_group_trends", results.survival.trends
+    if results.competing is not None:
+        yield "incidence", results.competing.cohort_estimates
+        yield "incidence_curves", results.competing.cohorts.table
+        yield "risk_group_incidence", results.competing.estimates
+        yield "risk_group_incidence_curves", results.competing.curves
+        yield "gray_tests", results.competing.tests
 
 
 def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -304,6 +314,8 @@ def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.Data
     yield "decision_differences", found.decision.table
     yield "added_value_likelihood", found.comparison.likelihood_ratio
     yield "added_value_lost", found.lost
+    if found.reclassification is not None:
+        yield "reclassification", found.reclassification.table
     if found.volume is not None:
         yield "added_value_volume", found.correlations
 

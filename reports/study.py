@@ -346,7 +346,12 @@ def _added_value(study: Study) -> AddedValue | None:
     if spec is None:
         return None
     first = "Clinical" if spec.clinical else study.every_model[0].name
-    return AddedValue(reference=spec.reference or first, thresholds=spec.thresholds)
+    return AddedValue(
+        reference=spec.reference or first,
+        thresholds=spec.thresholds,
+        reclassification=spec.reclassification,
+        categories=spec.categories,
+    )
 
 
 def compute(

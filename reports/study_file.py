@@ -240,6 +240,12 @@ class AddedValueSpec(_Section):
     thresholds: list[float] | None = Field(
         default=None, description="of net benefit; by default each tenth within [report] thresholds"
     )
+    reclassification: bool = Field(
+        default=False, description="give NRI and IDI too, with their warning"
+    )
+    categories: list[float] = Field(
+        default=[], description="risks at which categories part, for a category NRI"
+    )
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Self:
@@ -248,6 +254,11 @@ class AddedValueSpec(_Section):
             levels and sorted(set(levels)) == levels and levels[0] > 0 and levels[-1] < 1
         ):
             raise ValueError(f"thresholds must rise between 0 and 1, but {levels} came")
+        parts = self.categories
+        if sorted(set(parts)) != parts or not all(0 < part < 1 for part in parts):
+            raise ValueError(f"categories must rise between 0 and 1, but {parts} came")
+        if parts and not self.reclassification:
+            raise ValueError("categories are given, but reclassification = true is not: add it")
         return self
 
     @model_validator(mode="after")

@@ -162,6 +162,20 @@ def test_figures_are_those_of_the_predictions() -> None:
         assert inside.all()
 
 
+def test_a_stratified_model_is_ranked_by_its_risks_as_everywhere_else() -> None:
+    cohort = made_cohort(80)
+    rng = np.random.default_rng(4)
+    risk = rng.random((80, 2))
+    p = Predictions(
+        y=cohort.y, linear_predictor=rng.normal(size=80), risk=np.sort(risk, axis=1),
+        horizons=(6.0, 12.0), stratum=np.arange(80) % 2,
+    )  # fmt: skip
+    measured, scores = measured_figures(p, level=0.95), ranking_scores(p)
+    assert list(measured) == list(scores)
+    for key, one in measured.items():
+        assert one.estimate == pytest.approx(scores[key], abs=1e-12), key
+
+
 def test_whom_only_one_predicts_is_left_out_and_counted() -> None:
     (models,) = FOUND.external.values()
     gap = replace(models["image"], linear_predictor=models["image"].linear_predictor.copy())
