@@ -16,12 +16,15 @@ from traitlets.config import Config
 
 from models.calibration_curves import calibration_curve
 from models.calibration_groups import calibration_groups
+from models.classification import Classification, classification
+from models.classified import ClassifiedModels, classified_models
 from models.comparison import compare
 from models.competing_description import competing_description
 from models.competing_risks import cumulative_incidence
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
 from models.description import TableOne
+from models.external_tests import ExternalTests, external_tests
 from models.follow_up import FollowUp, follow_up
 from models.gray import GrayTest, gray_test
 from models.hosmer_lemeshow import (
@@ -41,6 +44,8 @@ from models.reclassification import (
 from models.regression_tables import RegressionTable
 from models.resample_counts import bootstrap_counts
 from models.restricted_mean import RestrictedMean, restricted_mean
+from models.roc import roc_curve
+from models.roc_curves import roc_curves
 from models.signature import Signature
 from models.subgroups import subgroups
 from models.survival_curves import kaplan_meier
@@ -72,6 +77,7 @@ TABLES_ALONE = (
     *(RegressionTable, Optimism, HosmerLemeshow, HosmerLemeshowTests),
     *(Reclassification, Reclassifications),
     *(TableOne, FollowUp, RestrictedMean, LogRank, GrayTest),
+    *(ExternalTests, Classification, ClassifiedModels),
 )
 FACTORS = {
     "views": ["radiomics"],
@@ -196,6 +202,7 @@ def test_every_section_is_there(results: Results) -> None:
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
         *("Survival by risk group", "Survival of the risk groups"),
         *("Optimism", "Each predictor alone and beside the others"),
+        "Standard errors in external cohorts",
         "Net benefit and net interventions avoided by 24 months",
     }
 
@@ -579,6 +586,11 @@ def drawn_results(results: Results) -> dict[type, Any]:
         reclassifications(results.validation, reference="Clinical", categories=[0.4]),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
+        external_tests(results.validation, reference="Clinical"),
+        roc_curve(event, risk),
+        roc_curves(results.validation),
+        classification(event, risk, thresholds=[0.3]),
+        classified_models(results.validation, thresholds=[0.3]),
         updating(
             results.validation.fitted["Clinical"].pipeline,
             results.cohort.development.X,
