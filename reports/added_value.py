@@ -9,6 +9,7 @@ import pandas as pd
 from models.comparison import Comparison, compare
 from models.decision import Setting
 from models.decision_differences import DecisionDifferences, decision_differences
+from models.external_tests import ExternalTests, external_tests
 from models.lost_views import lost_views
 from models.pipeline import RiskPipeline
 from models.reclassification import Reclassifications, reclassifications
@@ -48,6 +49,8 @@ class AddedValueResults:
     Attributes
     ----------
     comparison : Comparison
+    tests : ExternalTests
+        Paired tests in external cohorts.
     decision : DecisionDifferences
         Of the decision curves, over all their thresholds.
     thresholds : tuple of float
@@ -63,6 +66,7 @@ class AddedValueResults:
     """
 
     comparison: Comparison
+    tests: ExternalTests
     decision: DecisionDifferences
     thresholds: tuple[float, ...]
     lost: pd.DataFrame
@@ -122,6 +126,7 @@ def added_value(
     )
     return AddedValueResults(
         comparison=compared(setting=setting, progress=progress),
+        tests=external_tests(validation, reference=asked.reference),
         decision=differences(setting=setting, progress=progress),
         thresholds=tuple(thresholds),
         lost=lost_views(validation, cohort),

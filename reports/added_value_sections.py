@@ -12,6 +12,7 @@ from omics.cohort import DEVELOPMENT
 from reports.added_value import AddedValueResults
 from reports.curve_sections import HEADLINE
 from reports.decision_sections import difference_blocks
+from reports.external_sections import paired_test_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.differences import draw_differences
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
@@ -36,6 +37,7 @@ def added_value_section(added: AddedValueResults, performance: Performance) -> S
     blocks: list[Block] = [Text(text=_introduction(added))]
     if len(added.comparison.table):
         blocks += [_figure(added, performance), _table(added, performance)]
+        blocks += list(paired_test_block(added.tests))
         blocks += list(difference_blocks(added.decision))
     if added.reclassification is not None:
         blocks += list(reclassification_blocks(added.reclassification))

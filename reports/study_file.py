@@ -1,6 +1,7 @@
 """The study file: what `nomomics run study.toml` reads, and the words for what is wrong in it."""
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -410,6 +411,10 @@ class ReportSpec(_Section):
     interventions_avoided: bool = Field(
         default=False, description="also draw net interventions avoided over the thresholds"
     )
+    classify_at: list[float] = Field(
+        default=[],
+        description="risks at which patients are classified: sensitivity, specificity, PPV, NPV",
+    )
     risk_groups: list[float] = Field(
         default=[0.5], description="quantiles at which the development patients' risk is cut"
     )
@@ -440,6 +445,10 @@ class ReportSpec(_Section):
         low, high = self.thresholds
         if not 0 < low < high < 1:
             raise ValueError(f"thresholds must rise between 0 and 1, but {low:g} and {high:g} came")
+        if any(not low < high < 1 for low, high in pairwise([0.0, *self.classify_at])):
+            raise ValueError(
+                f"classify_at must be rising risks between 0 and 1, but {self.classify_at} came"
+            )
         groups = self.risk_groups
         if not groups or sorted(set(groups)) != groups or not all(0 < q < 1 for q in groups):
             raise ValueError(f"risk_groups must be rising quantiles between 0 and 1, got {groups}")

@@ -17,6 +17,7 @@ from traitlets.config import Config
 from models.calibration_curves import calibration_curve
 from models.calibration_groups import calibration_groups
 from models.comparison import compare
+from models.competing_description import competing_description
 from models.competing_risks import cumulative_incidence
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
@@ -531,6 +532,10 @@ def survival_by_hand(results: Results) -> list[Any]:
         restricted_mean(time, event, horizon=12, group=group),
         log_rank(time, event, group=group),
         gray_test(time, cause, group),
+        competing_description(
+            results.validation,
+            replace(results.cohort, cause=pd.Series(cause, results.cohort.X.index)),
+        ),
     ]
 
 
