@@ -33,7 +33,7 @@ from models.checks import (
     check_survival_risks,
 )
 from models.curve_limits import curve_limits
-from models.survival_curves import survival_at, survival_error_at
+from models.survival_curves import survival_and_error_at
 
 COLUMNS = ["lowest", "highest", "predicted", "observed", "lower", "upper", "n_patients", "n_events"]
 FEWEST = 2  # patients of a group with a figure (rms)
@@ -194,8 +194,7 @@ def _kaplan_meier_risk(
 ) -> tuple[float, float, float]:
     if len(time) < FEWEST:
         return (np.nan,) * 3
-    survival = survival_at(time, event, [horizon])
-    error = survival_error_at(time, event, [horizon])
+    survival, error = survival_and_error_at(time, event, [horizon])
     low, high = curve_limits(survival, error, level=level, interval="log")
     return 1 - float(survival[0]), 1 - float(high[0]), 1 - float(low[0])
 

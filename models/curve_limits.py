@@ -20,7 +20,7 @@ transformations. Scandinavian Journal of Statistics 1990;17:35-41.
 from typing import Literal, get_args
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri
 
 from models.checks import Floats
 
@@ -62,7 +62,7 @@ def curve_limits(
     >>> round(float(lower[0]), 3), round(float(upper[0]), 3)
     (0.304, 0.696)
     """
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if interval == "plain":
             return np.maximum(estimate - z * std_error, 0), np.minimum(estimate + z * std_error, 1)

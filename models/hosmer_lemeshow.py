@@ -46,7 +46,7 @@ from models.checks import (
 )
 from models.comparison import no_likelihood
 from models.evaluation import Sample, samples
-from models.survival_curves import survival_at, survival_error_at
+from models.survival_curves import survival_and_error_at
 from models.validation import Validation
 from omics.outcome import Outcome, is_survival
 
@@ -209,10 +209,10 @@ def hosmer_lemeshow_at(
     had = events & (times <= by)
     rows = []
     for own in _joined(_parts(p, groups), had):
-        observed = 1 - float(survival_at(times[own], events[own], by))
-        variance = float(survival_error_at(times[own], events[own], by)) ** 2
+        survival, error = survival_and_error_at(times[own], events[own], by)
         counts = (len(own), int(had[own].sum()))
-        rows.append((*_ends(p[own]), *counts, observed, float(p[own].mean()), variance))
+        risks = (1 - float(survival), float(p[own].mean()))
+        rows.append((*_ends(p[own]), *counts, *risks, float(error) ** 2))
     return _result(rows, 1 if fitted_here else 0, len(p), int(had.sum()), by)
 
 

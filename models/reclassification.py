@@ -369,8 +369,11 @@ def _in_parts(figures: _Figures) -> Iterable[tuple[str, str, float]]:
 def _result(
     figures: _Figures, cuts: Floats, n_patients: int, n_events: int, horizon: float | None
 ) -> Reclassification:
+    columns = zip(
+        ("metric", "part", "estimate"), zip(*_in_parts(figures), strict=True), strict=True
+    )
     return Reclassification(
-        table=pd.DataFrame(_in_parts(figures), columns=["metric", "part", "estimate"]),
+        table=pd.DataFrame(dict(columns)),
         categories=cuts,
         n_patients=n_patients,
         n_events=n_events,

@@ -276,8 +276,10 @@ def survival_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
     return read_curve(ordered, curve, np.asarray(at, dtype=np.float64))
 
 
-def survival_error_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
-    r"""Greenwood's standard error of `survival_at`.
+def survival_and_error_at(
+    time: ArrayLike, event: ArrayLike, at: ArrayLike
+) -> tuple[Floats, Floats]:
+    r"""`survival_at` with Greenwood's standard error, in one pass.
 
     Patients leave one by one, events first at ties: a tie of d events among n telescopes,
     :math:`\sum_{r=n-d+1}^{n} \frac{1}{r(r-1)} = \frac{d}{n(n-d)}`.
@@ -290,22 +292,23 @@ def survival_error_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Float
 
     Returns
     -------
-    ndarray of the shape of `at`
-        NaN beyond the last follow-up, and where the curve has reached 0.
+    survival, error : ndarray of the shape of `at`
+        NaN beyond the last follow-up, unless the curve has reached 0: there the error alone is.
 
     Examples
     --------
-    >>> survival_error_at([1, 2, 2, 3], [True, True, False, False], [0.5, 2]).round(4).tolist()
-    [0.0, 0.25]
+    >>> survival, error = survival_and_error_at([1, 2, 2, 3], [1, 1, 0, 0], [0.5, 2])
+    >>> survival.tolist(), error.round(4).tolist()
+    ([1.0, 0.5], [0.0, 0.25])
     """
     times, events = check_followup(time, event)
+    asked = np.asarray(at, dtype=np.float64)
     ordered, curve = product_limit(times, events, leaving=events)
     r = np.arange(len(times), 0, -1.0)
-    with np.errstate(divide="ignore"):  # the last patient's event takes the curve to 0
-        steps = np.where(events[np.lexsort((~events, times))], 1 / (r * (r - 1)), 0.0)
-    error = np.append(0.0, np.sqrt(np.cumsum(steps)))
-    with np.errstate(invalid="ignore"):
-        return read_curve(ordered, curve * error, np.asarray(at, dtype=np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):  # the last patient's event: to 0
+        steps = np.where(curve[1:] < curve[:-1], 1 / (r * (r - 1)), 0.0)
+        errors = curve * np.append(0.0, np.sqrt(np.cumsum(steps)))
+    return read_curve(ordered, curve, asked), read_curve(ordered, errors, asked)
 
 
 def numbers_at_risk(

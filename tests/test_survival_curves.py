@@ -12,8 +12,8 @@ from models.survival_curves import (
     event_time_quantiles,
     kaplan_meier,
     numbers_at_risk,
+    survival_and_error_at,
     survival_at,
-    survival_error_at,
     survival_estimates,
 )
 from tests import description_reference as description
@@ -285,7 +285,8 @@ def test_error_at_a_time_is_the_curves_own(sample: Sample, at: float) -> None:
     rows = curve.table[curve.table["time"] <= at]
     last, n = rows.iloc[-1], rows["n_at_risk"].to_numpy()
     died = rows["n_events"].to_numpy()
-    found = survival_error_at(sample.time, sample.event, at)
+    survival, found = survival_and_error_at(sample.time, sample.event, at)
+    np.testing.assert_equal(survival, survival_at(sample.time, sample.event, at))
     if last["survival"] == 0 or at > sample.time.max():
         assert np.isnan(found)
         return
