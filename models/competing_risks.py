@@ -226,6 +226,37 @@ def incidence_estimates(found: CumulativeIncidence, at: ArrayLike) -> pd.DataFra
     return pd.concat(tables, ignore_index=True)
 
 
+def read_at_risk(curves: pd.DataFrame, at: ArrayLike) -> pd.DataFrame:
+    """Read who is still at risk from curves of one cause, at ticks up to each group's last time.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        As `CumulativeIncidence.table`, of one cause.
+    at : array-like of shape (n_ticks,)
+
+    Returns
+    -------
+    DataFrame, one row per group and tick
+        Columns `group`, `time`, `n_at_risk` (followed to `time` or longer, free of any event).
+
+    Examples
+    --------
+    >>> found = cumulative_incidence([1, 2, 3, 4], [1, 2, 1, 0]).table
+    >>> read_at_risk(found[found["cause"] == 1], [0, 2, 5])["n_at_risk"].tolist()
+    [4, 3]
+    """
+    ticks = check_numbers(at, "at")
+    groups = dict(iter(curves.groupby("group", sort=False, observed=True)))
+    parts = []
+    for own in groups.values():
+        time = own["time"].to_numpy()
+        asked = ticks[ticks <= time[-1]]
+        staying = own["n_at_risk"].to_numpy()[np.searchsorted(time, asked, side="left")]
+        parts.append({"time": asked, "n_at_risk": staying})
+    return stacked(list(groups), parts)
+
+
 def incidence_at(time: ArrayLike, cause: ArrayLike, at: ArrayLike, *, of: int = 1) -> Floats:
     """Probability of an event of one cause by the times `at`: the Aalen-Johansen curve there.
 

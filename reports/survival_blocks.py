@@ -13,13 +13,12 @@ from models.restricted_mean import RestrictedMean
 from models.survival_curves import KaplanMeier, survival_estimates
 from models.survival_description import SurvivalSummary
 from models.ticks import pretty
+from reports.competing_section import OPEN_END, incidence_rows
 from reports.figures.cumulative_incidence import draw_cumulative_incidence
 from reports.figures.kaplan_meier import draw_kaplan_meier
 from reports.html import Block, Figure, FigureGrid, Table
 from reports.survival_section import summary_rows
-from reports.tables import TableRows, format_estimate, format_p_value, table_rows
-
-OPEN_END = "A dash: follow-up does not tell."
+from reports.tables import TableRows, format_p_value, table_rows
 
 
 def _percent(level: float) -> str:
@@ -74,29 +73,15 @@ def incidence_blocks(found: CumulativeIncidence) -> Iterable[Block]:
         figure = draw_cumulative_incidence(found.table, at_risk, unit=None)
         yield Figure(figure=figure, title="Cumulative incidence.", caption=caption)
     yield Table(
-        table=_incidence_rows(read[read["time"] > 0]),
+        table=incidence_rows(
+            read[read["time"] > 0],
+            causes={cause: f"Cause {cause}" for cause in found.n_events},
+            groups={group: str(group) for group in read["group"]},
+            unit=None,
+            heading="Group",
+        ),
         title="Incidence at round times.",
         caption=f"Per cent, with {percent} intervals. {OPEN_END}",
-    )
-
-
-def _incidence_rows(read: pd.DataFrame) -> TableRows:
-    """Lay incidences out: a heading per cause, a row per group, a column per time."""
-    times = list(dict.fromkeys(read["time"]))
-    rows: list[tuple[str, ...]] = []
-    headings = []
-    for cause, part in read.groupby("cause", sort=False):
-        headings.append(len(rows))
-        rows.append((f"Cause {cause}", *("" for _ in times)))
-        for group, own in part.groupby("group", sort=False, observed=True):
-            numbers = 100 * own[["estimate", "lower", "upper"]].to_numpy()
-            cells = (format_estimate(*row, digits=1) for row in numbers.tolist())
-            rows.append((f"  {group}", *cells))
-    return TableRows(
-        header=("Group", *(f"By {time:g}" for time in times)),
-        rows=tuple(rows),
-        numeric=(False, *(True for _ in times)),
-        groups=tuple(headings),
     )
 
 

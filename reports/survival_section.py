@@ -39,7 +39,7 @@ def survival_section(found: StudySurvival) -> Section:
                 unit=unit,
                 horizons=horizons,
             ),
-            title=_cohort_name(str(name)),
+            title=cohort_name(str(name)),
         )
         for name in dict.fromkeys(cohorts.table["group"])
     ]
@@ -49,7 +49,7 @@ def survival_section(found: StudySurvival) -> Section:
         if len(panels) > 1
         else Figure(figure=panels[0].figure, title="Survival.", caption=caption)
     )
-    names = {name: _cohort_name(str(name)) for name in cohorts.table["group"]}
+    names = {name: cohort_name(str(name)) for name in cohorts.table["group"]}
     table = Table(
         table=summary_rows(cohorts.table, names=names, unit=unit, heading="Cohort"),
         title="Follow-up and survival.",
@@ -78,7 +78,7 @@ def risk_group_blocks(found: StudySurvival, model: str) -> Iterable[Table]:
         header = (*ready.header, "Difference in mean")
         trend = f", log-rank trend p {format_p_value(trends[cohort])}" if cohort in trends else ""
         groups.append(len(rows))
-        rows.append((f"{_cohort_name(str(cohort))}{trend}", *[""] * (len(header) - 1)))
+        rows.append((f"{cohort_name(str(cohort))}{trend}", *[""] * (len(header) - 1)))
         differences = contrasts[
             (contrasts["cohort"] == cohort) & (contrasts["measure"] == "difference")
         ].set_index("group")
@@ -168,5 +168,6 @@ def _estimate(row: "pd.Series[Any]", *, digits: int) -> str:
     return format_estimate(row["estimate"], row["lower"], row["upper"], digits=digits)
 
 
-def _cohort_name(name: str) -> str:
+def cohort_name(name: str) -> str:
+    """Write the name of a cohort as a heading."""
     return name.capitalize() if name == DEVELOPMENT else name

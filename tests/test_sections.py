@@ -17,6 +17,7 @@ from traitlets.config import Config
 from models.calibration_curves import calibration_curve
 from models.calibration_groups import calibration_groups
 from models.comparison import compare
+from models.competing_description import competing_description
 from models.competing_risks import cumulative_incidence
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
@@ -31,6 +32,12 @@ from models.hosmer_lemeshow import (
 )
 from models.log_rank import LogRank, log_rank
 from models.optimism import Optimism, logistic_optimism
+from models.reclassification import (
+    Reclassification,
+    Reclassifications,
+    reclassification,
+    reclassifications,
+)
 from models.regression_tables import RegressionTable
 from models.resample_counts import bootstrap_counts
 from models.restricted_mean import RestrictedMean, restricted_mean
@@ -63,6 +70,7 @@ from tests.small_study import SmallStudy, binary_study, small_study
 
 TABLES_ALONE = (
     *(RegressionTable, Optimism, HosmerLemeshow, HosmerLemeshowTests),
+    *(Reclassification, Reclassifications),
     *(TableOne, FollowUp, RestrictedMean, LogRank, GrayTest),
 )
 FACTORS = {
@@ -524,6 +532,10 @@ def survival_by_hand(results: Results) -> list[Any]:
         restricted_mean(time, event, horizon=12, group=group),
         log_rank(time, event, group=group),
         gray_test(time, cause, group),
+        competing_description(
+            results.validation,
+            replace(results.cohort, cause=pd.Series(cause, results.cohort.X.index)),
+        ),
     ]
 
 
@@ -563,6 +575,8 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.grouped_calibration,
         hosmer_lemeshow(event, risk, fitted_here=False, groups=4),
         hosmer_lemeshow_tests(results.validation),
+        reclassification(event, risk, risk**2),
+        reclassifications(results.validation, reference="Clinical", categories=[0.4]),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(
