@@ -289,7 +289,9 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "patients. Leave them out, or use missing='complete_case': without a stratum "
                 "there is no baseline hazard."
             )
-        return X[self.strata].astype(str).astype(object).where(known)
+        category = X[self.strata].astype("category").cat
+        names = np.array([*map(str, category.categories), np.nan], dtype=object)
+        return pd.Series(names[category.codes], index=X.index, name=self.strata)  # code -1: NaN
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Compute the design matrix of new patients.
@@ -322,6 +324,8 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
         """Tell who can be predicted: everyone, but under `complete_case`; shape (n_patients,)."""
         check_is_fitted(self, "terms_")
+        if not self.needed_:
+            return np.ones(len(X), dtype=np.bool_)
         return np.asarray(X[list(self.needed_)].notna().all(axis=1), dtype=np.bool_)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:

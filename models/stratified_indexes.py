@@ -68,7 +68,7 @@ def stratified_cox_indexes(
     times, events = check_followup(time, event)
     score, labels = np.asarray(linear_predictor, dtype=np.float64), np.asarray(strata)
     try:
-        refit = cox_fit(score[:, np.newaxis], times, events, strata=labels)
+        refit = cox_fit(score[:, np.newaxis], times, events, strata=labels, initial=[1.0])
     except FitError:
         return dict.fromkeys(COX_INDEXES, np.nan)
     (null, full), slope = refit.log_likelihood, float(refit.coef[0])
