@@ -32,7 +32,8 @@ from models.checks import (
     check_level,
     check_survival_risks,
 )
-from models.survival_curves import kaplan_meier, survival_estimates
+from models.curve_limits import curve_limits
+from models.survival_curves import survival_at, survival_error_at
 
 COLUMNS = ["lowest", "highest", "predicted", "observed", "lower", "upper", "n_patients", "n_events"]
 FEWEST = 2  # patients of a group with a figure (rms)
@@ -193,8 +194,10 @@ def _kaplan_meier_risk(
 ) -> tuple[float, float, float]:
     if len(time) < FEWEST:
         return (np.nan,) * 3
-    found = survival_estimates(kaplan_meier(time, event, level=level), [horizon]).iloc[0]
-    return 1 - found["estimate"], 1 - found["upper"], 1 - found["lower"]
+    survival = survival_at(time, event, [horizon])
+    error = survival_error_at(time, event, [horizon])
+    low, high = curve_limits(survival, error, level=level, interval="log")
+    return 1 - float(survival[0]), 1 - float(high[0]), 1 - float(low[0])
 
 
 def _wilson(events: int, n: int, z: float) -> tuple[float, float, float]:

@@ -10,7 +10,8 @@ says whether the larger fits the development patients better:
 
 .. math:: \chi^2 = 2 (\ell_\mathrm{large} - \ell_\mathrm{small})
 
-with as many degrees of freedom as it has more columns. It says nothing of new patients.
+with as many degrees of freedom as it has more columns, and of Cox models with the same strata. It
+says nothing of new patients.
 
 References
 ----------
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2 as chi_squared
 
 from models.boosting import BoostedModel
+from models.cox import CoxModel
 from models.decision import Setting
 from models.evaluation import (
     count_events,
@@ -40,7 +42,7 @@ from models.evaluation import (
     of_repeat,
     rows_drawn,
 )
-from models.pipeline import RiskPipeline
+from models.pipeline import Model, RiskPipeline
 from models.pooled import PooledCox, PooledLogistic
 from models.scores import (
     Interval,
@@ -208,7 +210,7 @@ def pairs_of(validation: Validation, model: str, reference: str) -> Iterator[Pai
     """Give the pair out of fold, then in each external cohort; one without patients is left out."""
     ours, theirs = validation.out_of_fold[model], validation.out_of_fold[reference]
     known = ~(np.isnan(ours.linear_predictor) | np.isnan(theirs.linear_predictor))
-    apparent = validation.apparent[model]
+    apparent, other = validation.apparent[model], validation.apparent[reference]
     labels = {"model": model, "reference": reference}
     if known.any():
         yield Pair(
@@ -216,7 +218,7 @@ def pairs_of(validation: Validation, model: str, reference: str) -> Iterator[Pai
             views=tuple(
                 (
                     of_repeat(ours, apparent, repeat).take(rows),
-                    of_repeat(theirs, apparent, repeat).take(rows),
+                    of_repeat(theirs, other, repeat).take(rows),
                     ours.fold[repeat][rows],
                 )
                 for repeat, rows in enumerate(map(np.flatnonzero, known))
@@ -339,11 +341,15 @@ def _likelihood_ratio(
     """Test whether the larger of two nested regressions fits better, or say why not."""
     row: dict[str, object] = {"model": model, "reference": reference, "reason": ""}
     pipelines = {name: validation.fitted[name].pipeline for name in (model, reference)}
-    reason = next(filter(None, (_no_likelihood(name, p) for name, p in pipelines.items())), "")
+    reason = next(filter(None, (no_likelihood(name, p) for name, p in pipelines.items())), "")
+    reason = reason or _other_likelihood(*(p.model for p in pipelines.values()))
     if reason:
         return row | {"reason": reason}
     X = cohort.development.X
-    designs = {name: p.design_matrix(X).to_numpy() for name, p in pipelines.items()}
+    designs = {
+        name: p.design_matrix(X)[list(p.model.feature_names_in_)].to_numpy(np.float64)
+        for name, p in pipelines.items()
+    }
     known = {name: ~np.isnan(design).any(axis=1) for name, design in designs.items()}
     if (known[model] != known[reference]).any():
         return row | {"reason": "the two were fitted on different patients"}
@@ -365,8 +371,8 @@ def _likelihood_ratio(
     }
 
 
-def _no_likelihood(name: str, pipeline: RiskPipeline) -> str:
-    """Say why the likelihood of a pipeline cannot be tested; nothing where it can."""
+def no_likelihood(name: str, pipeline: RiskPipeline) -> str:
+    """Say why a pipeline maximised no likelihood that could be tested; nothing where it did."""
     model = pipeline.model
     if isinstance(model, BoostedModel):
         return f"{name} is boosted trees, which maximise no likelihood"
@@ -381,6 +387,15 @@ def _no_likelihood(name: str, pipeline: RiskPipeline) -> str:
     if model.n_iterations_ >= model.max_iterations:
         return f"the fit of {name} did not converge"
     return ""
+
+
+def _other_likelihood(one: Model, other: Model) -> str:
+    """Say why two Cox models' partial likelihoods are of different risk sets, if they are."""
+    if not (isinstance(one, CoxModel) and isinstance(other, CoxModel)):
+        return ""
+    if one.strata != other.strata:
+        return "the two have different strata, and so different risk sets"
+    return "" if one.ties == other.ties else "the two count ties in different ways"
 
 
 def _holds(large: NDArray[np.float64], small: NDArray[np.float64]) -> bool:

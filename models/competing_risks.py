@@ -41,7 +41,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.checks import Floats, check_causes, check_level
 from models.curve_limits import Interval, check_interval, curve_limits
-from models.event_counts import EventCounts, Groups, count_events, group_codes, stacked
+from models.event_counts import (
+    EventCounts,
+    Groups,
+    count_events,
+    group_codes,
+    read_steps,
+    stacked,
+)
+from omics.checks import check_numbers
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -177,6 +185,76 @@ def _incidence(counts: EventCounts, died: NDArray[np.int64]) -> tuple[Floats, Fl
     linear = np.cumsum(shared + any_cause * incidence)
     variance = constant - 2 * incidence * linear + incidence**2 * np.cumsum(any_cause)
     return incidence, np.sqrt(np.maximum(variance, 0))
+
+
+def incidence_estimates(found: CumulativeIncidence, at: ArrayLike) -> pd.DataFrame:
+    """Read every incidence with its interval at given times.
+
+    Parameters
+    ----------
+    found : CumulativeIncidence
+    at : array-like of shape (n_times,)
+        Times, 0 or above.
+
+    Returns
+    -------
+    DataFrame, one row per cause, group and time
+        Columns `cause`, `group`, `time`, `n_at_risk` (followed to `time` or longer, free of any
+        event), `estimate`, `lower`, `upper`. NaN beyond the last follow-up, unless everybody has
+        had an event.
+
+    Examples
+    --------
+    >>> found = cumulative_incidence([1, 2, 3, 4], [1, 2, 1, 0])
+    >>> incidence_estimates(found, [3, 5])[["cause", "n_at_risk", "estimate"]].values.tolist()
+    [[1.0, 2.0, 0.5], [1.0, 0.0, nan], [2.0, 2.0, 0.25], [2.0, 0.0, nan]]
+    """
+    asked = check_numbers(at, "at")
+    last = found.table.groupby(["cause", "group"], sort=False, observed=True).tail(1)
+    events = last.groupby("group", observed=True)["n_events"].sum()
+    ended = events == last.groupby("group", observed=True)["n_at_risk"].first()
+    tables = []
+    for cause, rows in found.table.groupby("cause", sort=False):
+        groups = dict(iter(rows.groupby("group", sort=False, observed=True)))
+        parts = [
+            read_steps(own, asked, value="incidence", ended=bool(ended[label]))
+            for label, own in groups.items()
+        ]
+        table = stacked(list(groups), parts)
+        table.insert(0, "cause", cause)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def read_at_risk(curves: pd.DataFrame, at: ArrayLike) -> pd.DataFrame:
+    """Read who is still at risk from curves of one cause, at ticks up to each group's last time.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        As `CumulativeIncidence.table`, of one cause.
+    at : array-like of shape (n_ticks,)
+
+    Returns
+    -------
+    DataFrame, one row per group and tick
+        Columns `group`, `time`, `n_at_risk` (followed to `time` or longer, free of any event).
+
+    Examples
+    --------
+    >>> found = cumulative_incidence([1, 2, 3, 4], [1, 2, 1, 0]).table
+    >>> read_at_risk(found[found["cause"] == 1], [0, 2, 5])["n_at_risk"].tolist()
+    [4, 3]
+    """
+    ticks = check_numbers(at, "at")
+    groups = dict(iter(curves.groupby("group", sort=False, observed=True)))
+    parts = []
+    for own in groups.values():
+        time = own["time"].to_numpy()
+        asked = ticks[ticks <= time[-1]]
+        staying = own["n_at_risk"].to_numpy()[np.searchsorted(time, asked, side="left")]
+        parts.append({"time": asked, "n_at_risk": staying})
+    return stacked(list(groups), parts)
 
 
 def incidence_at(time: ArrayLike, cause: ArrayLike, at: ArrayLike, *, of: int = 1) -> Floats:

@@ -53,6 +53,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 N_POINTS = 50
+SPLINE, LOWESS = "Cox regression, spline of cloglog risk, 3 knots", "lowess"
 COLUMNS = ["predicted", "apparent", "optimism", "observed", "lower", "upper", "n_resamples"]
 
 
@@ -158,15 +159,13 @@ def cox_calibration(
 
     apparent = curves(risk[:1], everybody[:1])[0]
     train, test = curves(risk[1:], drawn), curves(risk[1:], everybody)
-    table, n_failed = _corrected(points, apparent, train - points, test - points, level)
-    return _calibration(
-        table,
-        _read_off(table, risk[0]),
-        n_failed,
-        outcome=(len(time), int((event & (time <= horizon)).sum()), len(drawn)),
+    return corrected_curve(
+        points,
+        (apparent, train, test),
+        risk[0],
+        n_events=int((event & (time <= horizon)).sum()),
         horizon=horizon,
         level=level,
-        method="Cox regression, spline of cloglog risk, 3 knots",
     )
 
 
@@ -276,15 +275,69 @@ def logistic_calibration(
     apparent = _smoothed(risk[0], y, everybody[0], points)
     train = np.array([_smoothed(p, y, own, points) for p, own in zip(risk[1:], drawn, strict=True)])
     test = np.array([_smoothed(p, y, everybody[0], points) for p in risk[1:]])
-    table, n_failed = _corrected(points, apparent, train - points, test - points, level)
-    return _calibration(
-        table,
-        _read_off(table, risk[0]),
-        n_failed,
-        outcome=(len(events), int(events.sum()), len(drawn)),
+    return corrected_curve(
+        points,
+        (apparent, train, test),
+        risk[0],
+        n_events=int(events.sum()),
         horizon=None,
         level=level,
-        method="lowess",
+    )
+
+
+def corrected_curve(
+    grid: Floats,
+    curves: tuple[Floats, Floats, Floats],
+    risk: Floats,
+    *,
+    n_events: int,
+    horizon: float | None,
+    level: float,
+) -> CorrectedCalibration:
+    """Correct a calibration curve by those of refits of any pipeline, all read on one grid.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (n_points,)
+        Predicted risks.
+    curves : tuple of ndarray
+        Observed risks on the grid: apparent (n_points,), and of each refit in its own patients and
+        in the original ones, both (n_resamples, n_points); NaN where there is no curve.
+    risk : ndarray of shape (n_patients,)
+        Predicted in the patients of the fit.
+    n_events : int
+        Of these patients, by the horizon.
+    horizon : float or None
+    level : float in (0, 1)
+
+    Returns
+    -------
+    CorrectedCalibration
+
+    Raises
+    ------
+    FitError
+        If fewer than two resamples have a curve.
+
+    Examples
+    --------
+    >>> own, train = np.array([0.3, 0.5]), np.array([[0.2, 0.6], [0.3, 0.5]])
+    >>> test = np.array([[0.3, 0.5], [0.3, 0.5]])
+    >>> found = corrected_curve(np.array([0.2, 0.6]), (own, train, test), np.array([0.2, 0.4, 0.6]),
+    ...                         n_events=1, horizon=None, level=0.95)
+    >>> found.table["observed"].round(3).tolist(), round(found.max_error, 3)
+    ([0.35, 0.45], 0.15)
+    """
+    apparent, train, test = curves
+    table, n_failed = _corrected(grid, apparent, train - grid, test - grid, level)
+    return _calibration(
+        table,
+        _read_off(table, risk),
+        n_failed,
+        outcome=(len(risk), n_events, len(train)),
+        horizon=horizon,
+        level=level,
+        method=LOWESS if horizon is None else SPLINE,
     )
 
 

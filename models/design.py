@@ -65,7 +65,8 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         filled or drawn values where gaps are filled; a level `missing` takes no part in them.
     strata : str, optional
         Column, a category and no predictor, that `transform` passes on as it is, the last one, for
-        `CoxModel(strata=...)`. Its values must be known.
+        `CoxModel(strata=...)`. Its values must be known, but under `complete_case`: nothing fills
+        in a stratum.
     missing : {"refuse", "complete_case", "median", "chained", "multiple", "indicator", "keep"}
         What to do where a predictor is missing: raise; learn from the patients who have them all,
         and leave NaN for the others (`RiskPipeline` then gives no prediction); fill with the median
@@ -166,7 +167,13 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         pairs = check_interactions(self.interactions or (), names)
         if self.strata is not None:
             _check_strata(self.strata, names, table)
-        self.needed_ = _varying(table, names) if self.missing == "complete_case" else ()
+            self.labels(table)
+        self.needed_ = ()
+        if self.missing == "complete_case":
+            self.needed_ = (
+                *_varying(table, names),
+                *([] if self.strata is None else [self.strata]),
+            )
         table = _complete_cases(table, self.needed_)
         terms, dropped = _learn(table, names, splines)
         interactions, without = _learn_interactions(table, terms, pairs)
@@ -262,7 +269,27 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _matrix(self, columns: NDArray[np.float64], table: pd.DataFrame) -> pd.DataFrame:
         names = [name for own in self.columns_of_terms().values() for name in own]
         matrix = pd.DataFrame(columns, index=table.index, columns=names)
-        return matrix if self.strata is None else matrix.assign(**_labels(table, self.strata))
+        return matrix if self.strata is None else matrix.assign(**{self.strata: self.labels(table)})
+
+    def labels(self, X: pd.DataFrame) -> "pd.Series[Any]":
+        """Give the stratum of each patient as text; NaN where unknown, under `complete_case` only.
+
+        Raises
+        ------
+        ValueError
+            If the column of the strata is absent, or a stratum is unknown.
+        """
+        if self.strata not in X.columns:
+            near = _suggestion(str(self.strata), X.columns)
+            raise ValueError(f"X must hold the strata {self.strata!r}, but it does not. {near}")
+        known = X[self.strata].notna()
+        if not known.all() and self.missing != "complete_case":
+            raise ValueError(
+                f"{self.strata} must be known, but it is missing in {(~known).sum()} of {len(X)} "
+                "patients. Leave them out, or use missing='complete_case': without a stratum "
+                "there is no baseline hazard."
+            )
+        return X[self.strata].astype(str).astype(object).where(known)
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Compute the design matrix of new patients.
@@ -453,21 +480,6 @@ def _check_strata(strata: str, names: list[str], table: pd.DataFrame) -> None:
             f"strata must name a category, but {strata!r} {what}. Declare it a category, or check "
             "the spelling."
         )
-    _labels(table, strata)
-
-
-def _labels(table: pd.DataFrame, strata: str) -> "dict[str, pd.Series[Any]]":
-    """Give the strata as text, by their column's name."""
-    if strata not in table.columns:
-        near = _suggestion(strata, table.columns)
-        raise ValueError(f"X must hold the strata {strata!r}, but it does not. {near}")
-    unknown = table[strata].isna()
-    if unknown.any():
-        raise ValueError(
-            f"{strata} must be known, but it is missing in {unknown.sum()} of {len(table)} "
-            "patients. Leave them out: without a stratum there is no baseline hazard."
-        )
-    return {strata: table[strata].astype(str).astype(object)}
 
 
 def _learn_interactions(

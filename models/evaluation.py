@@ -105,7 +105,7 @@ def samples(validation: Validation) -> Iterator[Sample]:
         for label, models in validation.external.items():
             if np.isnan(models[name].linear_predictor).all():
                 continue  # nobody there has every predictor: a finding says so
-            group = risk_groups(models[name].linear_predictor, fitted.cut_points)
+            group = risk_groups(models[name].ranking(), fitted.cut_points)
             yield _sample(name, label, "external", models[name], group)
 
 
@@ -131,6 +131,7 @@ def of_repeat(held_out: OutOfFold, apparent: Predictions, repeat: int) -> Predic
         linear_predictor=held_out.linear_predictor[repeat],
         risk=held_out.risk[repeat],
         horizons=apparent.horizons,
+        stratum=apparent.stratum,
     )
 
 

@@ -122,6 +122,41 @@ def stratum_rows(strata: Groups | None, n_patients: int) -> Iterator[NDArray[np.
     yield from np.split(order, np.searchsorted(codes[order], np.arange(1, len(labels))))
 
 
+def read_steps(
+    own: pd.DataFrame, at: Floats, *, value: str, ended: bool
+) -> dict[str, NDArray[np.float64]]:
+    """Read one curve, its interval and the patients at risk at given times.
+
+    Parameters
+    ----------
+    own : DataFrame, one row per time
+        Columns `time` (rising), `n_at_risk`, the curve's `value`, `lower`, `upper`.
+    at : ndarray of shape (n_times,)
+    value : str
+    ended : bool
+        True where nobody was left without an event: the curve goes on for ever.
+
+    Returns
+    -------
+    dict
+        `time`, `n_at_risk` (followed to `time` or longer), `estimate`, `lower`, `upper`; NaN beyond
+        the last follow-up, unless it has ended.
+    """
+    time = own["time"].to_numpy()
+    place = np.maximum(np.searchsorted(time, at, side="right") - 1, 0)
+    values = own[[value, "lower", "upper"]].to_numpy()[place]
+    known = (at <= time[-1]) | ended
+    estimate, lower, upper = np.where(known[:, np.newaxis], values, np.nan).T
+    staying = np.append(own["n_at_risk"].to_numpy(), 0)
+    return {
+        "time": at,
+        "n_at_risk": staying[np.searchsorted(time, at, side="left")],
+        "estimate": estimate,
+        "lower": lower,
+        "upper": upper,
+    }
+
+
 def stacked(labels: Sequence[Any], parts: Sequence[Mapping[str, NDArray[Any]]]) -> pd.DataFrame:
     """Set the columns of all groups under one another, with the column `group` before them.
 

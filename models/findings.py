@@ -22,6 +22,7 @@ from models.pipeline import rarer_class
 from models.pooled import unpooled
 from models.proportional_hazards import proportional_hazards_test
 from models.signature_summary import signature_findings
+from models.strata_findings import strata_findings
 from models.validation import Fitted, Validation
 from models.volume import VOLUME_CORRELATION
 from omics.cohort import DEVELOPMENT, Cohort
@@ -37,7 +38,11 @@ LEAST_AT_RISK = 10
 SMALL_P_VALUE = 0.05
 LEAST_SHARED_VARIANCE = 0.02
 LEAST_INFORMATION = 0.2
-_KINDS = {"cross_validated": "cross-validation", "optimism_corrected": "optimism bootstrap"}
+_KINDS = {
+    "cross_validated": "cross-validation",
+    "optimism_corrected": "optimism bootstrap",
+    "bootstrap_632_plus": ".632+ bootstrap",
+}
 SLOPE_OF_OVERFIT = 0.8
 
 
@@ -57,6 +62,7 @@ def model_findings(
         found += _information(name, fitted, cohort)
         found += _held_values(name, fitted, cohort)
         found += _not_predicted(name, fitted, cohort)
+        found += strata_findings(name, validation, cohort)
     found += signature_findings(validation)
     found += [
         Finding(
@@ -317,7 +323,10 @@ def _no_complete_case(validation: Validation) -> Iterator[Finding]:
 
 def _not_predicted(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]:
     for label, part in {DEVELOPMENT: cohort.development, **cohort.external}.items():
-        lost = part.take(~fitted.pipeline.complete(part.X))
+        design = fitted.pipeline.design
+        if design.missing != "complete_case":
+            return
+        lost = part.take(~design.complete(fitted.pipeline.before_design(part.X)))
         if lost.n_patients:
             yield Finding(
                 code="not_predicted",

@@ -15,7 +15,7 @@ COMPLETE_CASES = "complete cases"
 
 
 def plain_predictors(pipeline: RiskPipeline, columns: pd.Index) -> list[str]:
-    """List the predictors that stand in the wide table; factors are made, and have no gaps.
+    """List the predictors, strata included, that stand in the wide table; factors have no gaps.
 
     Examples
     --------
@@ -28,6 +28,8 @@ def plain_predictors(pipeline: RiskPipeline, columns: pd.Index) -> list[str]:
     found: dict[str, None] = {}
     for predictor in pipeline.design.predictors:
         found |= dict.fromkeys(matching(predictor, columns))
+    if pipeline.strata is not None:
+        found |= dict.fromkeys(matching(pipeline.strata, columns))
     return list(found)
 
 

@@ -72,9 +72,28 @@ class HazardSpread:
         return f"HazardSpread({self.pull.shape[1]} columns, by {times})"
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StrataSpread:
+    """What the intervals of a stratified Cox model need: the sums of each stratum.
+
+    Attributes
+    ----------
+    strata : tuple of str
+        Labels, as in `CoxModel.strata_`.
+    spreads : tuple of HazardSpread
+        Of each.
+    """
+
+    strata: tuple[str, ...]
+    spreads: tuple[HazardSpread, ...]
+
+    def __repr__(self) -> str:
+        return f"StrataSpread({len(self.strata)} strata, each {self.spreads[0]!r})"
+
+
 def hazard_spread(
     model: CoxModel, X: pd.DataFrame, y: NDArray[Any], *, horizons: tuple[float, ...]
-) -> HazardSpread:
+) -> HazardSpread | StrataSpread:
     """Sum up what the interval of a risk by each horizon needs.
 
     Parameters
@@ -82,7 +101,7 @@ def hazard_spread(
     model : CoxModel
         Fitted.
     X : DataFrame of shape (n_patients, p)
-        The design matrix of its fit.
+        The design matrix of its fit, with the column of its strata.
     y : structured array of shape (n_patients,)
         The outcome of its fit.
     horizons : tuple of float
@@ -90,19 +109,19 @@ def hazard_spread(
 
     Returns
     -------
-    HazardSpread
+    HazardSpread, or StrataSpread of a stratified model
     """
-    if model.strata is not None:
-        raise ValueError(
-            f"model must have one baseline hazard, but it has one for each of {len(model.strata_)} "
-            f"strata ({model.strata}). Use models.cox_curves.cox_curves, which gives each its own."
-        )
-    columns = read_same_design(X, tuple(model.feature_names_in_))
+    columns, stratum = model.columns_of(X), model.strata_of(X)
     time, event = read_survival(y)
     check_rows(columns, len(time))
-    return spread_of(
-        columns, model.linear_predictor(X), time, event, horizons=np.asarray(horizons, np.float64)
-    )
+    eta, asked = model.linear_predictor(X), np.asarray(horizons, np.float64)
+    spreads = []
+    for place in range(len(model.strata_)):
+        own = stratum == place
+        spreads.append(spread_of(columns[own], eta[own], time[own], event[own], horizons=asked))
+    if model.strata is None:
+        return spreads[0]
+    return StrataSpread(strata=tuple(map(str, model.strata_)), spreads=tuple(spreads))
 
 
 def spread_of(
@@ -164,7 +183,7 @@ def risk_interval(
     *,
     horizon: float | None,
     level: float,
-    spread: HazardSpread | None = None,
+    spread: HazardSpread | StrataSpread | None = None,
 ) -> tuple[Floats, Floats]:
     """Give lower and upper end of each patient's risk.
 
@@ -173,12 +192,12 @@ def risk_interval(
     model : CoxModel, LogisticModel or BoostedModel
         Fitted.
     X : DataFrame of shape (n_patients, p)
-        Design matrix of any patients.
+        Design matrix of any patients, with the column of the model's strata.
     horizon : float or None
         One of `spread.horizons`; None for a binary outcome.
     level : float
         Such as .95.
-    spread : HazardSpread, optional
+    spread : HazardSpread or StrataSpread, optional
         Needed for a CoxModel.
 
     Returns
@@ -205,30 +224,46 @@ def risk_interval(
     z = float(norm.ppf((1 + check_level(level)) / 2))
     if isinstance(model, BoostedModel):
         return np.full(len(X), np.nan), np.full(len(X), np.nan)
-    columns = read_same_design(X, tuple(model.feature_names_in_))
     if isinstance(model, LogisticModel):
+        columns = read_same_design(X, tuple(model.feature_names_in_))
         rows = np.column_stack([np.ones(len(columns)), columns])
         half = z * np.sqrt(np.einsum("ij,jk,ik->i", rows, model.covariance_, rows))
         eta = model.linear_predictor(X)
         return np.asarray(expit(eta - half)), np.asarray(expit(eta + half))
+    spreads = spread.spreads if isinstance(spread, StrataSpread) else (spread,)
+    if len(spreads) != len(model.strata_):
+        raise ValueError(
+            f"spread must hold the {len(model.strata_)} strata of the model, but it holds "
+            f"{len(spreads)}. Use models.intervals.hazard_spread on the development patients."
+        )
+    columns, stratum = model.columns_of(X), model.strata_of(X)
+    half = np.full(len(X), np.nan)
+    for place, one in enumerate(spreads):
+        own = stratum == place
+        half[own] = z * _error_of_log_hazard(model, columns[own], one, horizon)
+    with np.errstate(over="ignore", divide="ignore"):  # an infinite hazard is a risk of 1
+        log_hazard = np.log(-np.log1p(-model.risk(X, horizon=horizon)))
+        lower, upper = (-np.expm1(-np.exp(log_hazard + sign * half)) for sign in (-1, 1))
+    return np.asarray(lower), np.asarray(upper)
+
+
+def _error_of_log_hazard(
+    model: CoxModel, columns: Floats, spread: HazardSpread | None, horizon: float | None
+) -> Floats:
+    """Give the standard error of each patient's log cumulative hazard; NaN before any event."""
     if spread is None or horizon not in spread.horizons:
         raise ValueError(
             f"spread must hold the horizon of a Cox model's risk, but {horizon} is none of "
             f"{[] if spread is None else spread.horizons.tolist()}. Use models.intervals."
             "hazard_spread on the development patients."
         )
-    risk = model.risk(X, horizon=horizon)
     place = spread.horizons.tolist().index(horizon)
     hazard = spread.hazard[place]
     if hazard == 0:
-        return np.full(len(X), np.nan), np.full(len(X), np.nan)
+        return np.full(len(columns), np.nan)
     pull = columns * hazard - spread.pull[place]
     through = np.einsum("ij,jk,ik->i", pull, model.covariance_, pull)
-    half = z * np.sqrt(spread.variance[place] + through) / hazard
-    with np.errstate(over="ignore", divide="ignore"):  # an infinite hazard is a risk of 1
-        log_hazard = np.log(-np.log1p(-risk))
-        lower, upper = (-np.expm1(-np.exp(log_hazard + sign * half)) for sign in (-1, 1))
-    return np.asarray(lower), np.asarray(upper)
+    return np.asarray(np.sqrt(spread.variance[place] + through) / hazard)
 
 
 def drawn_risk_interval(
@@ -237,7 +272,7 @@ def drawn_risk_interval(
     *,
     horizon: float | None,
     level: float,
-    spread: HazardSpread | None = None,
+    spread: HazardSpread | StrataSpread | None = None,
 ) -> tuple[Floats, Floats]:
     """Give lower and upper end of the risk of patients whose gaps were drawn.
 

@@ -16,8 +16,9 @@ Harrell FE. Regression Modeling Strategies, 2nd ed. Springer 2015, section 2.4.
 doi:10.1007/978-3-319-19425-7
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,13 @@ from omics.errors import FitError
 
 Floats = NDArray[np.float64]
 Regression = CoxModel | LogisticModel
+_Family = Callable[[Floats], tuple[LogLikelihood, Floats]]  # of columns
 POINTS = 60
 _ITERATIONS, _TOLERANCE = 50, 1e-11
+
+
+class _Untested(Exception):
+    """Why a term has no test, in a reader's words that go on after its name."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -90,7 +96,7 @@ def linearity_test(
     model : CoxModel or LogisticModel
         Fitted.
     X : DataFrame of shape (n_patients, p)
-        The design matrix it was fitted to.
+        The design matrix it was fitted to, with the column of its strata.
     y : ndarray of shape (n_patients,)
         The outcome it was fitted to.
     terms : sequence of Term
@@ -124,16 +130,20 @@ def linearity_test(
     if n_knots not in range(FEWEST_KNOTS, 6):
         raise ValueError(f"n_knots must be 3, 4 or 5, but {n_knots} came. Use 4 if in doubt.")
     names = tuple(model.feature_names_in_)
-    columns = pd.DataFrame(read_same_design(X, names), columns=list(names))
+    strata = model.strata_of(X) if isinstance(model, CoxModel) else None
+    values = model.columns_of(X) if isinstance(model, CoxModel) else read_same_design(X, names)
+    columns = pd.DataFrame(values, columns=list(names))
     check_rows(columns, len(y))
+    family = partial(_likelihood, model, y, strata)
     rows, curves = [], []
     for term in terms:
         x = columns[term.columns[0]].to_numpy()
         if term.kind not in ("linear", "spline") or len(np.unique(x)) < 3:
             continue
         try:
-            row, curve = _test_one(model, columns, y, term, _knots(term, x, n_knots))
-        except FitError as error:
+            knots = _knots(term, x, n_knots)
+            row, curve = _test_one(model, columns, family, term, knots)
+        except _Untested as error:
             row = (term.name, 0, np.nan, np.nan, np.nan, str(error))
         else:
             curves.append(curve)
@@ -157,11 +167,17 @@ def _knots(term: Term, x: Floats, n_knots: int) -> Floats:
             return default_knots(x, fewer, name=term.name)
         except FitError:  # too few distinct values: try with fewer knots
             continue
-    return default_knots(x, FEWEST_KNOTS, name=term.name)
+    try:
+        return default_knots(x, FEWEST_KNOTS, name=term.name)
+    except FitError as error:
+        n_values = len(np.unique(x))
+        if n_values <= FEWEST_KNOTS + 2:
+            raise _Untested(f"too few distinct values for a spline ({n_values})") from error
+        raise _Untested("too many patients share a value for a spline") from error
 
 
 def _test_one(
-    model: Regression, columns: pd.DataFrame, y: NDArray[Any], term: Term, knots: Floats
+    model: Regression, columns: pd.DataFrame, family: _Family, term: Term, knots: Floats
 ) -> tuple[tuple[Any, ...], pd.DataFrame]:
     """Fit the line and the spline; give the row of the table and the curve."""
     name = term.columns[0]
@@ -172,8 +188,8 @@ def _test_one(
     rows = np.column_stack([spline, others])
     rows = (rows - rows.mean(axis=0)) / scales
     curved = np.arange(1, spline.shape[1])
-    bent = _fit(model, rows, y, unpenalised=curved, name=name)
-    straight = _fit(model, np.delete(rows, curved, axis=1), y, unpenalised=curved[:0], name=name)
+    bent = _fit(model, rows, family, unpenalised=curved)
+    straight = _fit(model, np.delete(rows, curved, axis=1), family, unpenalised=curved[:0])
     statistic, df = 2 * (bent.value - straight.value), len(curved)
     row = (term.name, len(knots), statistic, df, float(chi2.sf(statistic, df)), "")
     block = slice(bent.lead, bent.lead + spline.shape[1])
@@ -200,30 +216,36 @@ class _Penalised:
 
 
 def _fit(
-    model: Regression, rows: Floats, y: NDArray[Any], *, unpenalised: NDArray[np.intp], name: str
+    model: Regression, rows: Floats, family: _Family, *, unpenalised: NDArray[np.intp]
 ) -> _Penalised:
     """Fit standardised rows under the model's ridge, which `unpenalised` columns escape."""
-    likelihood, start = _likelihood(model, rows, y)
+    likelihood, start = family(rows)
     lead = len(start) - rows.shape[1]
     penalty = np.full(len(start), model.ridge_)
     penalty[:lead] = 0.0
     penalty[lead + unpenalised] = 0.0
     if model.ridge_ == 0:
-        refuse_collinear(rows, [name] * rows.shape[1])
+        try:
+            refuse_collinear(rows, [""] * rows.shape[1])
+        except FitError as error:
+            raise _Untested("its spline cannot be told from the other terms") from error
     maximum = maximise(
         likelihood, start=start, penalty=penalty, max_iterations=_ITERATIONS, tolerance=_TOLERANCE
     )
-    _refuse_infinite(maximum, name)
+    _refuse_infinite(maximum)
     covariance = np.asarray(np.linalg.inv(maximum.information + np.diag(penalty)))
     value = maximum.log_likelihood - float(penalty @ maximum.coef**2) / 2
     return _Penalised(value, maximum.coef, covariance, lead)
 
 
-def _likelihood(model: Regression, rows: Floats, y: NDArray[Any]) -> tuple[LogLikelihood, Floats]:
-    """Give the likelihood of the model's kind, and where to start."""
+def _likelihood(
+    model: Regression, y: NDArray[Any], strata: NDArray[np.intp] | None, rows: Floats
+) -> tuple[LogLikelihood, Floats]:
+    """Give the likelihood of the model's kind, ties and strata, and where to start."""
     if isinstance(model, CoxModel):
         time, event = read_survival(y)
-        return PartialLikelihood.of(rows, time, event), np.zeros(rows.shape[1])
+        start = np.zeros(rows.shape[1])
+        return PartialLikelihood.of(rows, time, event, strata=strata, ties=model.ties), start
     event = check_event(y, "y")
     ones = np.ones((len(event), 1))
     likelihood = BernoulliLikelihood(
@@ -232,12 +254,9 @@ def _likelihood(model: Regression, rows: Floats, y: NDArray[Any]) -> tuple[LogLi
     return likelihood, np.zeros(1 + rows.shape[1])
 
 
-def _refuse_infinite(maximum: Maximum, name: str) -> None:
+def _refuse_infinite(maximum: Maximum) -> None:
     if maximum.runaway.any() or not maximum.converged:
-        raise FitError(
-            f"the effect of {name} must have a finite curve, but its spline does not converge: "
-            "events stand at one end alone."
-        )
+        raise _Untested("its spline runs to infinity: events stand at one end alone")
 
 
 def _curve(term: str, x: Floats, knots: Floats, coef: Floats, covariance: Floats) -> pd.DataFrame:

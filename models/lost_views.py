@@ -71,7 +71,8 @@ _Used = dict[str, tuple[list[str], str]]  # view -> columns that the model uses,
 def _used(pipeline: RiskPipeline, X: pd.DataFrame) -> _Used:
     """Find the columns behind a pipeline's predictors, by view."""
     views = list(dict.fromkeys(_view_of(str(column)) for column in X.columns))
-    plain = [name for name in pipeline.design.predictors if _view_of(name) in views]
+    own = [] if pipeline.strata is None else [pipeline.strata]
+    plain = [name for name in (*pipeline.design.predictors, *own) if _view_of(name) in views]
     policy = _POLICIES[pipeline.design.missing]
     used: _Used = {}
     for column in select_columns(X.columns, plain) if plain else []:

@@ -12,44 +12,64 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from models.cox import CoxModel
 from models.pipeline import RiskPipeline
 from models.resampling import Arrays, Resample, StepMemory, collected_warnings
-from models.scores import Predictions, all_scores
+from models.scores import Predictions
 from omics.errors import FitError
 
 Pipelines = Mapping[str, RiskPipeline]
 
 
-def risk_groups(
-    linear_predictor: NDArray[np.float64], cut_points: NDArray[np.float64]
-) -> NDArray[np.intp]:
+def risk_groups(ranked: NDArray[np.float64], cut_points: NDArray[np.float64]) -> NDArray[np.intp]:
     """Give each patient's risk group, from 0, the lowest risk; -1 without a prediction.
+
+    `ranked` is the linear predictor, or of a stratified model the risk: `Predictions.ranking`.
 
     Examples
     --------
     >>> risk_groups(np.array([-1.0, 0.5, np.nan]), np.array([0.0])).tolist()
     [0, 1, -1]
     """
-    group = np.searchsorted(cut_points, linear_predictor)
-    return np.where(np.isnan(linear_predictor), -1, group)
+    group = np.searchsorted(cut_points, ranked)
+    return np.where(np.isnan(ranked), -1, group)
 
 
 def cut_points(
-    pipeline: RiskPipeline, X: pd.DataFrame, quantiles: tuple[float, ...]
+    pipeline: RiskPipeline,
+    X: pd.DataFrame,
+    quantiles: tuple[float, ...],
+    horizons: tuple[float, ...] = (),
 ) -> NDArray[np.float64]:
     """Quantiles of the training patients' linear predictor: where risk groups are cut.
 
-    Trees and signatures memorise their own patients, so theirs are predicted unseen.
+    Of a stratified model they are quantiles of the risk by the last horizon. Trees and signatures
+    memorise their own patients, so theirs are predicted unseen.
     """
-    return np.nanquantile(pipeline.unseen_linear_predictor(X), quantiles)
+    ranked = pipeline.unseen_ranking(X, horizons=horizons)
+    if np.isnan(ranked).all():  # of strata not followed to any horizon
+        return np.full(len(quantiles), np.nan)
+    return np.asarray(np.nanquantile(ranked, quantiles))
 
 
 def predictions_of(
     pipeline: RiskPipeline, X: pd.DataFrame, y: NDArray[Any], horizons: tuple[float, ...]
 ) -> Predictions:
-    """Predict for patients whose outcome is known."""
+    """Predict for patients whose outcome is known.
+
+    Of a stratified model a patient whose own stratum was not followed to a horizon that another
+    stratum was followed to has no prediction at all, so that every figure is of the same patients.
+    """
     linear_predictor, risk = pipeline.predict_all(X, horizons=horizons or (None,))
-    return Predictions(y=y, linear_predictor=linear_predictor, risk=risk, horizons=horizons)
+    stratum = None
+    if isinstance(pipeline.model, CoxModel) and pipeline.strata is not None:
+        followed = np.array(horizons) <= pipeline.model.max_time_
+        lacking = np.isnan(risk[:, followed]).any(axis=1)
+        linear_predictor[lacking], risk[lacking] = np.nan, np.nan
+        stratum = pd.factorize(pipeline.design.labels(X))[0]
+    return Predictions(
+        y=y, linear_predictor=linear_predictor, risk=risk, horizons=horizons, stratum=stratum
+    )
 
 
 def fit_each(
@@ -85,52 +105,17 @@ def cross_validation_task(
         for position, pipeline in enumerate(fit_each(pipelines, X, y, part, failed)):
             if pipeline is None:
                 continue
-            linear_predictor, risk = pipeline.predict_all(X_held_out, horizons=horizons or (None,))
-            cuts = cut_points(pipeline, X_train, quantiles)
-            arrays[f"{position}.linear_predictor"] = linear_predictor
-            arrays[f"{position}.risk"] = risk
-            arrays[f"{position}.group"] = risk_groups(linear_predictor, cuts)
+            p = predictions_of(pipeline, X_held_out, y[part.held_out], horizons)
+            cuts = cut_points(pipeline, X_train, quantiles, horizons)
+            arrays[f"{position}.linear_predictor"] = p.linear_predictor
+            arrays[f"{position}.risk"] = p.risk
+            arrays[f"{position}.group"] = risk_groups(p.ranking(), cuts)
             for number, signature in enumerate(pipeline.signatures):
                 selected = signature.coef_["feature"].to_numpy(dtype=np.str_)
                 arrays[f"{position}.selected.{number}"] = selected
     arrays["failed"] = np.array(failed, dtype=np.str_)
     arrays["warnings"] = np.array(complaints, dtype=np.str_)
     return arrays
-
-
-def optimism_task(
-    pipelines: Pipelines,
-    X: pd.DataFrame,
-    y: NDArray[Any],
-    horizons: tuple[float, ...],
-    part: Resample,
-) -> Arrays:
-    """Fit on a bootstrap sample; score it there and on the original patients."""
-    failed: list[str] = []
-    complaints: list[str] = []
-    arrays: Arrays = {}
-    with collected_warnings(complaints):
-        for position, pipeline in enumerate(fit_each(pipelines, X, y, part, failed)):
-            if pipeline is None:
-                continue
-            original = predictions_of(pipeline, X, y, horizons)
-            resampled = original.take(part.train)
-            arrays[f"{position}.train"] = np.array(list(all_scores(resampled.known()).values()))
-            arrays[f"{position}.test"] = np.array(list(all_scores(original.known()).values()))
-    arrays["failed"] = np.array(failed, dtype=np.str_)
-    arrays["warnings"] = np.array(complaints, dtype=np.str_)
-    return arrays
-
-
-def optimism_scores(
-    position: int, apparent: Predictions, results: list[Arrays]
-) -> tuple[list[Any], list[Any]]:
-    """Give the scores of one model on every bootstrap sample, and on the original patients."""
-    keys = list(all_scores(apparent.known()))
-    fitted = [arrays for arrays in results if f"{position}.train" in arrays]
-    train = [dict(zip(keys, arrays[f"{position}.train"], strict=True)) for arrays in fitted]
-    test = [dict(zip(keys, arrays[f"{position}.test"], strict=True)) for arrays in fitted]
-    return train, test
 
 
 SELECTION_COLUMNS = ["model", "signature", "feature", "selected", "resamples", "share", "empty"]

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from models.cox import CoxModel, read_survival
+from models.cox_fit import CoxData
 from models.partial_likelihood import PartialLikelihood
 from models.regression import check_rows
 from models.residuals import CoxResiduals, cox_residuals
@@ -64,17 +65,21 @@ class OwnPatients:
         return f"OwnPatients({len(self.time)} patients, {len(self.coef)} columns)"
 
 
-def own_patients(model: CoxModel, X: Any, y: NDArray[Any]) -> OwnPatients:
+def own_patients(
+    model: CoxModel, X: Any, y: NDArray[Any], *, sample_weight: ArrayLike | None = None
+) -> OwnPatients:
     """Lay out the patients of a fit again.
 
     Parameters
     ----------
     model : CoxModel
-        Fitted, without case weights.
+        Fitted.
     X : DataFrame or array-like of shape (n_patients, p)
         The design matrix of its fit, with the column of its strata.
     y : structured array of shape (n_patients,)
         The outcome of its fit.
+    sample_weight : array-like of shape (n_patients,), optional
+        The case weights of its fit; a patient of weight 0 is left out. Residuals are not weighted.
 
     Returns
     -------
@@ -83,7 +88,7 @@ def own_patients(model: CoxModel, X: Any, y: NDArray[Any]) -> OwnPatients:
     Raises
     ------
     ValueError
-        If X and y are not those of the fit.
+        If X, y and the weights are not those of the fit.
 
     Examples
     --------
@@ -99,25 +104,34 @@ def own_patients(model: CoxModel, X: Any, y: NDArray[Any]) -> OwnPatients:
     columns = model.columns_of(X)
     time, event = read_survival(y)
     check_rows(columns, len(time))
-    strata = None if model.strata is None else model.strata_of(X)
-    scales = columns.std(axis=0, ddof=1)
+    data = CoxData.of(
+        columns,
+        tuple(model.feature_names_in_),
+        time,
+        event,
+        ties=model.ties,
+        strata=None if model.strata is None else model.strata_of(X),
+        weights=sample_weight,
+    )
+    scales = data.x.std(axis=0, ddof=1)
+    of_fit = {"strata": data.strata, "weights": data.weights}
     likelihood = PartialLikelihood.of(
-        (columns - model.means_) / scales, time, event, strata=strata, ties=model.ties
+        (data.x - model.means_) / scales, data.time, data.event, ties=data.ties, **of_fit
     )
     coef, penalty = model.coef_ * scales, np.full(len(scales), model.ridge_)
     here = likelihood(coef)
     inverse = np.asarray(np.linalg.inv(here.information + np.diag(penalty)), dtype=np.float64)
     refuse_other_patients(here.gradient - penalty * coef, inverse)
     return OwnPatients(
-        columns=columns,
-        time=time,
-        event=event,
+        columns=data.x,
+        time=data.time,
+        event=data.event,
         likelihood=likelihood,
         coef=coef,
         penalty=penalty,
         covariance=inverse / np.outer(scales, scales),
         residuals=cox_residuals(
-            columns - model.means_, time, event, model.coef_, strata=strata, ties=model.ties
+            data.x - model.means_, data.time, data.event, model.coef_, ties=data.ties, **of_fit
         ),
     )
 
@@ -128,5 +142,6 @@ def refuse_other_patients(slope: Floats, covariance: Floats) -> None:
     if gain > LEFT_OVER:
         raise ValueError(
             "X and y must be those the model was fitted to, but a refit would raise the log "
-            f"likelihood by {gain:.3g}. Pass the development patients, or fit to convergence."
+            f"likelihood by {gain:.3g}. Pass the development patients, with the case weights of "
+            "the fit, or fit to convergence."
         )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from models.cox import CoxModel
-from models.intervals import HazardSpread, anchored, hazard_spread
+from models.intervals import HazardSpread, StrataSpread, anchored, hazard_spread
 from models.nomogram import Nomogram
 from models.passport_file import AGAIN, NAME, pack, unpack
 from models.passport_text import passport_text
@@ -187,6 +187,10 @@ def make_passport(
         mine = needed_columns(fitted.pipeline, list(X.columns))
         direct |= mine.predictors | mine.features
         strict |= set() if takes_missing(fitted.pipeline.design) else mine.predictors
+        strata = fitted.pipeline.strata
+        if strata is not None:  # nothing fills in a stratum, and a level nobody had has no baseline
+            X = X.assign(**{strata: X[strata].cat.remove_unused_categories()})
+            strict |= {strata} - {*fitted.pipeline.design.needed_}
         columns = tuple(column for column in X.columns if column in mine.every)
         models[name] = FrozenModel(
             pipeline=_frozen(fitted.pipeline, left_out=set(X.columns) - set(columns), name=name),
@@ -226,13 +230,15 @@ def _frozen(pipeline: RiskPipeline, *, left_out: set[str], name: str) -> RiskPip
     return _pipeline(read_plain(writer.write(pipeline, name), writer.arrays))
 
 
-def _spread(pipeline: RiskPipeline, development: Cohort) -> HazardSpread | None:
+def _spread(pipeline: RiskPipeline, development: Cohort) -> HazardSpread | StrataSpread | None:
     if not isinstance(pipeline.model, CoxModel):
         return None
     known, horizons = pipeline.complete(development.X), development.outcome.horizons
     matrix = pipeline.unseen_design_matrix(development.X).loc[known]
     spread = hazard_spread(pipeline.model, matrix, development.y[known], horizons=horizons)
-    return anchored(spread, pipeline.model) if isinstance(pipeline.model, PooledCox) else spread
+    if isinstance(spread, HazardSpread) and isinstance(pipeline.model, PooledCox):
+        return anchored(spread, pipeline.model)
+    return spread
 
 
 def _rules(X: pd.DataFrame, tables: Mapping[str, TableSpec]) -> dict[str, TableSpec]:

@@ -8,6 +8,7 @@ import numpy as np
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design
+from models.intervals import HazardSpread
 from models.logistic import LogisticModel
 from models.schema import Column
 from models.scoring import FrozenModel
@@ -135,7 +136,9 @@ def _model(frozen: FrozenModel, passport: "Passport") -> Iterator[str]:
         else:
             yield "  risk = 1 / (1 + exp(-LP))"
     cuts = ", ".join(f"{cut:.6g}" for cut in frozen.cut_points)
-    yield f"  risk groups: cut at LP {cuts} (group 1 is at or below the first)"
+    horizon = frozen.pipeline.ranking_horizon(passport.outcome.horizons)
+    what = "LP" if horizon is None else f"a risk by {horizon:g} {passport.outcome.unit or ''} of"
+    yield f"  risk groups: cut at {what} {cuts} (group 1 is at or below the first)"
 
 
 def _formula(model: CoxModel | LogisticModel, design: Design) -> Iterator[str]:
@@ -167,10 +170,22 @@ def _baseline(frozen: FrozenModel, passport: "Passport") -> Iterator[str]:
     if spread is None or not isinstance(model, CoxModel):
         return
     yield "  risk by t = 1 - exp(-H0(t) exp(LP))"
+    if isinstance(spread, HazardSpread):
+        yield from _hazards(spread, model.max_time_, passport, indent="     ")
+        return
+    yield f"  H0 is that of the patient's stratum, by {model.strata}:"
+    for label, one, last in zip(spread.strata, spread.spreads, model.last_times_, strict=True):
+        yield f"     {label}:"
+        yield from _hazards(one, float(last), passport, indent="       ")
+
+
+def _hazards(
+    spread: HazardSpread, last: float, passport: "Passport", *, indent: str
+) -> Iterator[str]:
     for horizon, hazard in zip(spread.horizons, spread.hazard, strict=True):
-        beyond = horizon > model.max_time_
+        beyond = horizon > last
         value = "unknown: nobody was followed so long" if beyond else f"{hazard:.10g}"
-        yield f"     H0({horizon:g} {passport.outcome.unit or ''}) = {value}"
+        yield f"{indent}H0({horizon:g} {passport.outcome.unit or ''}) = {value}"
 
 
 def _figures(name: str, passport: "Passport") -> Iterator[str]:

@@ -1,11 +1,12 @@
 """From predictions to the figures of a report: every metric, curve and risk group, with intervals.
 
-The four kinds of validation keep their names: `apparent` (the fitted patients, flattering),
-`optimism_corrected` (bootstrap, prespecified models only), `cross_validated` (held-out folds) and
-`external`. Censoring weights always come from the evaluated patients.
+The kinds of validation keep their names: `apparent` (the fitted patients, flattering),
+`optimism_corrected` (bootstrap, prespecified models only), `bootstrap_632_plus` (patients left out
+of bootstrap samples, if asked for), `cross_validated` (held-out folds) and `external`. Censoring
+weights always come from the evaluated patients.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,6 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.bootstrap_refits import (
+    INDEXES,
+    OPTIMISM,
+    corrected_curves,
+    curve_grids,
+    optimism_table,
+)
+from models.corrected_calibration import CorrectedCalibration
 from models.decision import DecisionCurve, Setting
 from models.evaluation import (
     Sample,
@@ -26,14 +35,14 @@ from models.evaluation import (
     samples,
     views,
 )
+from models.left_out import point_632_plus_scores
 from models.log_rank import log_rank
 from models.scores import (
     Interval,
+    Key,
     Predictions,
     Scores,
-    all_scores,
     calibration_scores,
-    optimism_interval,
     ranking_scores,
     slope_scores,
 )
@@ -70,6 +79,7 @@ DECISION = [
 _BENEFITS = ("net_benefit", "interventions_avoided", "standardised_net_benefit")
 _BENEFIT_COLUMNS = (DECISION[5:8], DECISION[10:13], DECISION[13:16])  # estimate, lower, upper
 _OPTIMISM = "optimism bootstrap, {bootstrap} resamples; interval of rms::validate (dual SD)"
+_LEFT_OUT = ".632+ of {bootstrap} bootstrap samples and the patients each left out; no interval"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,6 +92,11 @@ class Performance:
         Columns as in `COLUMNS`; `horizon` is NaN where a metric has none.
     calibration : DataFrame
         `model`, `cohort`, `validation`, `horizon`, `predicted`, `observed`, `lower`, `upper`.
+    optimism : DataFrame
+        Apparent, training, test and corrected figures of the optimism bootstrap, the indexes of
+        rms's validate among them; columns as in `models.bootstrap_refits.OPTIMISM`.
+    corrected_calibration : dict of model to dict of horizon to CorrectedCalibration
+        Of the same models; a horizon whose curve two resamples do not have is left out.
     decision : DataFrame
         `model`, `cohort`, `validation`, `horizon`, `threshold`, `net_benefit`, `lower`, `upper`,
         `treat_all`, `treat_none`; `interventions_avoided` per 100 patients and
@@ -110,6 +125,10 @@ class Performance:
     at_risk: pd.DataFrame
     log_rank: pd.DataFrame
     outcome: Outcome
+    optimism: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=OPTIMISM))
+    corrected_calibration: dict[str, dict[float, CorrectedCalibration]] = field(
+        default_factory=dict
+    )
     setting: Setting = field(default_factory=Setting)
     complete_case: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
@@ -179,7 +198,18 @@ def performance(
         decisions.append(decision)
         if progress is not None:
             progress("intervals", done, len(tasks))
-    rows += [_optimism_rows(name, validation) for name in validation.optimism]
+    corrected = _optimism(validation)
+    corrected_calibration = {
+        name: corrected_curves(one, validation.apparent[name], level=plan.level)
+        for name, one in validation.optimism.items()
+    }
+    rows += [_optimism_rows(name, validation, corrected) for name in validation.optimism]
+    rows += [_left_out_rows(name, validation) for name in validation.left_out]
+    curves += [
+        _corrected_rows(name, horizon, one)
+        for name, by_horizon in corrected_calibration.items()
+        for horizon, one in by_horizon.items()
+    ]
     survival, at_risk, tests = _risk_group_tables(found)
     return Performance(
         table=pd.concat(rows, ignore_index=True)[COLUMNS],
@@ -189,6 +219,8 @@ def performance(
         at_risk=at_risk,
         log_rank=tests,
         outcome=validation.outcome,
+        optimism=corrected,
+        corrected_calibration=corrected_calibration,
         setting=place,
         complete_case=_complete_case(validation, progress),
     )
@@ -240,7 +272,7 @@ def _evaluate(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Figures, calibration curves and decision curves of one sample, with intervals."""
     looked_at = views(sample)
-    grids = _grids(looked_at[0][0])
+    grids = curve_grids(looked_at[0][0])
     look = partial(_look, grids=grids, benefit=benefit, ranking=sample.out_of_fold is None)
     whole = [look(view) for view in looked_at]
     sizes = [len(p.y) for p, _ in looked_at]
@@ -271,7 +303,7 @@ def _evaluate(
 def _look(
     view: View,
     *,
-    grids: list[NDArray[np.float64]],
+    grids: Sequence[NDArray[np.float64]],
     benefit: Callable[[Predictions, int], DecisionCurve],
     ranking: bool,
 ) -> _Draw:
@@ -286,32 +318,44 @@ def _look(
     return _Draw(scores=scores, observed=observed, benefit=benefits)
 
 
-def _optimism_rows(name: str, validation: Validation) -> pd.DataFrame:
-    train, test = validation.optimism[name]
-    plan = validation.plan
-    predictions = validation.apparent[name].known()
+def _optimism(validation: Validation) -> pd.DataFrame:
+    level = validation.plan.level
+    tables = [optimism_table(name, one, level=level) for name, one in validation.optimism.items()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=OPTIMISM)
+
+
+def _optimism_rows(name: str, validation: Validation, corrected: pd.DataFrame) -> pd.DataFrame:
+    """Set the corrected figures out beside those of the other validations."""
+    own = corrected[(corrected["model"] == name) & ~corrected["metric"].isin(INDEXES)]
     found = {
-        key: optimism_interval(
-            np.array([scores[key] for scores in train]),
-            np.array([scores[key] for scores in test]),
-            value,
-            level=plan.level,
-        )
-        for key, value in all_scores(predictions).items()
+        Key(row["metric"], row["horizon"]): Interval(row["corrected"], row["lower"], row["upper"])
+        for row in own.to_dict("records")
     }
+    method = _OPTIMISM.format(bootstrap=len(validation.optimism[name].train))
+    return _development_rows(name, "optimism_corrected", {method: found}, validation)
+
+
+def _left_out_rows(name: str, validation: Validation) -> pd.DataFrame:
+    one = validation.left_out[name]
+    found = {
+        key: Interval(value, np.nan, np.nan)
+        for key, value in point_632_plus_scores(validation.apparent[name], one).items()
+    }
+    method = _LEFT_OUT.format(bootstrap=len(one.scores))
+    return _development_rows(name, "bootstrap_632_plus", {method: found}, validation)
+
+
+def _development_rows(
+    name: str, kind: str, found: dict[str, dict[Key, Interval]], validation: Validation
+) -> pd.DataFrame:
+    labels = {"model": name, "cohort": DEVELOPMENT, "validation": kind}
+    return figure_rows(found, labels, validation.apparent[name].known().y, validation.plan.level)
+
+
+def _corrected_rows(name: str, horizon: float, one: CorrectedCalibration) -> pd.DataFrame:
+    """Set a corrected calibration curve out beside the others."""
     labels = {"model": name, "cohort": DEVELOPMENT, "validation": "optimism_corrected"}
-    return figure_rows(
-        {_OPTIMISM.format(bootstrap=len(train)): found}, labels, predictions.y, plan.level
-    )
-
-
-def _grids(p: Predictions) -> list[NDArray[np.float64]]:
-    """Fifty risks per horizon, between the fifth smallest and the fifth largest prediction."""
-    grids = []
-    for risk in p.risk.T:
-        known = np.sort(risk[~np.isnan(risk)])
-        grids.append(np.linspace(known[4], known[-5], 50) if len(known) > 9 else np.empty(0))
-    return grids
+    return one.table.assign(horizon=horizon, **labels)[CALIBRATION]
 
 
 def band(

@@ -104,7 +104,7 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         before = Pipeline(self.steps[:-1], memory=self.memory)
         matrix = before.fit_transform(X, y)
         self.steps = [*before.steps, self.steps[-1]]
-        known = self.complete(X)
+        known = self.design.complete(self.before_design(X))
         self.model.fit(matrix.loc[known], np.asarray(y)[known])
         return self
 
@@ -126,10 +126,25 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         return self
 
     def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
-        """Tell who can be predicted, shape (n_patients,): everyone but for `complete_case`."""
-        if self.design.missing != "complete_case":
+        """Tell, of a fitted pipeline, who can be predicted, shape (n_patients,).
+
+        Everyone, but under `complete_case` those without a predictor, and those of a stratum that
+        the fit did not see.
+        """
+        if self.design.missing != "complete_case" and self.strata is None:
             return np.ones(len(X), dtype=np.bool_)
-        return self.design.complete(self.before_design(X))
+        return self._predictable(self.before_design(X))
+
+    def _predictable(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        known = self.design.complete(table)
+        if isinstance(self.model, CoxModel) and self.strata is not None:
+            known &= self.design.labels(table).isin(self.model.strata_).to_numpy()
+        return known
+
+    @property
+    def strata(self) -> str | None:
+        """The column whose levels have a baseline hazard each, if any."""
+        return self.design.strata
 
     @property
     def model(self) -> Model:
@@ -166,22 +181,44 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         return not self.learned_steps and not isinstance(self.model, BoostedModel)
 
     def bootstrap_is_valid(self, y: NDArray[Any]) -> bool:
-        """Tell, of a fitted pipeline, whether the optimism bootstrap may be trusted.
+        """Tell, of a fitted pipeline, whether the optimism bootstrap may be trusted."""
+        return not self.why_no_bootstrap(y)
+
+    def why_no_bootstrap(self, y: NDArray[Any]) -> str:
+        """Say, of a fitted pipeline, why the optimism bootstrap must not be trusted; "" if it may.
 
         It must be prespecified and have at least 5 events (patients of the rarer class) for each
-        column of its design matrix. With more columns even a prespecified regression memorises: on
-        noise, with 52 events, the optimism-corrected C was .54 for 10 columns, .56 for 30, and .83
-        for 300 under a ridge. A ridge's effective parameters are no guide: in a bootstrap sample,
-        where copies count twice, AIC takes a far weaker penalty.
+        column of its design matrix, and for each stratum but one. With more columns even a
+        prespecified regression memorises: on noise, with 52 events, the optimism-corrected C was
+        .54 for 10 columns, .56 for 30, and .83 for 300 under a ridge. A ridge's effective
+        parameters are no guide: in a bootstrap sample, where copies count twice, AIC takes a far
+        weaker penalty.
 
         Parameters
         ----------
         y : ndarray of shape (n_patients,)
             Outcome of the patients of the fit.
+
+        Returns
+        -------
+        str
+            Such as `boosted trees memorise their patients`.
         """
+        if isinstance(self.model, BoostedModel):
+            return "boosted trees memorise their patients"
+        if self.signatures:
+            return "a signature selects features"
         if not self.prespecified:
-            return False
-        return rarer_class(y) >= LEAST_EVENTS_PER_COLUMN * len(self.model.feature_names_in_)
+            return "factors are learned"
+        events, n_learned = rarer_class(y), len(self.model.feature_names_in_)
+        learned = f"{n_learned} columns"
+        if self.strata is not None and isinstance(self.model, CoxModel):
+            n_learned += len(self.model.strata_) - 1
+            learned += f" in {len(self.model.strata_)} strata"
+        if events < LEAST_EVENTS_PER_COLUMN * n_learned:
+            what = "events" if is_survival(y) else "patients of the rarer class"
+            return f"{events} {what} for {learned} are fewer than {LEAST_EVENTS_PER_COLUMN} each"
+        return ""
 
     def before_design(self, X: pd.DataFrame) -> pd.DataFrame:
         """Take the wide table through the steps before the design matrix: what these add joins."""
@@ -201,7 +238,10 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         return self.design.transform_with_draws(self.before_design(X))
 
     def linear_predictor(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Give the linear predictor of each patient, shape (n_patients,); higher is worse."""
+        """Give the linear predictor of each patient, shape (n_patients,); higher is worse.
+
+        Of a stratified model patients are comparable by it within a stratum only; risks always are.
+        """
         return self.predict_all(X, horizons=())[0]
 
     def unseen_design_matrix(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -241,6 +281,32 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
             return model.intercept_ + model.slope_ * model.unseen_margin_
         return self._predict(self._unseen_table(X), horizons=())[0]
 
+    def ranking_horizon(self, horizons: Sequence[float]) -> float | None:
+        """Give the horizon by whose risk patients are ranked and grouped: None of most models.
+
+        Of a stratified model it is the last one that a stratum was followed to (the last of all,
+        if none was): its linear predictors are not comparable.
+        """
+        if not isinstance(self.model, CoxModel) or self.strata is None:
+            return None
+        followed = [horizon for horizon in horizons if horizon <= self.model.max_time_]
+        return (followed or list(horizons))[-1]
+
+    def unseen_ranking(self, X: pd.DataFrame, *, horizons: Sequence[float]) -> NDArray[np.float64]:
+        """Give what training patients are grouped by: risk or unseen linear predictor.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_patients, n_columns)
+            The table of `fit`, its patients in the same order.
+        horizons : sequence of float
+            Of the study; see `ranking_horizon`.
+        """
+        horizon = self.ranking_horizon(horizons)
+        if horizon is None:
+            return self.unseen_linear_predictor(X)
+        return self._predict(self._unseen_table(X), horizons=[horizon])[1][:, 0]
+
     def risk(self, X: pd.DataFrame, *, horizon: float | None = None) -> NDArray[np.float64]:
         """Give P(event by `horizon`), or P(event) of a binary outcome; shape (n_patients,).
 
@@ -270,7 +336,7 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         self, table: pd.DataFrame, *, horizons: Sequence[float | None]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         matrix, rows, drawn = self.design.transform_with_draws(table)
-        known = self.design.complete(table)
+        known = self._predictable(table)
         linear_predictor = np.full(len(table), np.nan)
         risk = np.full((len(table), len(horizons)), np.nan)
         if known.any():
@@ -311,6 +377,7 @@ def risk_pipeline(
     splines: Mapping[str, Any] | None = None,
     interactions: Sequence[Sequence[str]] | None = None,
     missing: Missing = "refuse",
+    strata: str | None = None,
 ) -> RiskPipeline:
     """Assemble factors, signatures, design matrix and model into one estimator.
 
@@ -332,6 +399,10 @@ def risk_pipeline(
         What to do where a predictor is missing, as in `models.design.Design`; `keep` is for
         BoostedModel alone, `multiple` for regressions (20 imputations, seed 0; others by
         `set_params(design__imputations=..., design__seed=...)`).
+    strata : str, optional
+        Column, a category and no predictor, whose levels have a baseline hazard each; for CoxModel
+        alone, and not under `multiple`. A patient of a level that the training patients lack has no
+        prediction (NaN).
 
     Returns
     -------
@@ -340,7 +411,13 @@ def risk_pipeline(
     Raises
     ------
     ValueError
-        If factors or a signature are asked for but not given, or given but not used.
+        If factors or a signature are asked for but not given, or given but not used, or the model
+        cannot take the strata, the interactions or the policy for gaps.
+
+    Notes
+    -----
+    Considered and rejected: failing the whole resample where a level is absent from its training
+    patients, because the other held-out patients have sound predictions.
     """
     asks = any(name.startswith("factors:") for name in predictors)
     if asks and factors is None:
@@ -374,12 +451,7 @@ def risk_pipeline(
             f"{type(model).__name__} came: reports and passports know no other. Fit it to a design "
             "matrix by itself."
         )
-    if isinstance(model, CoxModel) and model.strata is not None:
-        raise ValueError(
-            f"model must have one baseline hazard in a pipeline, but it has strata "
-            f"({model.strata!r}): intervals and checks of assumptions take none. Use "
-            "Design(strata=...) and CoxModel(strata=...) by themselves."
-        )
+    model = _stratified(model, strata, predictors, missing)
     if interactions and isinstance(model, BoostedModel):
         raise ValueError(
             f"interactions must be left out for boosted trees, but {list(interactions)} came. "
@@ -388,10 +460,47 @@ def risk_pipeline(
     learned: list[tuple[str, Any]] = [] if factors is None else [("factors", factors)]
     learned += [(f"signature {number}", one) for number, one in enumerate(signatures, start=1)]
     steps: list[tuple[str, Any]] = [(name, WithLearned(step)) for name, step in learned]
-    design = Design(list(predictors), splines=splines, interactions=interactions, missing=missing)
+    design = Design(
+        list(predictors),
+        splines=splines,
+        interactions=interactions,
+        strata=strata,
+        missing=missing,
+    )
     steps.append(("design", design))
     steps.append(("model", model))
     return RiskPipeline(steps)
+
+
+def _stratified(
+    model: Model, strata: str | None, predictors: Sequence[str], missing: Missing
+) -> Model:
+    """Give the model its strata, refusing what cannot have any."""
+    own = model.strata if isinstance(model, CoxModel) else None
+    if own not in (None, strata):
+        raise ValueError(
+            f"strata must be those of the model, but {strata!r} came and the model has {own!r}. "
+            "State them in risk_pipeline(strata=...) alone."
+        )
+    if strata is None:
+        return model
+    if not isinstance(model, CoxModel):
+        raise ValueError(
+            f"strata must be left out for a {type(model).__name__}, but {strata!r} came: only a "
+            "Cox model has a baseline hazard for each. Make the column a predictor."
+        )
+    if any(matching(name, [strata]) for name in predictors):
+        raise ValueError(
+            f"strata must be no predictor, but {strata!r} is one. Take it out of predictors (and "
+            "out of what a pattern names): a stratum has a baseline hazard in place of a "
+            "coefficient."
+        )
+    if missing == "multiple":
+        raise ValueError(
+            f"missing must not be 'multiple' with strata, but it is ({strata!r}): the draws of a "
+            "patient do not know the stratum. State 'chained', 'median' or 'complete_case'."
+        )
+    return CoxModel(**(model.get_params() | {"strata": strata}))
 
 
 def _check_signatures(predictors: Sequence[str], signatures: Sequence[Signature]) -> None:

@@ -22,7 +22,7 @@ from models.design import Design
 from models.draws import DrawChain, DrawEquation, Variable
 from models.imputation import Chain, Equation
 from models.interactions import Interaction
-from models.intervals import HazardSpread
+from models.intervals import HazardSpread, StrataSpread
 from models.logistic import LogisticModel
 from models.nomogram import Nomogram
 from models.pipeline import RiskPipeline, WithLearned
@@ -48,7 +48,7 @@ RECORDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(Term, Interaction, Chain, Equation),
-        *(Nomogram, AxisGroup, RoundingError, HazardSpread, Recalibration),
+        *(Nomogram, AxisGroup, RoundingError, HazardSpread, StrataSpread, Recalibration),
         *(Pooled, Variable, DrawEquation, DrawChain),
     )
 }

@@ -2,7 +2,8 @@ r"""Do the hazard ratios of a Cox model hold over time: the score test of `cox.z
 
 Each coefficient may drift, :math:`\beta_j(t) = \beta_j + \theta_j g(t)`, with :math:`g` centred at
 its mean over the events. At the fitted :math:`\hat\beta` and :math:`\theta = 0`, summing over
-events (with the model's own ties), :math:`\bar x` and :math:`V` the risk set's mean and covariance,
+events (with the model's own ties and case weights), :math:`\bar x` and :math:`V` the risk set's
+mean and covariance,
 
 .. math::
 
@@ -25,7 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2, rankdata
 from sklearn.utils.validation import check_is_fitted
 
@@ -74,6 +75,7 @@ def proportional_hazards_test(
     *,
     terms: Mapping[str, Sequence[str]],
     transform: Transform = "km",
+    sample_weight: ArrayLike | None = None,
 ) -> ProportionalHazardsTest:
     """Test each term, and all together, for a drift of the hazard ratio over time.
 
@@ -89,7 +91,9 @@ def proportional_hazards_test(
         The columns of a spline or a category are tested together. Each column stands in one term.
     transform : {"km", "identity", "rank", "log"}, default "km"
         Scale of time: 1 minus Kaplan-Meier just before it (R's default), time itself, its rank
-        among all follow-ups, its logarithm.
+        among all follow-ups, its logarithm. As in R, none of them counts case weights.
+    sample_weight : array-like of shape (n_patients,), optional
+        The case weights of the fit; a patient of weight 0 is left out.
 
     Returns
     -------
@@ -98,8 +102,8 @@ def proportional_hazards_test(
     Raises
     ------
     ValueError
-        If `terms` do not cover the model's columns once, the model has none, or `X` and `y` are
-        not those of the fit.
+        If `terms` do not cover the model's columns once, the model has none, or `X`, `y` and
+        `sample_weight` are not those of the fit.
 
     Notes
     -----
@@ -120,7 +124,7 @@ def proportional_hazards_test(
     """
     check_is_fitted(model, "coef_")
     positions = term_positions(terms, tuple(model.feature_names_in_))
-    own = own_patients(model, X, y)
+    own = own_patients(model, X, y, sample_weight=sample_weight)
     clock = event_clock(own.time, own.event, transform)
     score, information = _score_of_drift(own.likelihood, own.coef, own.time, clock)
     n_columns = len(own.coef)

@@ -1,8 +1,9 @@
 """What does each predictor tell alone, and what beside the others: the usual regression table.
 
 Univariable fits are plain Cox or logistic regressions of one predictor, on the patients for whom it
-is known (its own number of patients and events is given); the multivariable column is the fitted
-model as it is, with its policy for gaps and its ridge. A predictor of several columns (levels of a
+is known (its own number of patients and events is given), with the strata, ties and kind of
+variance of the fitted model; the multivariable column is that model as it is, with its policy for
+gaps and its ridge. A predictor of several columns (levels of a
 category, a spline) is also tested as a whole by Wald's test, as rms' `anova` does, or by the pooled
 D1 where the model is pooled over imputations. An interaction stands in the multivariable column
 alone; the coefficients of its two predictors are then those where the other is 0 or its reference.
@@ -59,6 +60,8 @@ class RegressionTable:
         Of the intervals.
     n_patients, n_events : int
         Of the multivariable fit.
+    strata : str or None
+        Column of the strata within which both analyses are.
     """
 
     table: pd.DataFrame
@@ -66,6 +69,7 @@ class RegressionTable:
     level: float
     n_patients: int
     n_events: int
+    strata: str | None = None
 
     def __repr__(self) -> str:
         return (
@@ -108,12 +112,16 @@ def regression_table(
     terms, values = pipeline.unseen_term_values(X)
     event = np.asarray(y["event"] if is_survival(y) else y, dtype=np.bool_)
     fitted = pipeline.complete(X)
+    labels = None if pipeline.strata is None else pipeline.design.labels(X)
     covariance = model.covariance_[-len(model.coef_) :, -len(model.coef_) :]
     names = list(model.feature_names_in_)
     rows: list[dict[str, object]] = []
     for j, term in enumerate(terms):
         known = ~np.isnan(values[:, j])
-        alone = _univariable(term.expand(values[known, j]), y[known])
+        if labels is not None:
+            known &= labels.notna().to_numpy()
+        strata = None if labels is None else labels[known].to_numpy()
+        alone = _univariable(model, term.expand(values[known, j]), y[known], strata)
         rows += _rows(term, "univariable", values[known, j], event[known], alone, level)
         at = [names.index(column) for column in term.columns]
         both = (model.coef_[at], covariance[np.ix_(at, at)], "")
@@ -135,18 +143,29 @@ def regression_table(
         level=level,
         n_patients=model.n_patients_,
         n_events=model.n_events_,
+        strata=pipeline.strata,
     )
 
 
 _Fit = tuple[Floats, Floats, str]  # coefficients, covariance, why there are none
 
 
-def _univariable(columns: Floats, y: NDArray[Any]) -> _Fit:
+def _univariable(
+    model: CoxModel | LogisticModel, columns: Floats, y: NDArray[Any], strata: NDArray[Any] | None
+) -> _Fit:
     p = columns.shape[1]
     try:
-        if is_survival(y):
-            cox = cox_fit(columns, y["time"], y["event"])
-            return cox.coef, cox.covariance, ""
+        if isinstance(model, CoxModel):
+            cox = cox_fit(
+                columns,
+                y["time"],
+                y["event"],
+                strata=strata,
+                ties=model.ties,
+                robust=model.robust,
+            )
+            sandwich = cox.robust_covariance
+            return cox.coef, cox.covariance if sandwich is None else sandwich, ""
         logistic = logistic_fit(columns, y)
         return logistic.coef, logistic.covariance[1:, 1:], ""
     except FitError as error:

@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,9 @@ class Resample:
     repeat, fold : int
         From 0; for a bootstrap the repeat is its number and the fold 0.
     train, held_out : ndarray of int
-        Positions of patients; `train` of a bootstrap holds some more than once, and its `held_out`
-        is everyone, since optimism compares the resample with the original sample.
+        Positions of patients; `train` of a bootstrap holds some more than once. Its `held_out` is
+        everyone, since optimism compares the resample with the original sample; that of
+        `left_out_bootstrap` is whom it left out.
     """
 
     name: str
@@ -121,6 +122,23 @@ def bootstrap(n_patients: int, *, resamples: int, seed: int) -> list[Resample]:
     return [
         Resample(name=f"bootstrap {b + 1}", repeat=b, fold=0, train=draw, held_out=everyone)
         for b, draw in enumerate(draws)
+    ]
+
+
+def left_out_bootstrap(n_patients: int, *, resamples: int, seed: int) -> list[Resample]:
+    """Draw as `bootstrap` does, and hold out the patients that each sample left out.
+
+    Examples
+    --------
+    >>> part = left_out_bootstrap(6, resamples=2, seed=0)[0]
+    >>> sorted(set(part.train.tolist()) | set(part.held_out.tolist()))
+    [0, 1, 2, 3, 4, 5]
+    >>> set(part.train.tolist()) & set(part.held_out.tolist())
+    set()
+    """
+    return [
+        replace(part, held_out=np.setdiff1d(part.held_out, part.train))
+        for part in bootstrap(n_patients, resamples=resamples, seed=seed)
     ]
 
 

@@ -27,7 +27,7 @@ class RoundingError:
     ----------
     table : DataFrame, one row per horizon
         `horizon` (NaN for a binary outcome); `mean`, `percentile_95` and `largest` absolute
-        difference of the two risks over patients, in [0, 1].
+        difference of the two risks over patients who have them (NaN if none has), in [0, 1].
     step : float
         Points are read to the nearest multiple of it.
     n_patients : int
@@ -98,6 +98,7 @@ def rounding_error(
 
 
 def _summary(error: Floats) -> tuple[float, float, float]:
+    error = error[~np.isnan(error)]  # of a stratum that was not followed to the horizon
     if not len(error):
         return np.nan, np.nan, np.nan
     return float(error.mean()), float(np.quantile(error, 0.95)), float(error.max())

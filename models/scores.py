@@ -47,7 +47,8 @@ RANGES = {
     **dict.fromkeys(
         ("c_index", "c_index_uno", "auc", "brier", "ici", "e50", "e90", "emax"), (0, 1)
     ),
-    "ipa": (-np.inf, 1),
+    "dxy": (-1, 1),
+    **dict.fromkeys(("ipa", "r_squared"), (-np.inf, 1)),
     "observed_expected": (0, np.inf),
 }
 """Where a metric can lie: intervals made by adding and subtracting end there."""
@@ -68,12 +69,41 @@ class Predictions:
         Probability of the event by each horizon; one column for a binary outcome.
     horizons : tuple of float
         Empty for a binary outcome.
+    stratum : ndarray of int, shape (n_patients,), or None
+        Of a stratified model, whose linear predictors are comparable within a stratum only:
+        patients are then ranked by their risk, and the calibration slope is that within strata.
+
+    Notes
+    -----
+    Considered and rejected: ranking within strata alone, as R's `concordance` of a stratified fit,
+    because it leaves out the pairs that the strata tell apart: such a C cannot be compared with
+    that of another model, and a model is used on patients of all strata together. `riskRegression`
+    ranks by the risk, too, as does `rms::validate` of a stratified `cph`.
     """
 
     y: NDArray[Any]
     linear_predictor: NDArray[np.float64]
     risk: NDArray[np.float64]
     horizons: tuple[float, ...]
+    stratum: NDArray[np.intp] | None = None
+
+    def ranking(self, j: int | None = None) -> NDArray[np.float64]:
+        """Give what patients are ranked by at the horizon in position j; higher is worse.
+
+        The linear predictor, or of a stratified model the risk; left out, by the last horizon that
+        anybody's is known at.
+        """
+        if self.stratum is None:
+            return self.linear_predictor
+        known = np.flatnonzero((~np.isnan(self.risk)).any(axis=0))
+        last = int(known[-1]) if len(known) else -1
+        return self.risk[:, last if j is None else j]
+
+    def within(self, fold: NDArray[np.intp] | None) -> NDArray[np.intp] | None:
+        """Give the groups within which linear predictors are comparable: folds, strata or both."""
+        if self.stratum is None or fold is None:
+            return fold if self.stratum is None else self.stratum
+        return np.unique(np.column_stack([fold, self.stratum]), axis=0, return_inverse=True)[1]
 
     def known(self) -> "Predictions":
         """Leave out the patients without a prediction, whose linear predictor is NaN."""
@@ -87,6 +117,7 @@ class Predictions:
             linear_predictor=self.linear_predictor[positions],
             risk=self.risk[positions],
             horizons=self.horizons,
+            stratum=None if self.stratum is None else self.stratum[positions],
         )
 
 
@@ -100,13 +131,11 @@ def ranking_scores(p: Predictions) -> Scores:
             Key("ipa", np.nan): ipa(p.y, risk),
         }
     time, event = p.y["time"], p.y["event"]
-    scores: Scores = {Key("c_index", np.nan): c_index(time, event, p.linear_predictor)}
+    scores: Scores = {Key("c_index", np.nan): c_index(time, event, p.ranking())}
     for j, horizon in enumerate(p.horizons):
-        risk = p.risk[:, j]
-        scores[Key("c_index_uno", horizon)] = c_index_uno(
-            time, event, p.linear_predictor, tau=horizon
-        )
-        scores[Key("auc", horizon)] = auc_at(time, event, p.linear_predictor, horizon=horizon)
+        risk, score = p.risk[:, j], p.ranking(j)
+        scores[Key("c_index_uno", horizon)] = c_index_uno(time, event, score, tau=horizon)
+        scores[Key("auc", horizon)] = auc_at(time, event, score, horizon=horizon)
         scores[Key("brier", horizon)] = brier_at(time, event, risk, horizon=horizon)
         scores[Key("ipa", horizon)] = ipa_at(time, event, risk, horizon=horizon)
     return scores
@@ -159,6 +188,7 @@ def calibration_scores(
 
 def slope_scores(p: Predictions, *, strata: NDArray[np.intp] | None = None) -> Scores:
     """Calibration slope alone; `strata` as in `calibration_scores`."""
+    strata = p.within(strata)
     slope = (
         calibration_slope_survival(p.y["time"], p.y["event"], p.linear_predictor, strata=strata)
         if is_survival(p.y)

@@ -20,6 +20,7 @@ from models.intervals import (
     LOGISTIC,
     NO_INTERVAL,
     HazardSpread,
+    StrataSpread,
     drawn_risk_interval,
     risk_interval,
 )
@@ -42,9 +43,10 @@ class FrozenModel:
     columns : tuple of str
         Columns of the wide table it needs, in the order in which it takes them.
     cut_points : ndarray of shape (n_groups - 1,)
-        Of the linear predictor, rising; at or below the first is group 1, the lowest risk.
+        Of the linear predictor, rising; at or below the first is group 1, the lowest risk. Of a
+        stratified model they are of the risk by the last horizon.
     nomogram : Nomogram or None
-    spread : HazardSpread or None
+    spread : HazardSpread, StrataSpread or None
         Of a Cox model.
     """
 
@@ -52,7 +54,7 @@ class FrozenModel:
     columns: tuple[str, ...]
     cut_points: NDArray[np.float64]
     nomogram: Nomogram | None
-    spread: HazardSpread | None
+    spread: HazardSpread | StrataSpread | None
 
     def __repr__(self) -> str:
         return f"FrozenModel({type(self.pipeline.model).__name__}, {len(self.columns)} columns)"
@@ -95,7 +97,7 @@ class Needed:
     Attributes
     ----------
     predictors : frozenset of str
-        Of its design.
+        Of its design, its strata included.
     features : frozenset of str
         Of its signatures: a value may be missing, the column may not.
     through_factors : frozenset of str
@@ -116,6 +118,7 @@ def needed_columns(pipeline: RiskPipeline, known: Sequence[str]) -> Needed:
     """Name the columns of the wide table that a fitted pipeline needs."""
     design, factors = pipeline.design, pipeline.factor_model
     predictors = {term.name for term in design.terms_} | {*design.needed_}
+    predictors |= set() if design.strata is None else {design.strata}
     return Needed(
         predictors=frozenset(predictors & set(known)),
         features=frozenset(
@@ -193,7 +196,9 @@ def _score_by(
     if pipeline.design.missing == "multiple":
         gaps = X[sorted(needed_columns(pipeline, list(X.columns)).predictors)].isna().any(axis=1)
         table.loc[gaps.to_numpy(), "interval"] += DRAWN
-    group = risk_groups(table["linear_predictor"].to_numpy(), frozen.cut_points)
+    horizon = pipeline.ranking_horizon(outcome.horizons)
+    ranked = table["linear_predictor" if horizon is None else f"risk_{horizon:g}"]
+    group = risk_groups(ranked.to_numpy(), frozen.cut_points)
     table["group"] = pd.array(np.where(group < 0, np.nan, group + 1), dtype="Int64")
     table["filled"] = _filled(pipeline, X)
     needed = list(pipeline.design.needed_)

@@ -29,7 +29,14 @@ from numpy.typing import ArrayLike, NDArray
 from models.censoring import product_limit, read_curve
 from models.checks import Floats, check_followup, check_level
 from models.curve_limits import Interval, check_interval, curve_limits
-from models.event_counts import EventCounts, Groups, count_events, group_codes, stacked
+from models.event_counts import (
+    EventCounts,
+    Groups,
+    count_events,
+    group_codes,
+    read_steps,
+    stacked,
+)
 from omics.checks import check_numbers, check_probability
 
 TIED = np.sqrt(np.finfo(np.float64).eps)  # R's tolerance for a curve that lies flat on a quantile
@@ -237,27 +244,12 @@ def survival_estimates(curve: KaplanMeier, at: ArrayLike) -> pd.DataFrame:
     [[4.0, 1.0], [3.0, 0.5], [0.0, nan]]
     """
     asked = check_numbers(at, "at")
-    parts = []
+    groups, parts = [], []
     for label, own in curve.table.groupby("group", sort=False, observed=True):
-        time, survival = own["time"].to_numpy(), own["survival"].to_numpy()
-        place = np.maximum(np.searchsorted(time, asked, side="right") - 1, 0)
-        known = (asked <= time[-1]) | (survival[-1] == 0)
-        values = own[["survival", "lower", "upper"]].to_numpy()[place]
-        estimate, lower, upper = np.where(known[:, np.newaxis], values, np.nan).T
-        staying = np.append(own["n_at_risk"].to_numpy(), 0)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "group": [label] * len(asked),
-                    "time": asked,
-                    "n_at_risk": staying[np.searchsorted(time, asked, side="left")],
-                    "estimate": estimate,
-                    "lower": lower,
-                    "upper": upper,
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+        ended = bool(own["survival"].iloc[-1] == 0)
+        groups.append(label)
+        parts.append(read_steps(own, asked, value="survival", ended=ended))
+    return stacked(groups, parts)
 
 
 def survival_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
@@ -282,6 +274,38 @@ def survival_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
     times, events = check_followup(time, event)
     ordered, curve = product_limit(times, events, leaving=events)
     return read_curve(ordered, curve, np.asarray(at, dtype=np.float64))
+
+
+def survival_error_at(time: ArrayLike, event: ArrayLike, at: ArrayLike) -> Floats:
+    r"""Greenwood's standard error of `survival_at`.
+
+    Patients leave one by one, events first at ties: a tie of d events among n telescopes,
+    :math:`\sum_{r=n-d+1}^{n} \frac{1}{r(r-1)} = \frac{d}{n(n-d)}`.
+
+    Parameters
+    ----------
+    time, event : array-like of shape (n_patients,)
+    at : array-like of any shape
+        Times at which to read the curve.
+
+    Returns
+    -------
+    ndarray of the shape of `at`
+        NaN beyond the last follow-up, and where the curve has reached 0.
+
+    Examples
+    --------
+    >>> survival_error_at([1, 2, 2, 3], [True, True, False, False], [0.5, 2]).round(4).tolist()
+    [0.0, 0.25]
+    """
+    times, events = check_followup(time, event)
+    ordered, curve = product_limit(times, events, leaving=events)
+    r = np.arange(len(times), 0, -1.0)
+    with np.errstate(divide="ignore"):  # the last patient's event takes the curve to 0
+        steps = np.where(events[np.lexsort((~events, times))], 1 / (r * (r - 1)), 0.0)
+    error = np.append(0.0, np.sqrt(np.cumsum(steps)))
+    with np.errstate(invalid="ignore"):
+        return read_curve(ordered, curve * error, np.asarray(at, dtype=np.float64))
 
 
 def numbers_at_risk(

@@ -234,11 +234,12 @@ class UpdatedModel(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If the method is unknown, or the model cannot be refitted.
+            If the method is unknown, or the model is stratified or cannot be refitted.
         FitError
             If nobody has a prediction, or the patients do not tell what is to be learnt.
         """
         check_method(self.method)
+        refuse_strata(self.pipeline)
         eta = self.pipeline.linear_predictor(X)
         known = ~np.isnan(eta)
         if not known.any():
@@ -286,6 +287,16 @@ class UpdatedModel(BaseEstimator):  # type: ignore[misc]
         for j, horizon in enumerate(horizons):
             risk[known, j] = learnt.risk(given, horizon=horizon)
         return updated, risk
+
+
+def refuse_strata(pipeline: RiskPipeline) -> None:
+    """Refuse a stratified model: an update learns one baseline hazard."""
+    if pipeline.strata is not None:
+        raise ValueError(
+            f"pipeline must have one baseline hazard to be updated, but it has one for each level "
+            f"of {pipeline.strata!r}, and an update learns one. Update a model that has the column "
+            "among its predictors."
+        )
 
 
 def check_method(method: str) -> None:

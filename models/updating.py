@@ -43,6 +43,7 @@ from models.updated_model import (
     not_refitted,
     recalibrate,
     refitted,
+    refuse_strata,
 )
 from models.updating_figures import FigureKey, Figures, figures_with_benefit
 from models.validation import Plan
@@ -183,7 +184,10 @@ def updating(
     ------
     FitError
         If nobody has a prediction, or not even the level can be learnt: no event, one class.
+    ValueError
+        If the model is stratified.
     """
+    refuse_strata(pipeline)
     everybody = predictions_of(pipeline, X, y, horizons)
     known = np.flatnonzero(~np.isnan(everybody.linear_predictor))
     if not len(known):

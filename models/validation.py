@@ -3,8 +3,8 @@
 `validate` fits every pipeline on all development patients, and estimates its performance
 (METHODS in the report): repeated k-fold cross-validation for every pipeline; the optimism bootstrap
 for prespecified Cox and logistic models with few columns only, because on a pipeline that selects,
-learns factors or can memorise the bootstrap's optimism is far too small; and each external cohort
-through the frozen pipelines.
+learns factors or can memorise the bootstrap's optimism is far too small; .632+, for every pipeline,
+if it is asked for; and each external cohort through the frozen pipelines.
 
 References
 ----------
@@ -22,15 +22,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from models.bootstrap_refits import OptimismDraws, curve_grids, optimism_draws, optimism_task
 from models.gaps import COMPLETE_CASES, complete_case_pipelines
+from models.left_out import LeftOut, left_out_scores, left_out_task
 from models.one_resample import (
     FAILURE_COLUMNS,
     Pipelines,
     cross_validation_task,
     cut_points,
     failure_rows,
-    optimism_scores,
-    optimism_task,
     predictions_of,
     selection_table,
 )
@@ -43,6 +43,7 @@ from models.resampling import (
     Store,
     bootstrap,
     collected_warnings,
+    left_out_bootstrap,
     repeated_k_fold,
     run_resamples,
 )
@@ -62,10 +63,13 @@ class Plan:
         Of the cross-validation.
     bootstrap : int
         Resamples of the optimism bootstrap; 0 leaves it out.
+    bootstrap_632 : int
+        Resamples of .632+, for every pipeline; 0 leaves it out.
     draws : int
         Bootstrap draws of the evaluated patients, for intervals.
     quantiles : tuple of float
-        Of the development linear predictor, at which risk groups are cut; (0.5,) is the median.
+        Of the development linear predictor (risk by the last horizon of a stratified model), at
+        which risk groups are cut; (0.5,) is the median.
     level : float
         Of the intervals.
     seed : int
@@ -76,6 +80,7 @@ class Plan:
     folds: int = 5
     repeats: int = 20
     bootstrap: int = 200
+    bootstrap_632: int = 0
     draws: int = 200
     quantiles: tuple[float, ...] = (0.5,)
     level: float = 0.95
@@ -91,7 +96,8 @@ class Fitted:
     ----------
     pipeline : RiskPipeline
     cut_points : ndarray
-        Of the linear predictor; a patient at or below the first is in group 0, the lowest risk.
+        Of the linear predictor, or of a stratified model of the risk by the last horizon; a
+        patient at or below the first is in group 0, the lowest risk.
     """
 
     pipeline: RiskPipeline
@@ -138,8 +144,10 @@ class Validation:
     apparent : mapping of model to Predictions
         For the patients it was fitted on.
     external : mapping of cohort to mapping of model to Predictions
-    optimism : mapping of model to a pair (train, test) of lists of Scores
+    optimism : mapping of model to OptimismDraws
         Of the prespecified models; empty where the bootstrap was left out.
+    left_out : mapping of model to LeftOut
+        For .632+; empty where it was not asked for.
     selection : DataFrame
         How often each feature of a signature was selected: `model`, `signature`, `feature`,
         `selected` (resamples), `resamples` (of the cross-validation, those that could be fitted),
@@ -164,7 +172,7 @@ class Validation:
     out_of_fold: Mapping[str, OutOfFold]
     apparent: Mapping[str, Predictions]
     external: Mapping[str, Mapping[str, Predictions]]
-    optimism: Mapping[str, tuple[list[Any], list[Any]]]
+    optimism: Mapping[str, OptimismDraws]
     selection: pd.DataFrame
     failures: pd.DataFrame
     warnings: tuple[str, ...]
@@ -173,6 +181,7 @@ class Validation:
     n_events: int
     outcome: Outcome
     y: NDArray[Any] = field(repr=False)
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     complete_case: "Validation | None" = None
 
     def __repr__(self) -> str:
@@ -224,7 +233,7 @@ def validate(
     memory = StepMemory()
     if progress is not None:
         progress("models", 0, 1)
-    fit = partial(_fit_on_all, X=X, y=y, plan=plan, memory=memory)
+    fit = partial(_fit_on_all, X=X, y=y, horizons=horizons, plan=plan, memory=memory)
     with collected_warnings(complaints):
         fitted = {name: fit(name, pipeline) for name, pipeline in pipelines.items()}
         apparent = {name: predictions_of(f.pipeline, X, y, horizons) for name, f in fitted.items()}
@@ -243,29 +252,21 @@ def validate(
     failed = failure_rows("cross_validated", names, held_out)
     assembled = list(_assemble(names, parts, held_out, len(y), max(len(horizons), 1)).values())
 
-    prespecified = {
-        name: p
-        for name, p in pipelines.items()
-        if fitted[name].pipeline.bootstrap_is_valid(apparent[name].known().y)
-    }
-    scored: list[Arrays] = []
-    if plan.bootstrap and prespecified:
-        draws = bootstrap(len(y), resamples=plan.bootstrap, seed=plan.seed + 1)
-        task = partial(optimism_task, prespecified, X, y, horizons)
-        scored = run(task, draws, what="optimism bootstrap")
+    by_bootstrap = _Bootstraps(X=X, y=y, horizons=horizons, plan=plan, run=run)
+    optimism, of_optimism = by_bootstrap.optimism(pipelines, fitted, apparent)
+    left_out, of_left_out = by_bootstrap.left_out(pipelines, apparent)
     failures = failed[: len(pipelines)]
-    failures += failure_rows("optimism_corrected", list(prespecified if scored else ()), scored)
-    for arrays in (*held_out, *scored):
+    failures += failure_rows("optimism_corrected", list(optimism), of_optimism)
+    failures += failure_rows("bootstrap_632_plus", list(left_out), of_left_out)
+    for arrays in (*held_out, *of_optimism, *of_left_out):
         complaints += [str(text) for text in arrays["warnings"] if str(text) not in complaints]
     whole = Validation(
         fitted=fitted,
         out_of_fold=dict(zip(pipelines, assembled, strict=False)),
         apparent=apparent,
         external=external,
-        optimism={
-            name: optimism_scores(position, apparent[name], scored)
-            for position, name in enumerate(prespecified if scored else ())
-        },
+        optimism=optimism,
+        left_out=left_out,
         selection=selection_table(pipelines, held_out),
         failures=pd.DataFrame(failures, columns=FAILURE_COLUMNS),
         warnings=tuple(complaints),
@@ -284,6 +285,57 @@ def validate(
     return replace(
         whole, complete_case=_complete_case(whole, cohort, beside, held_out_beside, lost)
     )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Bootstraps:
+    """Runs the two bootstraps on the development patients; each gives its figures and arrays."""
+
+    X: pd.DataFrame
+    y: NDArray[Any]
+    horizons: tuple[float, ...]
+    plan: Plan
+    run: Callable[..., list[Arrays]]
+
+    def optimism(
+        self,
+        pipelines: Pipelines,
+        fitted: Mapping[str, Fitted],
+        apparent: Mapping[str, Predictions],
+    ) -> tuple[dict[str, OptimismDraws], list[Arrays]]:
+        """Of the models for which it may be trusted."""
+        chosen = {
+            name: p
+            for name, p in pipelines.items()
+            if fitted[name].pipeline.bootstrap_is_valid(apparent[name].known().y)
+        }
+        if not (self.plan.bootstrap and chosen):
+            return {}, []
+        grids = {name: curve_grids(apparent[name]) for name in chosen}
+        task = partial(optimism_task, chosen, self.X, self.y, self.horizons, grids)
+        parts = bootstrap(len(self.y), resamples=self.plan.bootstrap, seed=self.plan.seed + 1)
+        found = self.run(task, parts, what="optimism bootstrap")
+        draws = {
+            name: optimism_draws(k, fitted[name].pipeline, apparent[name], grids[name], found)
+            for k, name in enumerate(chosen)
+        }
+        return draws, found
+
+    def left_out(
+        self, pipelines: Pipelines, apparent: Mapping[str, Predictions]
+    ) -> tuple[dict[str, LeftOut], list[Arrays]]:
+        """Of every model."""
+        resamples = self.plan.bootstrap_632
+        if not resamples:
+            return {}, []
+        parts = left_out_bootstrap(len(self.y), resamples=resamples, seed=self.plan.seed + 2)
+        task = partial(left_out_task, pipelines, self.X, self.y, self.horizons)
+        found = self.run(task, parts, what=".632+ bootstrap")
+        scores = {
+            name: left_out_scores(k, apparent[name], parts, found)
+            for k, name in enumerate(pipelines)
+        }
+        return scores, found
 
 
 def _complete_case(
@@ -306,6 +358,7 @@ def _complete_case(
         },
         external=_external(kept, cohort),
         optimism={},
+        left_out={},
         failures=pd.DataFrame(failures, columns=FAILURE_COLUMNS),
         warnings=(),
     )
@@ -350,6 +403,7 @@ def _fit_on_all(
     pipeline: RiskPipeline,
     X: pd.DataFrame,
     y: NDArray[Any],
+    horizons: tuple[float, ...],
     plan: Plan,
     memory: StepMemory,
 ) -> Fitted:
@@ -359,7 +413,7 @@ def _fit_on_all(
         raise FitError(
             f"model {name!r} cannot be fitted on the development patients: {error}"
         ) from error
-    return Fitted(pipeline=fitted, cut_points=cut_points(fitted, X, plan.quantiles))
+    return Fitted(pipeline=fitted, cut_points=cut_points(fitted, X, plan.quantiles, horizons))
 
 
 def _assemble(

@@ -334,7 +334,7 @@ def _refitted(
         max_iterations=stopping.max_iterations,
     )
     null, full = refit.log_likelihood.T
-    misfit = -2 * (_frozen_cox(scores, time, event, counts) - full)
+    misfit = -2 * (frozen_cox(scores, time, event, counts) - full)
     return _Fit(refit.coef[:, 0], null, full, misfit)
 
 
@@ -362,8 +362,22 @@ def _cox_table(fit: _Fit, ranking: _Ranking, counts: Floats) -> Indexes:
     return _unknown_together(found)
 
 
-def _frozen_cox(scores: Floats, time: Floats, event: Flags, counts: Floats) -> Floats:
-    """Give the log partial likelihoods of linear predictors as they stand, shape (B,)."""
+def frozen_cox(scores: Floats, time: Floats, event: Flags, counts: Floats) -> Floats:
+    """Give the log partial likelihoods (B,) of linear predictors as they stand.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_resamples, n_patients)
+    time, event : ndarray of shape (n_patients,)
+    counts : ndarray of shape (n_resamples, n_patients)
+        How often each patient counts.
+
+    Examples
+    --------
+    >>> everybody, event = np.ones((1, 2)), np.array([True, True])
+    >>> frozen_cox(np.zeros((1, 2)), np.array([1.0, 2.0]), event, everybody)  # log(1/2)
+    array([-0.69314718])
+    """
     likelihood = ManyLikelihood(time, event)
     found = np.empty(len(scores))
     step = max(1, BLOCK // len(time))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from models.cox import CoxModel
-from models.evaluation import Sample, fold_rows, rows_drawn, samples
+from models.evaluation import Sample, fold_rows, of_repeat, rows_drawn, samples
 from models.logistic import LogisticModel
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.scores import Interval, fold_interval, percentile_intervals
@@ -89,9 +89,10 @@ def volume_pipeline(cohort: Cohort, column: str) -> RiskPipeline:
 def volume_correlations(validation: Validation, cohort: Cohort, column: str) -> pd.DataFrame:
     """Correlate every model but the baseline, every signature and factor with tumour volume.
 
-    A model is its linear predictor, out of fold or in an external cohort; a signature or factor is
-    the column that the frozen pipeline of all development patients makes of it. The sign of a
-    factor is arbitrary. Patients without a volume, or without a prediction, are left out.
+    A model is its linear predictor (risk, of a stratified one), out of fold or in an external
+    cohort; a signature or factor is the column that the frozen pipeline of all development patients
+    makes of it. The sign of a factor is arbitrary. Patients without a volume, or without a
+    prediction, are left out.
 
     Parameters
     ----------
@@ -123,14 +124,12 @@ def _model_row(sample: Sample, volume: NDArray[np.float64], plan: Plan) -> dict[
     row = {"name": sample.model, **sample.labels, "level": plan.level}
     held_out = sample.out_of_fold
     if held_out is None:
-        return row | _correlated(sample.predictions.linear_predictor, volume, plan)
+        return row | _correlated(sample.predictions.ranking(), volume, plan)
     predicted = ~np.isnan(held_out.linear_predictor) & ~np.isnan(volume)
     found = np.array(
         [
-            spearman(score[rows], volume[rows])
-            for score, fold, known in zip(
-                held_out.linear_predictor, held_out.fold, predicted, strict=True
-            )
+            spearman(of_repeat(held_out, sample.predictions, repeat).ranking()[rows], volume[rows])
+            for repeat, (fold, known) in enumerate(zip(held_out.fold, predicted, strict=True))
             for rows in fold_rows(fold, known)
         ]
     )

@@ -32,6 +32,7 @@ from omics.outcome_columns import (
     canonical_values,
     find_column,
     outcome_arrays,
+    outcome_cause,
     outcome_findings,
     read_outcome,
 )
@@ -55,6 +56,9 @@ class Cohort:
         "development", or the name of the patient's external cohort.
     centre : Series of shape (n_patients,), or None
         NaN where unknown.
+    cause : Series of shape (n_patients,), or None
+        What ended follow-up, where the study declares a competing event: 0 censored, 1 the event,
+        2 another one before it, in `y` censored too.
     kinds : dict
         Kind of each view with features, by name.
     known : dict
@@ -71,6 +75,7 @@ class Cohort:
     outcome: Outcome
     group: pd.Series
     centre: pd.Series | None = None
+    cause: "pd.Series[int] | None" = None
     kinds: dict[str, str] = field(default_factory=dict)
     known: dict[str, Moment] = field(default_factory=dict)
     provenance: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -81,6 +86,8 @@ class Cohort:
         parts = {"X": len(self.X), "y": len(self.y), "group": len(self.group)}
         if self.centre is not None:
             parts["centre"] = len(self.centre)
+        if self.cause is not None:
+            parts["cause"] = len(self.cause)
         if len(set(parts.values())) > 1:
             raise ValueError(f"one row per patient is needed in each of {parts}")
 
@@ -140,6 +147,7 @@ class Cohort:
             y=self.y[rows],
             group=self.group.iloc[rows],
             centre=None if self.centre is None else self.centre.iloc[rows],
+            cause=None if self.cause is None else self.cause.iloc[rows],
             provenance={
                 name: table.loc[table.index.intersection(index, sort=False)]
                 for name, table in self.provenance.items()
@@ -180,6 +188,9 @@ class Cohort:
         centre = None
         if self.centre is not None and other.centre is not None:
             centre = pd.concat([self.centre, other.centre])
+        cause = None
+        if self.cause is not None and other.cause is not None:
+            cause = pd.concat([self.cause, other.cause])
         theirs = pd.Series(name, index=other.X.index, name="group", dtype=object)
         return replace(
             self,
@@ -187,6 +198,7 @@ class Cohort:
             y=np.concatenate([self.y, other.y]),
             group=pd.concat([self.group, theirs]),
             centre=centre,
+            cause=cause,
             provenance={
                 view: pd.concat([p[view] for p in (self.provenance, other.provenance) if view in p])
                 for view in {**self.provenance, **other.provenance}
@@ -255,6 +267,7 @@ class Cohort:
             outcome=outcome.describe(),
             group=group,
             centre=None if centres is None else canonical_values(centres).reindex(patients),
+            cause=outcome_cause(outcome, known.loc[patients]),
             kinds={view.name: view.kind for view in views if view.table.shape[1]},
             known={
                 f"{view.name}:{feature}": moment

@@ -108,6 +108,9 @@ class SurvivalSpec(_Declared):
     censored_value : value or list of values, optional
         What it holds where follow-up was censored. Needed when the column holds more than two
         distinct values; a patient with any other value is then lost, and counted.
+    competing_value : value or list of values, optional
+        What it holds where another event came first, such as death without relapse. It is described
+        (cumulative incidence); models take these patients as censored at that time.
     unit : {"days", "weeks", "months", "years"}
         Of `time` and of `horizons`.
     horizons : list of float
@@ -129,6 +132,7 @@ class SurvivalSpec(_Declared):
     event: ColumnAddress
     event_value: Values
     censored_value: Values | None = None
+    competing_value: Values | None = None
     unit: Literal["days", "weeks", "months", "years"]
     horizons: Annotated[tuple[float, ...], Field(min_length=1)]
     label: str | None = None
@@ -154,6 +158,7 @@ class SurvivalSpec(_Declared):
             kind="survival",
             label=self.label or column_name(self.time),
             event_label=" or ".join(str(value) for value in self.event_value),
+            competing_label=" or ".join(str(value) for value in self.competing_value or ()),
             unit=self.unit,
             horizons=self.horizons,
         )
@@ -248,6 +253,8 @@ class Outcome:
         Unit of time; None for a class.
     horizons : tuple of float
         Times at which a risk is asked, ascending; empty for a class.
+    competing_label : str
+        The value or values that mean that another event came first; empty where none is declared.
     by_cut : bool
         True where the class is a marker's side of a cut, which `label` then states.
     """
@@ -257,6 +264,7 @@ class Outcome:
     event_label: str
     unit: str | None = None
     horizons: tuple[float, ...] = ()
+    competing_label: str = ""
     by_cut: bool = False
 
     @property

@@ -173,7 +173,8 @@ def read_outcome(spec: SurvivalSpec | BinarySpec, views: Sequence[View]) -> pd.D
     -------
     DataFrame, one row per patient
         `event` (bool) and `reason`: why the outcome is unknown, empty where it is known. For
-        survival also `time` (NaN where unknown) and `row`, the patient's place in its table.
+        survival also `competing` (bool: another event came first), `time` (NaN where unknown) and
+        `row`, the patient's place in its table.
 
     Raises
     ------
@@ -202,7 +203,7 @@ def read_outcome(spec: SurvivalSpec | BinarySpec, views: Sequence[View]) -> pd.D
 def outcome_findings(
     spec: SurvivalSpec | BinarySpec, known: pd.DataFrame, views: Sequence[View]
 ) -> list[Finding]:
-    """Say what reading the outcome left open: ranges on both sides of a cut.
+    """Say what reading the outcome left open: ranges on both sides of a cut, competing events.
 
     Parameters
     ----------
@@ -211,10 +212,26 @@ def outcome_findings(
         As from `read_outcome`.
     views : sequence of View
     """
-    if spec.kind == "survival" or spec.marker_cut is None:
+    if spec.kind == "survival":
+        return _competing_findings(spec, known)
+    if spec.marker_cut is None:
         return []
     values = find_column(views, spec.column, role="outcome")
     return straddling_findings(values, known["reason"], spec.marker_cut, where=spec.column)
+
+
+def _competing_findings(spec: SurvivalSpec, known: pd.DataFrame) -> list[Finding]:
+    if spec.competing_value is None:
+        return []
+    competing = known["competing"] & (known["reason"] == "")
+    what = " or ".join(str(value) for value in spec.competing_value)
+    message = (
+        f"{int(competing.sum())} of {int((known['reason'] == '').sum())} patients had another "
+        f"event first ({what}). Models take them as censored: their risks are those of a world "
+        "without that event, too high where it is common. What happened stands in the cumulative "
+        "incidence."
+    )
+    return [Finding(code="competing_event", severity="caution", where=spec.event, message=message)]
 
 
 def _where(address: str) -> str:
@@ -224,14 +241,7 @@ def _where(address: str) -> str:
 def _read_survival(spec: SurvivalSpec, views: Sequence[View]) -> pd.DataFrame:
     raw_time = find_column(views, spec.time, role="time")
     raw_event = find_column(views, spec.event, role="event")
-    event, reason = _read_classes(
-        raw_event,
-        spec.event_value,
-        spec.censored_value,
-        roles=("event_value", "censored_value"),
-        where=_where(spec.event),
-    )
-    events = pd.DataFrame({"event": event, "reason": reason}, index=raw_event.index)
+    events = _read_events(raw_event, spec)
     times = _read_times(raw_time, where=_where(spec.time)).to_frame("time")
     times["row"] = np.arange(1, len(times) + 1)
     frame = times.join(events, how="outer")
@@ -240,8 +250,40 @@ def _read_survival(spec: SurvivalSpec, views: Sequence[View]) -> pd.DataFrame:
     no_time = frame["time"].isna() & ~frame["reason"].str.startswith("no row")
     frame.loc[no_time & (frame["reason"] == ""), "reason"] = "time unknown"
     frame.loc[no_time & (frame["reason"] == "event unknown"), "reason"] = "time and event unknown"
-    frame["event"] = frame["event"].eq(True)
+    for name in ("event", "competing"):
+        frame[name] = frame[name].eq(True)
     return frame
+
+
+def _read_events(raw: pd.Series, spec: SurvivalSpec) -> pd.DataFrame:
+    """Say who had the event, who another one before, and why it is unknown."""
+    where = _where(spec.event)
+    competing = np.zeros(len(raw), dtype=np.bool_)
+    if spec.competing_value is not None:
+        competing = match_values(raw, spec.competing_value, role="competing_value", where=where)
+        for role, values in (
+            ("event_value", spec.event_value),
+            ("censored_value", spec.censored_value or ()),
+        ):
+            if (competing & match_values(raw, values, role=role, where=where)).any():
+                raise StudyError(
+                    f"{role} and competing_value must differ, but share values of {where}."
+                )
+    rest = raw[~competing]
+    event, reason = _read_classes(
+        rest,
+        spec.event_value,
+        spec.censored_value,
+        roles=("event_value", "censored_value"),
+        where=where,
+    )
+    events = pd.DataFrame({"event": event, "reason": reason}, index=rest.index)
+    events = events.reindex(raw.index)
+    return events.assign(
+        competing=competing,
+        event=events["event"].eq(True),
+        reason=events["reason"].fillna(""),
+    )
 
 
 def _read_classes(
@@ -334,6 +376,19 @@ def outcome_arrays(
     _refuse_times(time, known["row"].to_numpy(), where=_where(spec.time))
     _refuse_no_events(time[development], event[development], spec)
     return survival_outcome(time, event)
+
+
+def outcome_cause(spec: SurvivalSpec | BinarySpec, known: pd.DataFrame) -> pd.Series | None:
+    """Say what ended each patient's follow-up, where a competing event is declared.
+
+    Returns
+    -------
+    Series of int, or None
+        0 censored, 1 the event, 2 another one before it.
+    """
+    if spec.kind == "binary" or spec.competing_value is None:
+        return None
+    return (known["event"] + 2 * known["competing"]).astype(np.int64).rename("cause")
 
 
 def _refuse_times(time: NDArray[np.float64], row: NDArray[Any], *, where: str) -> None:

@@ -7,23 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+import numpy as np
 import pandas as pd
 
 from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
+from models.classified import ClassifiedModels, classified_models
 from models.comparison import check_reference
+from models.competing_description import CompetingDescription, competing_description
 from models.decision import Quantity, Setting
-from models.description import table_one
+from models.description import TableOne, TableOneAsked, description_groups, table_one
 from models.design import select_columns
+from models.external_tests import ExternalFigures, external_figures
 from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
+from models.grouped_calibration import GroupedCalibration, grouped_calibration
+from models.hosmer_lemeshow import HosmerLemeshowTests, hosmer_lemeshow_tests
 from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
+from models.reclassification import check_categories
 from models.regression_tables import RegressionTable, regression_table
 from models.resampling import Progress, Store, collected_warnings
+from models.roc_curves import RocCurves, roc_curves
 from models.signature_summary import SignatureSummary, signature_summaries
 from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
 from models.survival_description import StudySurvival, study_survival
@@ -31,6 +39,7 @@ from models.ticks import AxisTicks
 from models.updating import Updating, updating
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
+from omics.checks import check_probability
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.gene_sets import GeneSetResult
@@ -85,6 +94,8 @@ class About:
         From and to, of the decision curves.
     setting : Setting
         Prevalence and harm, where the decision curves are to know them.
+    classify_at : sequence of float
+        Frozen thresholds of risk at which patients are classified.
     quantities : sequence of str
         What decision curves show beside net benefit: `standardised_net_benefit`,
         `interventions_avoided`.
@@ -92,8 +103,9 @@ class About:
         Models to draw a nomogram of; by default every regression.
     nomogram_ticks : mapping of model to AxisTicks
         Ticks of a nomogram that its author chooses.
-    table_one : sequence of str, optional
-        Columns of table one; by default the clinical and pathology ones.
+    table_one : TableOneAsked
+        Columns of table one, by default the clinical and pathology ones; its groups, and what is
+        said of their differences.
     added_value : AddedValue, optional
         Given, every model is compared with one of them, and tumour volume alone is validated too
         where a radiomics table has a volume feature.
@@ -116,6 +128,10 @@ class About:
         Models to update in an external cohort.
     assumptions : bool
         Whether to examine the assumptions of Cox and logistic models.
+    calibration_groups : int
+        Groups of patients drawn as points beside calibration curves; 0 for none.
+    hosmer_lemeshow : bool
+        Whether to give the test, with its warning.
     """
 
     title: str
@@ -123,10 +139,11 @@ class About:
     synthetic: bool = False
     thresholds: tuple[float, float] = (0.05, 0.6)
     setting: Setting = field(default_factory=Setting)
+    classify_at: Sequence[float] = ()
     quantities: Sequence[Quantity] = ()
     nomograms: Sequence[str] | None = None
     nomogram_ticks: Mapping[str, AxisTicks] = field(default_factory=dict)
-    table_one: Sequence[str] | None = None
+    table_one: TableOneAsked = field(default_factory=TableOneAsked)
     added_value: AddedValue | None = None
     subgroups: Splits = field(default_factory=dict)
     subgroup_models: Sequence[str] | None = None
@@ -137,6 +154,8 @@ class About:
     gene_sets: GeneSetTest | None = None
     updates: Updates | None = None
     assumptions: bool = True
+    calibration_groups: int = 5
+    hosmer_lemeshow: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -185,8 +204,15 @@ class Results:
     factor_quality : FactorQuality or None
         None without factors.
     signatures : dict of name to SignatureSummary
-    table_one, missing : DataFrame
+    table_one : TableOne
+    missing : DataFrame
     added_value : AddedValueResults or None
+    classified : ClassifiedModels or None
+        None without thresholds to classify at.
+    external : ExternalFigures or None
+        Figures with standard errors in external cohorts; None without one.
+    roc : RocCurves or None
+        Of external cohorts, and apparent.
     updating : dict of model to Updating
         Of the models asked for; a model that cannot be updated stands in the findings.
     subgroups : Subgroups or None
@@ -200,8 +226,14 @@ class Results:
     findings : list of Finding
         The serious first.
     versions : dict of package to version
+    competing : CompetingDescription, optional
+        Of a study that declares a competing event.
     regressions : dict of model to RegressionTable
         Each predictor of a regression alone and beside the others.
+    grouped_calibration : GroupedCalibration or None
+        None where no groups are asked for.
+    hosmer_lemeshow : HosmerLemeshowTests or None
+        None where it is not asked for.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -216,18 +248,24 @@ class Results:
     nomograms: dict[str, Nomogram]
     factors: FactorResults | None
     signatures: dict[str, SignatureSummary]
-    table_one: pd.DataFrame
+    table_one: TableOne
     missing: pd.DataFrame
     predictor_gaps: pd.DataFrame
     findings: list[Finding]
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
+    classified: ClassifiedModels | None = None
+    external: ExternalFigures | None = None
+    roc: RocCurves | None = None
     updating: dict[str, Updating] = field(default_factory=dict)
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
+    competing: CompetingDescription | None = None
     factor_quality: FactorQuality | None = None
     assumptions: dict[str, Assumptions] = field(default_factory=dict)
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
+    grouped_calibration: GroupedCalibration | None = None
+    hosmer_lemeshow: HosmerLemeshowTests | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -268,7 +306,7 @@ def analyse(
         If a model cannot be fitted or reads what is known too late, or a column or model named in
         `about` does not exist.
     """
-    columns = described_columns(cohort, about.table_one)
+    described = _table_one(cohort, about.table_one)
     wanted = _models_with_nomogram(pipelines, about.nomograms)
     volume = None if about.added_value is None else volume_feature(cohort)
     pipelines = with_volume(pipelines, cohort, volume)
@@ -326,20 +364,36 @@ def analyse(
         },
         nomograms=nomograms,
         regressions=_regressions(validation, cohort),
+        grouped_calibration=grouped_calibration(validation, groups=about.calibration_groups)
+        if about.calibration_groups
+        else None,
+        hosmer_lemeshow=hosmer_lemeshow_tests(validation) if about.hosmer_lemeshow else None,
         factors=factors,
         signatures=signature_summaries(validation, cohort),
-        table_one=table_one(cohort, columns),
+        table_one=described,
         missing=missing_table(cohort),
         predictor_gaps=predictor_gaps(pipelines, cohort),
         findings=ordered(found),
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
+        classified=_classified(about, validation, progress),
+        external=external_figures(validation) if validation.external else None,
+        roc=roc_curves(validation),
         updating=updated,
         subgroups=groups,
         survival=study_survival(validation, cohort),
+        competing=competing_description(validation, cohort),
         factor_quality=quality,
         assumptions=examined,
     )
+
+
+def _classified(
+    about: About, validation: Validation, progress: Progress | None
+) -> ClassifiedModels | None:
+    if not about.classify_at:
+        return None
+    return classified_models(validation, thresholds=about.classify_at, progress=progress)
 
 
 def _assumptions(validation: Validation, cohort: Cohort) -> dict[str, Assumptions]:
@@ -415,16 +469,22 @@ def _findings_of(model: FactorModel, cohort: Cohort) -> list[Finding]:
 
 
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
-    """Refuse names of no model and splits of no column, before anything is fitted."""
+    """Refuse names of no model, splits of no column and no probabilities, before any fit."""
     declared_subgroups(cohort, about.subgroups)
+    if about.calibration_groups < 0 or about.calibration_groups == 1:
+        raise StudyError(
+            f"calibration_groups must be 0 or at least 2, but {about.calibration_groups} came."
+        )
     columns = factor_columns(cohort, about.factor_columns)
     columns_to_test(cohort, columns, ordered=about.ordered_columns)
     if about.gene_sets is not None:
         about.gene_sets.check(cohort)
     try:
+        check_probability(about.classify_at, "classify_at")
         check_models(pipelines, about.subgroup_models)
         if about.added_value is not None:
             check_reference(pipelines, about.added_value.reference)
+            check_categories(about.added_value.categories)
         if about.updates is not None:
             check_models(pipelines, about.updates.models)
     except ValueError as error:
@@ -468,6 +528,26 @@ def thresholds(low: float, high: float) -> list[float]:
     """
     steps = round((high - low) * 100)
     return [round(low + (high - low) * i / max(steps, 1), 10) for i in range(steps + 1)]
+
+
+def _table_one(cohort: Cohort, asked: TableOneAsked) -> TableOne:
+    check_table_one(cohort, asked)
+    return table_one(
+        cohort,
+        described_columns(cohort, asked.columns),
+        by=asked.by,
+        differences=asked.differences,
+        tests=asked.tests,
+    )
+
+
+def check_table_one(cohort: Cohort, asked: TableOneAsked) -> None:
+    """Refuse a table one of columns or groups that do not exist."""
+    described_columns(cohort, asked.columns)
+    try:
+        description_groups(cohort, asked.by)
+    except ValueError as error:
+        raise StudyError(f"[report] table_one: {error}") from error
 
 
 def described_columns(cohort: Cohort, named: Sequence[str] | None) -> list[str]:
@@ -528,16 +608,16 @@ def _nomograms(
     X = cohort.development.X
     for name in names:
         pipeline = validation.fitted[name].pipeline
-        reach = validation.apparent[name].known().linear_predictor
         if isinstance(pipeline.model, BoostedModel):
             continue
+        reach = pipeline.linear_predictor(X)
         try:
             chart = nomogram(
                 pipeline.design,
                 pipeline.model,
                 horizons=cohort.outcome.horizons,
                 unit=cohort.outcome.unit,
-                span=(float(reach.min()), float(reach.max())),
+                span=(float(np.nanmin(reach)), float(np.nanmax(reach))),
                 ticks=ticks.get(name),
             )
             known = pipeline.design_matrix(X).loc[pipeline.complete(X)]

@@ -126,7 +126,10 @@ def _reasons(found: Assumptions) -> str:
         return "With so many terms linearity is not tested term by term."
     table = found.linearity.table
     untested = table[table["chi2"].isna()]
-    return " ".join(f"Not tested for linearity: {reason}" for reason in untested["reason"])
+    names = shown_names(table["term"])
+    reasons = zip(untested["term"], untested["reason"], strict=True)
+    said = "; ".join(f"{names[term]}, {reason}" for term, reason in reasons)
+    return f"Not tested for linearity: {said}." if said else ""
 
 
 def _drift_grid(found: Assumptions, unit: str | None) -> Iterable[Block]:

@@ -11,10 +11,12 @@ from models.decision import Quantity
 from models.performance import Performance
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
+from reports.calibration_sections import points_words, with_points
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.kaplan_meier import draw_kaplan_meier
 from reports.html import Figure, FigureGrid
+from reports.optimism_sections import corrected_words
 from reports.tables import format_percent
 
 HEADLINE = {"cross_validated": "out of fold", "external": "external"}
@@ -41,9 +43,20 @@ def calibration_blocks(results: Results, name: str) -> Iterable[Figure | FigureG
                 apparent=_at(table, "apparent", DEVELOPMENT, horizon)
                 if validation == "cross_validated"
                 else None,
+                corrected=_corrected(results.performance, name, horizon)
+                if validation == "cross_validated"
+                else None,
                 predictions=_predicted(results, name, validation, cohort, position),
                 horizon=None if np.isnan(horizon) else float(horizon),
                 unit=unit,
+            )
+            figure = with_points(
+                figure,
+                results.grouped_calibration,
+                model=name,
+                cohort=cohort,
+                validation=validation,
+                horizon=horizon,
             )
             title = _where(cohort, horizon, unit)
             panels.append((cohort, Figure(figure=figure, title=title)))
@@ -51,8 +64,33 @@ def calibration_blocks(results: Results, name: str) -> Iterable[Figure | FigureG
         panels,
         title="Calibration",
         caption="Observed against predicted risk; band: 95% bootstrap interval. The thin apparent "
-        "curve flatters. The bars below count predictions.",
+        "curve flatters. The bars below count predictions."
+        f"{_corrected_words(results.performance, name, unit)}"
+        f"{points_words(results.grouped_calibration)}",
         height=PANEL_HEIGHT + 20,
+    )
+
+
+def _corrected(performance: Performance, name: str, horizon: float) -> pd.DataFrame | None:
+    """Give the curve corrected for optimism without its band, where there is one."""
+    table = performance.calibration
+    table = _at(table[table["model"] == name], "optimism_corrected", DEVELOPMENT, horizon)
+    known = table.dropna(subset=["observed"])
+    return known[["predicted", "observed"]] if len(known) else None
+
+
+def _corrected_words(performance: Performance, name: str, unit: str | None) -> str:
+    """Say how far the corrected curves lie from the diagonal."""
+    found = performance.corrected_calibration.get(name, {})
+    if not found:
+        return ""
+    parts = [
+        ("" if np.isnan(horizon) else f"by {horizon:g} {unit}: ") + corrected_words(curve)
+        for horizon, curve in found.items()
+    ]
+    return (
+        " Dashed: corrected for optimism by the bootstrap; its absolute error over patients is "
+        f"{'; '.join(parts)}."
     )
 
 

@@ -11,14 +11,34 @@ from typing import Any
 
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
+from models.calibration_groups import CalibrationGroups
+from models.classification import Classification
+from models.classified import ClassifiedModels
 from models.comparison import Comparison
+from models.competing_description import CompetingDescription
+from models.competing_risks import CumulativeIncidence
+from models.corrected_calibration import CorrectedCalibration
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
+from models.description import TableOne
+from models.external_tests import ExternalTests
+from models.follow_up import FollowUp
+from models.gray import GrayTest
+from models.grouped_calibration import GroupedCalibration
+from models.hosmer_lemeshow import HosmerLemeshow, HosmerLemeshowTests
+from models.log_rank import LogRank
 from models.nomogram import Nomogram
+from models.optimism import Optimism
 from models.performance import Performance
+from models.reclassification import Reclassification, Reclassifications
 from models.regression_tables import RegressionTable
+from models.restricted_mean import RestrictedMean
+from models.roc import RocCurve
+from models.roc_curves import RocCurves
 from models.signature import Signature
 from models.subgroups import Subgroups
+from models.survival_curves import KaplanMeier
+from models.survival_description import StudySurvival, SurvivalSummary
 from models.transductive import TransductiveOptimism
 from models.updating import Updating
 from omics.cohort import Cohort
@@ -29,7 +49,16 @@ from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
 from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
+from reports.calibration_sections import (
+    group_blocks,
+    grouped_blocks,
+    hosmer_lemeshow_blocks,
+    own_test_blocks,
+)
+from reports.classification_section import classified_blocks, one_classification
+from reports.competing_section import competing_blocks
 from reports.decision_sections import difference_blocks
+from reports.external_sections import paired_test_block
 from reports.factor_quality_sections import (
     n_factors_blocks,
     stability_blocks,
@@ -38,12 +67,29 @@ from reports.factor_quality_sections import (
 from reports.factor_sections import saved_factors_blocks
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
+from reports.figures.roc import draw_roc
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
+from reports.optimism_sections import array_optimism_blocks, corrected_calibration_blocks
+from reports.reclassification_sections import (
+    own_reclassification_blocks,
+    reclassification_blocks,
+)
 from reports.regression_section import regression_block
+from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
 from reports.subgroup_sections import subgroups_section
+from reports.survival_blocks import (
+    follow_up_blocks,
+    incidence_blocks,
+    kaplan_meier_blocks,
+    rank_test_blocks,
+    restricted_mean_blocks,
+    summary_blocks,
+)
+from reports.survival_section import survival_section
+from reports.table_one import table_one_blocks
 from reports.tables import format_number
 from reports.updating_sections import updating_blocks
 
@@ -74,9 +120,7 @@ def drawn(result: Any) -> Section | Page:
 
     Parameters
     ----------
-    result : Results, Cohort, FactorModel, FactorStability, HeldOutError, TransductiveOptimism,
-        SavedFactors, Signature, Performance, Comparison, Subgroups, Assumptions, RegressionTable,
-        Nomogram, Calibration or DecisionCurve
+    result : one of those in `DRAWN`
 
     Returns
     -------
@@ -100,6 +144,14 @@ def _decision_section(result: DecisionCurve) -> Section:
     return Section(id="decision", title="Decision curve", blocks=[block])
 
 
+def _roc_section(result: RocCurve) -> Section:
+    auc = result.auc
+    figure = draw_roc(
+        {"Model": result.table}, areas={"Model": (auc.estimate, auc.lower, auc.upper)}
+    )
+    return Section(id="roc", title="ROC curve", blocks=[Figure(figure=figure, title="ROC curve.")])
+
+
 def _of_blocks(
     title: str, blocks: Callable[[Any], Iterable[Block]]
 ) -> Callable[[Any], Section | Page]:
@@ -111,6 +163,16 @@ def _of_blocks(
 DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Results: page_of,
     Cohort: flow_section,
+    TableOne: _of_blocks("Patients", table_one_blocks),
+    KaplanMeier: _of_blocks("Survival", kaplan_meier_blocks),
+    CumulativeIncidence: _of_blocks("Cumulative incidence", incidence_blocks),
+    SurvivalSummary: _of_blocks("Follow-up and survival", summary_blocks),
+    StudySurvival: survival_section,
+    CompetingDescription: _of_blocks("Cumulative incidence", competing_blocks),
+    FollowUp: _of_blocks("Follow-up", follow_up_blocks),
+    RestrictedMean: _of_blocks("Restricted mean", restricted_mean_blocks),
+    LogRank: _of_blocks("Log-rank test", rank_test_blocks),
+    GrayTest: _of_blocks("Test of cumulative incidence", rank_test_blocks),
     Performance: comparison_section,
     Comparison: _of_blocks("Added value", comparison_blocks),
     Subgroups: subgroups_section,
@@ -124,9 +186,22 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     RegressionTable: _of_blocks("Regression table", lambda found: [regression_block(found)]),
     Nomogram: _of_blocks("Nomogram", nomogram_blocks),
     Calibration: _calibration_section,
+    CorrectedCalibration: _of_blocks("Calibration", corrected_calibration_blocks),
+    Optimism: _of_blocks("Optimism", array_optimism_blocks),
+    CalibrationGroups: _of_blocks("Calibration by groups", group_blocks),
+    GroupedCalibration: _of_blocks("Calibration of every model", grouped_blocks),
+    HosmerLemeshow: _of_blocks("Hosmer-Lemeshow test", own_test_blocks),
+    HosmerLemeshowTests: _of_blocks("Hosmer-Lemeshow tests", hosmer_lemeshow_blocks),
     DecisionCurve: _decision_section,
+    Reclassification: _of_blocks("Reclassification", own_reclassification_blocks),
+    Reclassifications: _of_blocks("Reclassification", reclassification_blocks),
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
+    ExternalTests: _of_blocks("Paired tests", paired_test_block),
+    RocCurves: _of_blocks("ROC curves", roc_blocks),
+    RocCurve: _roc_section,
+    Classification: _of_blocks("Classification", one_classification),
+    ClassifiedModels: _of_blocks("Classification", classified_blocks),
 }
 NAMES = ", ".join(kind.__name__ for kind in DRAWN)
 

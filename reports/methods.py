@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.external_tests import ExternalTests
 from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
+from reports.added_value import AddedValueResults
 from reports.analysis import Results
+from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
@@ -41,7 +44,7 @@ def methods_text(results: Results) -> str:
     str
         Paragraphs with an empty line between them.
     """
-    parts = [_patients(results)]
+    parts = [_patients(results), _description(results)]
     factors = results.factors
     if factors is not None:
         parts += [
@@ -51,8 +54,9 @@ def methods_text(results: Results) -> str:
         ]
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
-    parts += [_validation(results), _metrics(results)]
-    parts += [_decision(results), _added_value(results), _updating(results)]
+    parts += [_validation(results), _metrics(results), _calibration_groups(results)]
+    parts += [_hosmer_lemeshow(results), _decision(results), _classification(results)]
+    parts += [_added_value(results), _updating(results)]
     parts += [_subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
 
@@ -86,6 +90,39 @@ def _patients(results: Results) -> str:
         f"{development.n_patients} patients, {development.n_events} events.{external} Patients "
         "with a missing view stayed in the analysis."
     )
+
+
+def _description(results: Results) -> str:
+    """Say how patients and their survival are described, and what is compared."""
+    described, survival = results.table_one, results.survival
+    parts = []
+    if described.balance is not None:
+        parts.append(
+            "Groups of patients were compared by standardised mean differences (of categories by "
+            "Mahalanobis' distance)"
+            + (
+                ", and by tests whose p values are not adjusted."
+                if described.tests is not None
+                else "."
+            )
+        )
+    if survival is not None:
+        level, horizon = survival.cohorts.level, max(results.cohort.outcome.horizons)
+        parts.append(
+            f"Survival: Kaplan-Meier with {100 * level:g}% intervals on the log scale, of medians "
+            "by inverting them; follow-up: reverse Kaplan-Meier; mean time free of the event up "
+            f"to {horizon:g} {survival.unit} (restricted mean, normal interval). Risk groups were "
+            "compared by the log-rank test"
+            + (", for trend too," if len(survival.trends) else "")
+            + " and by differences of restricted means from the lowest group."
+        )
+    if results.competing is not None:
+        parts.append(
+            "Another event may come first: its share and that of the event are cumulative "
+            "incidences (Aalen-Johansen), compared between risk groups by Gray's test. Models took "
+            "the competing event as censoring (cause-specific)."
+        )
+    return f"Description. {' '.join(parts)}" if parts else ""
 
 
 def _signature(signature: Signature) -> str:
@@ -123,11 +160,7 @@ def _model(name: str, fitted: Fitted) -> str:
             "calibration slope and a baseline estimated on them. Risk groups are cut on these "
             f"margins too.{_MISSING[design.missing]}"
         )
-    kind = (
-        "Cox regression (Efron's ties, Breslow's baseline)"
-        if isinstance(model, CoxModel)
-        else "Logistic regression"
-    )
+    kind = _cox_words(model) if isinstance(model, CoxModel) else "Logistic regression"
     penalty = (
         f", ridge penalty {model.ridge_:.4g}"
         + (
@@ -148,6 +181,19 @@ def _model(name: str, fitted: Fitted) -> str:
     products = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
     interact = f" Interactions (full products of columns): {products}." if pairs else ""
     return f"{name}. {kind}{penalty}, on {predictors}.{splines}{interact}{_MISSING[design.missing]}"
+
+
+def _cox_words(model: CoxModel) -> str:
+    """Name a Cox regression with its ties, its strata and its variance."""
+    words = f"Cox regression ({model.ties.capitalize()}'s ties, Breslow's baseline"
+    words += ", sandwich variance)" if model.robust else ")"
+    if model.strata is None:
+        return words
+    name = feature_name(model.strata)
+    return (
+        f"{words}, stratified by {name}: each of its {len(model.strata_)} levels has a baseline "
+        "hazard of its own"
+    )
 
 
 def _predictor_words(predictors: Sequence[str]) -> str:
@@ -196,15 +242,28 @@ def _validation(results: Results) -> str:
             f" Prespecified models ({names}): optimism bootstrap with {plan.bootstrap} resamples. "
             "It is not given for the others, since it underestimates optimism wherever features "
             "are selected, factors learned or patients memorised, and where a regression has fewer "
-            "than five events per column."
+            "than five events per column. Their calibration curves were corrected at fixed risks, "
+            "gap by gap, as rms::calibrate does."
+        )
+    if results.validation.left_out:
+        text += (
+            f" All models: .632+ from {plan.bootstrap_632} bootstrap samples and the patients that "
+            "each left out, of discrimination and accuracy, without interval."
         )
     if results.validation.external:
         text += " External cohorts were scored once, by the frozen pipelines."
     groups = ", ".join(f"{q:g}" for q in plan.quantiles)
-    return (
-        f"{text} Risk groups were cut at quantile {groups} of the training patients' linear "
-        "predictor."
+    text += (
+        f" Risk groups were cut at quantile {groups} of the training patients' linear predictor."
     )
+    stratified = [name for name, one in results.validation.fitted.items() if one.pipeline.strata]
+    if stratified:
+        text += (
+            f" Linear predictors of different strata are not comparable: {', '.join(stratified)} "
+            "ranked patients by the risk at the horizon (Harrell's C, risk groups: the last), "
+            "and the calibration slope is that within strata."
+        )
+    return text
 
 
 def _metrics(results: Results) -> str:
@@ -230,6 +289,38 @@ def _metrics(results: Results) -> str:
     )
 
 
+def _calibration_groups(results: Results) -> str:
+    found = results.grouped_calibration
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    observed = (
+        "Kaplan-Meier's estimate (interval on the log scale)"
+        if survival
+        else "the share with the event (Wilson's interval)"
+    )
+    return (
+        f"Calibration by groups. Beside the curve, patients were grouped at {found.groups - 1} "
+        "quantiles of the development patients' out-of-fold risks, the same in every cohort. "
+        f"Observed in a group is {observed}, predicted the mean risk; out of fold both, and the "
+        "ends of the interval, were averaged over repeats."
+    )
+
+
+def _hosmer_lemeshow(results: Results) -> str:
+    found = results.hosmer_lemeshow
+    if found is None:
+        return ""
+    survival = results.cohort.outcome.kind == "survival"
+    name, lost = NAME_OF_TEST[results.cohort.outcome.kind], 1 if survival else 2
+    joined = ", those with fewer than five events joined" if survival else ""
+    return (
+        f"{name} test, on request, on tenths of the patients by predicted risk{joined}: degrees of "
+        f"freedom are the groups less {lost} in the patients of the fit (regressions without "
+        f"penalty only), and the groups in external cohorts. {found.warning}"
+    )
+
+
 def _decision(results: Results) -> str:
     """Say what the decision curves were told, where they were told anything."""
     setting = results.performance.setting
@@ -244,6 +335,27 @@ def _decision(results: Results) -> str:
     if costly:
         told.append(f"less the harm of obtaining the prediction ({costly})")
     return f"Decision curves. Net benefit is given {' and '.join(told)}." if told else ""
+
+
+def _classification(results: Results) -> str:
+    found = results.classified
+    if found is None:
+        return ""
+    at = ", ".join(f"{100 * threshold:g}%" for threshold in found.thresholds)
+    weighed, effective = "", ""
+    if results.cohort.outcome.kind == "survival":
+        weighed = (
+            " by each horizon, cumulative/dynamic, with inverse probability of censoring weights "
+            "from the evaluated patients"
+        )
+        effective = " for the effective number of patients, from influence functions"
+    external = f"; in external cohorts Wilson's{effective}" if results.validation.external else ""
+    return (
+        f"Classification. At risks of {at}, stated in advance, sensitivity, specificity, PPV and "
+        f"NPV of a risk at or above them were estimated{weighed}. Intervals: out of fold Wilson's "
+        f"for the effective number of patients, from {results.validation.plan.draws} bootstrap "
+        f"draws{external}."
+    )
 
 
 def _updating(results: Results) -> str:
@@ -279,6 +391,7 @@ def _added_value(results: Results) -> str:
         "differences, in the patients that both predict: discrimination and accuracy within each "
         "held-out fold (corrected resampled t interval), net benefit at thresholds of "
         f"{levels} and all external figures within each of {plan.draws} bootstrap draws."
+        + _paired_tests(results, added.tests)
         + (
             " Nested regressions without penalty were also compared by the likelihood-ratio test "
             "on the development patients."
@@ -291,7 +404,38 @@ def _added_value(results: Results) -> str:
             if added.volume is not None
             else ""
         )
+        + _reclassification(added)
     )
+
+
+def _reclassification(added: AddedValueResults) -> str:
+    found = added.reclassification
+    if found is None:
+        return ""
+    survival = found.outcome.kind == "survival"
+    how = (
+        " (NRI by Kaplan-Meier within those moved, IDI weighted by the inverse probability of "
+        "censoring)"
+        if survival
+        else ""
+    )
+    return (
+        f" NRI and IDI were given on request{how}, with paired percentile bootstrap intervals. "
+        f"{found.warning}"
+    )
+
+
+def _paired_tests(results: Results, found: ExternalTests) -> str:
+    if not len(found.table):
+        return ""
+    if results.cohort.outcome.kind == "binary":
+        how = "DeLong's test for the AUC, influence functions for the Brier score"
+    else:
+        how = (
+            "infinitesimal jackknife for C, influence functions that count the estimated censoring "
+            "weights for AUC and Brier score"
+        )
+    return f" Frozen models were also compared in external cohorts by paired z tests ({how})."
 
 
 def _subgroups(results: Results) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.assumptions import Assumptions
+from models.description import TableOne
 from models.one_resample import risk_groups
 from models.passport import NAME as PASSPORT
 from models.passport import Passport, make_passport, write_passport
@@ -213,15 +214,11 @@ def _factor_tables(factors: FactorResults) -> Iterable[tuple[str, pd.DataFrame]]
 def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     figures = results.performance
     yield "flow", results.cohort.flow.table
-    yield "table_one", results.table_one
+    yield from _table_one_tables(results.table_one)
     yield "missing", results.missing
     yield "missing_predictors", results.predictor_gaps
     yield "findings", findings_table(results)
-    yield "performance", figures.table
-    if len(figures.complete_case):
-        yield "complete_case", figures.complete_case
-    yield "calibration", figures.calibration
-    yield "decision", figures.decision
+    yield from _figure_tables(results)
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
         yield from _added_value_tables(results.added_value)
@@ -232,17 +229,58 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if len(figures.survival_curves):
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
-    if results.survival is not None:
-        yield "survival_summary", results.survival.cohorts.table
-        yield "risk_group_survival", results.survival.risk_groups
-        yield "risk_group_contrasts", results.survival.contrasts
-        yield "risk_group_trends", results.survival.trends
+    yield from _survival_tables(results)
     if results.factors is not None:
         yield from _factor_tables(results.factors)
     if results.factor_quality is not None:
         yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
     yield from _model_tables(results)
+
+
+def _figure_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    figures = results.performance
+    yield "performance", figures.table
+    if len(figures.complete_case):
+        yield "complete_case", figures.complete_case
+    if len(figures.optimism):
+        yield "optimism", figures.optimism
+    if results.external is not None:
+        yield "external_standard_errors", results.external.table
+    yield "calibration", figures.calibration
+    yield from _calibration_tables(results)
+    yield "decision", figures.decision
+    if results.classified is not None:
+        yield "classification", results.classified.table
+
+
+def _survival_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.survival is not None:
+        yield "survival_summary", results.survival.cohorts.table
+        yield "risk_group_survival", results.survival.risk_groups
+        yield "risk_group_contrasts", results.survival.contrasts
+        yield "risk_group_trends", results.survival.trends
+    if results.competing is not None:
+        yield "incidence", results.competing.cohort_estimates
+        yield "incidence_curves", results.competing.cohorts.table
+        yield "risk_group_incidence", results.competing.estimates
+        yield "risk_group_incidence_curves", results.competing.curves
+        yield "gray_tests", results.competing.tests
+
+
+def _table_one_tables(found: TableOne) -> Iterable[tuple[str, pd.DataFrame]]:
+    yield "table_one", found.table
+    if found.balance is not None:
+        yield "table_one_differences", found.balance.table
+    if found.tests is not None:
+        yield "table_one_tests", found.tests
+
+
+def _calibration_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.grouped_calibration is not None:
+        yield "calibration_groups", results.grouped_calibration.table
+    if results.hosmer_lemeshow is not None:
+        yield "hosmer_lemeshow", results.hosmer_lemeshow.table
 
 
 def _model_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -271,9 +309,13 @@ def _assumption_tables(found: Assumptions, model: str) -> Iterable[tuple[str, pd
 
 def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "added_value", found.comparison.table
+    if len(found.tests.table):
+        yield "added_value_tests", found.tests.table
     yield "decision_differences", found.decision.table
     yield "added_value_likelihood", found.comparison.likelihood_ratio
     yield "added_value_lost", found.lost
+    if found.reclassification is not None:
+        yield "reclassification", found.reclassification.table
     if found.volume is not None:
         yield "added_value_volume", found.correlations
 
@@ -344,7 +386,7 @@ def predictions_table(results: Results) -> pd.DataFrame:
             part = pd.DataFrame(p.risk, columns=risks, index=cohort.external[label].X.index)
             part.insert(0, "linear_predictor", p.linear_predictor)
             part.insert(0, "fold", pd.Series(pd.NA, part.index, "Int64"))
-            part["group"] = _group_numbers(risk_groups(p.linear_predictor, fitted.cut_points))
+            part["group"] = _group_numbers(risk_groups(p.ranking(), fitted.cut_points))
             parts.append(part.assign(model=model, cohort=label))
     table = pd.concat(parts)
     if results.factors is not None:

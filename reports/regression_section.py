@@ -4,7 +4,7 @@ import pandas as pd
 
 from models.regression_tables import RegressionTable
 from reports.html import Table
-from reports.style import shown_names
+from reports.style import feature_name, shown_names
 from reports.tables import DASH, TableRows, format_estimate, format_p_value
 
 MOST_ROWS = 60
@@ -37,8 +37,9 @@ def regression_block(found: RegressionTable) -> Table:
         title="Each predictor alone and beside the others.",
         caption=f"{short} with {100 * found.level:g}% interval. Alone: a plain regression on the "
         "patients for whom the predictor is known. Beside the others: the model as fitted. "
-        "Columns of one predictor are tested together by Wald's test. Do not choose predictors by "
-        "the univariable p."
+        + _strata_words(found)
+        + "Columns of one predictor are tested together by Wald's test. Do not choose predictors "
+        "by the univariable p."
         + (
             " Beside the others, the ratio of a predictor that interacts holds where the other one "
             "is 0 or at its reference level: read the two in the nomogram."
@@ -47,6 +48,12 @@ def regression_block(found: RegressionTable) -> Table:
         )
         + (f" The first {MOST_ROWS} of {len(rows)} rows." if len(rows) > MOST_ROWS else ""),
     )
+
+
+def _strata_words(found: RegressionTable) -> str:
+    if found.strata is None:
+        return ""
+    return f"Both within the strata of {feature_name(found.strata)}, which has no ratio. "
 
 
 def _key(row: pd.Series) -> tuple[str, str, str]:

@@ -1,5 +1,7 @@
 """Results to sections: what a reader sees, as a journal orders it. Computes no statistic."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from omics.cohort import DEVELOPMENT, Cohort
@@ -7,6 +9,7 @@ from omics.mofa import FactorModel
 from reports.added_value_sections import added_value_section
 from reports.analysis import FactorResults, Results
 from reports.assumption_sections import assumptions_section
+from reports.competing_section import competing_blocks
 from reports.factor_meaning import ordered_active
 from reports.factor_quality_sections import factor_quality_section
 from reports.factor_sections import gene_set_blocks, loading_map_blocks, scatter_blocks
@@ -22,7 +25,7 @@ from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
 from reports.survival_section import survival_section
-from reports.table_one import table_one_rows
+from reports.table_one import table_one_blocks
 from reports.tables import table_rows
 from reports.updating_sections import updating_section
 
@@ -40,7 +43,11 @@ def page_of(results: Results) -> Page:
         missing_section(results),
     ]
     if results.survival is not None:
-        sections.append(survival_section(results.survival, cohort.outcome))
+        described = survival_section(results.survival)
+        if results.competing is not None:
+            more = competing_blocks(results.competing)
+            described = replace(described, blocks=[*described.blocks, *more])
+        sections.append(described)
     if results.factors is not None:
         sections.append(factors_section(results.factors))
     if results.factors is not None and results.factor_quality is not None:
@@ -49,7 +56,7 @@ def page_of(results: Results) -> Page:
     if results.signatures:
         sections.append(signatures_section(results))
     sections.append(models_section(results))
-    sections.append(comparison_section(results.performance, about.quantities))
+    sections.append(comparison_section(results.performance, about.quantities, results.roc))
     if results.assumptions:
         sections.append(assumptions_section(results))
     if results.added_value is not None:
@@ -137,18 +144,7 @@ def flow_section(cohort: Cohort) -> Section:
 
 def table_one_section(results: Results) -> Section:
     """Describe the patients of each cohort."""
-    blocks: list[Block] = (
-        [
-            Table(
-                table=table_one_rows(results.table_one, known=results.cohort.known),
-                title="Characteristics of the patients.",
-                caption="Median (quartiles) for numbers, count (share of the known) for "
-                "categories.",
-            )
-        ]
-        if len(results.table_one)
-        else [Text(text="The study has no clinical or pathology column.")]
-    )
+    blocks = table_one_blocks(results.table_one, known=results.cohort.known)
     return Section(id="table-one", title="Patients", blocks=blocks)
 
 

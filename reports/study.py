@@ -33,8 +33,8 @@ from reports.analysis import (
     Results,
     Updates,
     analyse,
+    check_table_one,
     declared_subgroups,
-    described_columns,
     factor_columns,
 )
 from reports.factor_meaning import GeneSetTest, columns_to_test
@@ -73,7 +73,7 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     _check_unused_splines(study)
     if study.prediction is not None:
         check_moment(build_pipelines(study), cohort, study.prediction.moment)
-    described_columns(cohort, study.report.table_one)  # refuses what names no column
+    check_table_one(cohort, study.report.table_one.asked)  # refuses what names no column
     declared_subgroups(cohort, study.report.subgroups)  # likewise, and cuts that do not rise
     if study.factors is not None:
         columns = factor_columns(cohort, study.factors.associations)
@@ -129,6 +129,7 @@ def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
             "predictors. Add it to predictors, or take the spline away."
         )
     _check_interactions(where, model, chosen)
+    _check_strata(where, model, study, cohort)
     _check_ticks(where, model, chosen, cohort)
     absent = [
         view for view in (study.factors.views if study.factors else []) if view not in cohort.kinds
@@ -151,6 +152,35 @@ def _check_interactions(where: str, model: ModelSpec, chosen: list[str]) -> None
                 f"{where}: interactions name {name!r}, which is none of the model's predictors. "
                 f"{nearest(name, chosen)} Add it to predictors, or take the interaction away."
             )
+
+
+def _check_strata(where: str, model: ModelSpec, study: Study, cohort: Cohort) -> None:
+    """Refuse strata by what is no category of the tables, before anything is fitted."""
+    name = model.strata
+    if name is None:
+        return
+    if name == study.centre:
+        raise StudyError(
+            f"{where}: strata name {name!r}, which the study declares as its centre and no model "
+            "reads. Take `centre` away; [report] subgroups gives the figures by its levels."
+        )
+    if name not in cohort.X:
+        raise StudyError(
+            f"{where}: strata name {name!r}, which is no column. "
+            f"{nearest(name, map(str, cohort.X.columns))}"
+        )
+    if not is_category(cohort.X[name]):
+        raise StudyError(
+            f"{where}: strata name {name!r}, which is a number. Declare it a category in its "
+            "table, or give it to predictors."
+        )
+    unknown = cohort.development.X[name].isna().sum()
+    if unknown and study.policy_of(model) != "complete_case":
+        raise StudyError(
+            f"{where}: strata must be known, but {name!r} is missing in {unknown} of "
+            f"{cohort.development.n_patients} development patients. Nothing fills in a stratum: "
+            "state missing = 'complete_case', or leave these patients out."
+        )
 
 
 def _check_ticks(where: str, model: ModelSpec, chosen: list[str], cohort: Cohort) -> None:
@@ -211,6 +241,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
             splines=spec.splines or None,
             interactions=spec.interactions or None,
             missing=study.policy_of(spec),
+            strata=spec.strata,
         ).set_params(design__imputations=imputations, design__seed=study.study.seed)
         for spec in study.every_model
     }
@@ -226,7 +257,9 @@ def _model(spec: ModelSpec, seed: int) -> Model:
         )
     default: float | Literal["aic"] = "aic" if spec.uses_factors else 0.0
     ridge: float | Literal["aic"] = default if spec.ridge is None else spec.ridge
-    return CoxModel(ridge=ridge) if spec.kind == "cox" else LogisticModel(ridge=ridge)
+    if spec.kind == "cox":
+        return CoxModel(ridge=ridge, ties=spec.ties, robust=spec.robust)
+    return LogisticModel(ridge=ridge)
 
 
 def plan_of(study: Study, *, n_jobs: int) -> Plan:
@@ -236,6 +269,7 @@ def plan_of(study: Study, *, n_jobs: int) -> Plan:
         folds=spec.cross_validation.folds,
         repeats=spec.cross_validation.repeats,
         bootstrap=spec.bootstrap,
+        bootstrap_632=spec.bootstrap_632,
         draws=spec.draws,
         quantiles=tuple(study.report.risk_groups),
         level=spec.level,
@@ -252,10 +286,11 @@ def about_of(study: Study) -> About:
         synthetic=study.study.synthetic,
         thresholds=study.report.thresholds,
         setting=Setting(prevalence=study.report.prevalence, harm=study.report.harm),
+        classify_at=study.report.classify_at,
         quantities=_quantities(study),
         nomograms=[spec.name for spec in study.every_model if spec.nomogram],
         nomogram_ticks={spec.name: spec.nomogram_ticks for spec in study.every_model},
-        table_one=study.report.table_one,
+        table_one=study.report.table_one.asked,
         added_value=_added_value(study),
         subgroups=study.report.subgroups,
         subgroup_models=study.report.subgroup_models,
@@ -265,6 +300,8 @@ def about_of(study: Study) -> About:
         ordered_columns=[] if study.factors is None else study.factors.ordered,
         gene_sets=_gene_sets(study),
         assumptions=study.report.assumptions,
+        calibration_groups=study.report.calibration_groups,
+        hosmer_lemeshow=study.report.hosmer_lemeshow,
         updates=None if study.updating is None else Updates(**study.updating.model_dump()),
     )
 
@@ -309,7 +346,12 @@ def _added_value(study: Study) -> AddedValue | None:
     if spec is None:
         return None
     first = "Clinical" if spec.clinical else study.every_model[0].name
-    return AddedValue(reference=spec.reference or first, thresholds=spec.thresholds)
+    return AddedValue(
+        reference=spec.reference or first,
+        thresholds=spec.thresholds,
+        reclassification=spec.reclassification,
+        categories=spec.categories,
+    )
 
 
 def compute(

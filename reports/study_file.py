@@ -1,11 +1,21 @@
 """The study file: what `nomomics run study.toml` reads, and the words for what is wrong in it."""
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
+from models.description import BY_COHORT, TableOneAsked
 from models.design import IMPUTATIONS, Missing, matching
 from models.interactions import check_interactions
 from models.ticks import AxisTicks
@@ -20,6 +30,7 @@ from reports.study_words import mistakes
 
 Policy = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator"]
 LEARNED = ("factors:", "signature:")  # predictors that no table holds
+FEWEST_LEFT_OUT = 50  # resamples of .632+
 # keys of a model's nomogram beside its predictors: ticks of `models.ticks.AxisTicks`
 NOMOGRAM_AXES = ("risk_at", "median_at", "total_points_at", "linear_predictor_at")
 
@@ -81,6 +92,16 @@ class ModelSpec(_Section):
     interactions: list[list[str]] = Field(
         default=[], description="pairs of predictors, each named as its column"
     )
+    strata: ColumnAddress | None = Field(
+        default=None,
+        description="column of a cox model whose levels have a baseline hazard each",
+    )
+    ties: Literal["efron", "breslow"] = Field(
+        default="efron", description="how a cox model counts events at the same time"
+    )
+    robust: bool = Field(
+        default=False, description="sandwich variance of a cox model's coefficients"
+    )
     nomogram: bool | dict[str, list[float]] = Field(
         default=False,
         description="true, or ticks of its axes: { column = [...], risk_at = [...], "
@@ -121,6 +142,26 @@ class ModelSpec(_Section):
             )
         if isinstance(self.ridge, float) and self.ridge < 0:
             raise ValueError(f"ridge must not be negative, but {self.ridge:g} came")
+        return self
+
+    @model_validator(mode="after")
+    def _cox_options_are_of_a_cox_model(self) -> Self:
+        cox = sorted({"strata", "ties", "robust"} & self.model_fields_set)
+        if cox and self.kind != "cox":
+            raise ValueError(
+                f"{cox} are for kind 'cox', but kind is {self.kind!r}: only a Cox model has "
+                "baseline hazards and tied events"
+            )
+        if self.strata is not None and self._is_predictor(self.strata):
+            raise ValueError(
+                f"strata must be no predictor, but predictors name {self.strata!r} too: a stratum "
+                "has a baseline hazard in place of a coefficient"
+            )
+        if self.robust and (self.ridge or (self.ridge is None and self.uses_factors)):
+            raise ValueError(
+                "robust must come without a ridge, but it is true and the ridge is "
+                f"{'aic' if self.ridge is None else self.ridge!r}: write ridge = 0"
+            )
         return self
 
     @model_validator(mode="after")
@@ -199,6 +240,12 @@ class AddedValueSpec(_Section):
     thresholds: list[float] | None = Field(
         default=None, description="of net benefit; by default each tenth within [report] thresholds"
     )
+    reclassification: bool = Field(
+        default=False, description="give NRI and IDI too, with their warning"
+    )
+    categories: list[float] = Field(
+        default=[], description="risks at which categories part, for a category NRI"
+    )
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Self:
@@ -207,6 +254,11 @@ class AddedValueSpec(_Section):
             levels and sorted(set(levels)) == levels and levels[0] > 0 and levels[-1] < 1
         ):
             raise ValueError(f"thresholds must rise between 0 and 1, but {levels} came")
+        parts = self.categories
+        if sorted(set(parts)) != parts or not all(0 < part < 1 for part in parts):
+            raise ValueError(f"categories must rise between 0 and 1, but {parts} came")
+        if parts and not self.reclassification:
+            raise ValueError("categories are given, but reclassification = true is not: add it")
         return self
 
     @model_validator(mode="after")
@@ -286,6 +338,9 @@ class ValidationSpec(_Section):
     bootstrap: int = Field(
         default=200, ge=0, description="resamples of the optimism bootstrap; 0 leaves it out"
     )
+    bootstrap_632: int = Field(
+        default=0, ge=0, description="resamples of .632+, for every model; 0 leaves it out"
+    )
     draws: int = Field(default=200, ge=20, description="bootstrap draws behind each interval")
     level: float = Field(default=0.95, gt=0, lt=1)
 
@@ -293,6 +348,11 @@ class ValidationSpec(_Section):
     def _enough_resamples(self) -> Self:
         if self.bootstrap == 1:
             raise ValueError("bootstrap must be 0 or at least 2, but 1 came")
+        if 0 < self.bootstrap_632 < FEWEST_LEFT_OUT:
+            raise ValueError(
+                f"bootstrap_632 must be 0 or at least {FEWEST_LEFT_OUT}, but {self.bootstrap_632} "
+                "came: every patient has to be left out of some resamples"
+            )
         return self
 
 
@@ -301,6 +361,32 @@ class UpdatingSpec(_Section):
 
     cohort: str
     models: list[str] = Field(min_length=1)
+
+
+class TableOneSpec(_Section):
+    """Table one: `[report] table_one`, a list of columns or a section of these keys."""
+
+    columns: list[str] | None = Field(
+        default=None, description="by default those of clinical and pathology tables"
+    )
+    by: str = Field(
+        default=BY_COHORT, description="'cohort', 'centre' or a category, as 'clinical:treatment'"
+    )
+    smd: bool = Field(default=True, description="standardised differences between the groups")
+    tests: StrictBool | Literal["rank", "welch"] = Field(
+        default=False, description="p values; true is 'rank': Wilcoxon or Kruskal-Wallis"
+    )
+
+    @property
+    def asked(self) -> TableOneAsked:
+        """The same, as an analysis takes it."""
+        tests = "rank" if self.tests is True else self.tests
+        return TableOneAsked(columns=self.columns, by=self.by, differences=self.smd, tests=tests)
+
+
+def _columns_alone(value: object) -> object:
+    """Read a list of columns as the section it abbreviates."""
+    return {"columns": value} if isinstance(value, list) else value
 
 
 class ReportSpec(_Section):
@@ -325,13 +411,14 @@ class ReportSpec(_Section):
     interventions_avoided: bool = Field(
         default=False, description="also draw net interventions avoided over the thresholds"
     )
+    classify_at: list[float] = Field(
+        default=[],
+        description="risks at which patients are classified: sensitivity, specificity, PPV, NPV",
+    )
     risk_groups: list[float] = Field(
         default=[0.5], description="quantiles at which the development patients' risk is cut"
     )
-    table_one: list[str] | None = Field(
-        default=None, description="columns of table one; by default clinical and pathology"
-    )
-
+    table_one: Annotated[TableOneSpec, BeforeValidator(_columns_alone)] = TableOneSpec()
     subgroups: dict[ColumnAddress, Literal["levels"] | list[float]] = Field(
         default={}, description="column -> 'levels', or the numbers at which it is cut"
     )
@@ -341,15 +428,27 @@ class ReportSpec(_Section):
     assumptions: bool = Field(
         default=True, description="examine the assumptions of Cox and logistic models"
     )
+    calibration_groups: int = Field(
+        default=5, ge=0, description="points beside calibration curves; 0 leaves them out"
+    )
+    hosmer_lemeshow: bool = Field(
+        default=False, description="give this test of calibration, with its warning"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         harms = self.harm.values() if isinstance(self.harm, dict) else [self.harm]
         if not all(0 <= harm <= 1 for harm in harms):
             raise ValueError(f"harm must be a net benefit, from 0 to 1, but {self.harm} came")
+        if self.calibration_groups == 1:
+            raise ValueError("calibration_groups must be 0 or at least 2, but 1 came")
         low, high = self.thresholds
         if not 0 < low < high < 1:
             raise ValueError(f"thresholds must rise between 0 and 1, but {low:g} and {high:g} came")
+        if any(not low < high < 1 for low, high in pairwise([0.0, *self.classify_at])):
+            raise ValueError(
+                f"classify_at must be rising risks between 0 and 1, but {self.classify_at} came"
+            )
         groups = self.risk_groups
         if not groups or sorted(set(groups)) != groups or not all(0 < q < 1 for q in groups):
             raise ValueError(f"risk_groups must be rising quantiles between 0 and 1, got {groups}")
@@ -462,6 +561,12 @@ class Study(_Section):
                 "[missing] imputations is given, but no model's policy is 'multiple': take it away"
             )
         for model, policy in zip(self.every_model, policies, strict=True):
+            if policy == "multiple" and model.strata is not None:
+                raise ValueError(
+                    f"missing must not be 'multiple' with strata, but it is for model "
+                    f"{model.name!r}: the draws of a patient do not know the stratum. State its "
+                    "own missing = 'chained', 'median' or 'complete_case'"
+                )
             if policy == "multiple" and model.kind == "xgboost":
                 raise ValueError(
                     f"[missing] policy 'multiple' is for regressions, but model {model.name!r} is "
@@ -526,6 +631,7 @@ class Study(_Section):
             for predictor in (*model.predictors, *model.splines)
             if not predictor.startswith(LEARNED)
         ]
+        named += [model.strata for model in self.every_model if model.strata is not None]
         named += self.report.subgroups
         if self.added_value is not None:
             named += [name for name in self.added_value.splines if not name.startswith(LEARNED)]

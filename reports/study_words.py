@@ -18,6 +18,10 @@ _PLAIN = (
     ("a valid dictionary or instance of TableSpec", "a section, such as [tables.clinical]"),
     ("a valid dictionary or instance of ModelSpec", "a section [[models]]"),
     ("a valid dictionary or instance of SignatureSpec", "a section [[signatures]]"),
+    (
+        "a valid dictionary or instance of TableOneSpec",
+        "a list [ ] of columns, or { columns = [...], by = ... }",
+    ),
     ("a valid dictionary or object to extract fields from", "a section of keys and values"),
     ("a valid dictionary", "of the form { key = value }"),
     ("a valid integer, unable to parse string as an integer", "a whole number"),

@@ -7,7 +7,6 @@ import pandas as pd
 
 from models.survival_description import StudySurvival
 from omics.cohort import DEVELOPMENT
-from omics.outcome import Outcome
 from reports.curve_sections import risk_group_names
 from reports.figures.kaplan_meier import draw_kaplan_meier
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
@@ -22,9 +21,11 @@ HEADINGS = {
 }
 
 
-def survival_section(found: StudySurvival, outcome: Outcome) -> Section:
+def survival_section(found: StudySurvival) -> Section:
     """Describe follow-up and survival of every cohort."""
     cohorts, unit = found.cohorts, found.unit
+    rows = cohorts.table
+    horizons = rows.loc[rows["measure"] == "survival", "horizon"].unique().tolist()
     percent = f"{100 * cohorts.level:g}%"
     text = (
         "Follow-up is the reverse Kaplan-Meier median: events censor it. Cohorts are described and "
@@ -36,9 +37,9 @@ def survival_section(found: StudySurvival, outcome: Outcome) -> Section:
                 cohorts.curves[cohorts.curves["group"] == name],
                 cohorts.at_risk[cohorts.at_risk["group"] == name],
                 unit=unit,
-                horizons=outcome.horizons,
+                horizons=horizons,
             ),
-            title=_cohort_name(str(name)),
+            title=cohort_name(str(name)),
         )
         for name in dict.fromkeys(cohorts.table["group"])
     ]
@@ -48,7 +49,7 @@ def survival_section(found: StudySurvival, outcome: Outcome) -> Section:
         if len(panels) > 1
         else Figure(figure=panels[0].figure, title="Survival.", caption=caption)
     )
-    names = {name: _cohort_name(str(name)) for name in cohorts.table["group"]}
+    names = {name: cohort_name(str(name)) for name in cohorts.table["group"]}
     table = Table(
         table=summary_rows(cohorts.table, names=names, unit=unit, heading="Cohort"),
         title="Follow-up and survival.",
@@ -77,7 +78,7 @@ def risk_group_blocks(found: StudySurvival, model: str) -> Iterable[Table]:
         header = (*ready.header, "Difference in mean")
         trend = f", log-rank trend p {format_p_value(trends[cohort])}" if cohort in trends else ""
         groups.append(len(rows))
-        rows.append((f"{_cohort_name(str(cohort))}{trend}", *[""] * (len(header) - 1)))
+        rows.append((f"{cohort_name(str(cohort))}{trend}", *[""] * (len(header) - 1)))
         differences = contrasts[
             (contrasts["cohort"] == cohort) & (contrasts["measure"] == "difference")
         ].set_index("group")
@@ -101,7 +102,7 @@ def risk_group_blocks(found: StudySurvival, model: str) -> Iterable[Table]:
 
 
 def summary_rows(
-    table: pd.DataFrame, *, names: Mapping[Any, str], unit: str, heading: str
+    table: pd.DataFrame, *, names: Mapping[Any, str], unit: str | None, heading: str
 ) -> TableRows:
     """Lay a summary out: a row per group, a column per measure and horizon.
 
@@ -111,8 +112,10 @@ def summary_rows(
         As `SurvivalSummary.table`.
     names : mapping
         Group -> what stands in its row.
-    unit, heading : str
-        Unit of time, and what the groups are.
+    unit : str or None
+        Unit of time, where it is known.
+    heading : str
+        What the groups are.
 
     Returns
     -------
@@ -120,8 +123,8 @@ def summary_rows(
     """
     table = table.assign(
         title=[
-            HEADINGS[str(row.measure)].format(unit=unit, horizon=row.horizon)
-            for row in table.itertuples()
+            _title(str(measure), horizon, unit)
+            for measure, horizon in zip(table["measure"], table["horizon"], strict=True)
         ]
     )
     titles = list(dict.fromkeys(table["title"]))
@@ -138,6 +141,22 @@ def summary_rows(
     )
 
 
+def _title(measure: str, horizon: float, unit: str | None) -> str:
+    """Head a column; times without a unit stand alone.
+
+    Examples
+    --------
+    >>> _title("survival", 12.0, "months"), _title("survival", 12.0, None)
+    ('Survival at 12 months (%)', 'Survival at 12 (%)')
+    >>> _title("follow_up", float("nan"), None), _title("person_time", float("nan"), None)
+    ('Median follow-up', 'Person-time')
+    """
+    if unit is None and measure == "person_time":
+        unit = "time"
+    text = HEADINGS[measure].format(unit=unit or "", horizon=horizon)
+    return " ".join(text.replace("()", "").split())
+
+
 def _cell(row: "pd.Series[Any]") -> str:
     if row["measure"] == "person_time":
         return format_number(row["estimate"], digits=0)
@@ -149,5 +168,6 @@ def _estimate(row: "pd.Series[Any]", *, digits: int) -> str:
     return format_estimate(row["estimate"], row["lower"], row["upper"], digits=digits)
 
 
-def _cohort_name(name: str) -> str:
+def cohort_name(name: str) -> str:
+    """Write the name of a cohort as a heading."""
     return name.capitalize() if name == DEVELOPMENT else name

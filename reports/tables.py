@@ -30,6 +30,7 @@ DIGITS = {
 
 LABELS = {
     "auc": "AUC",
+    "bootstrap_632_plus": ".632+",
     "brier": "Brier score",
     "c_index": "C-index (Harrell)",
     "c_index_uno": "C-index (Uno)",
@@ -46,9 +47,11 @@ LABELS = {
     "ipa": "IPA",
     "n_events": "Events",
     "n_patients": "Patients",
+    "npv": "NPV",
     "observed_expected": "Observed / expected",
     "odds_ratio": "Odds ratio",
     "optimism_corrected": "Optimism-corrected",
+    "ppv": "PPV",
     "p_value": "p",
     "p_adjusted": "p (adjusted)",
     "r2": "Variance explained",
@@ -165,7 +168,8 @@ class TableRows:
     numeric : tuple of bool
         True for each column whose every cell is a number, with or without interval.
     groups : tuple of int
-        Positions of the rows whose first cell is a heading of those below; the rest are empty.
+        Positions of the rows whose first cell is a heading of those below; it spans the row where
+        the others are empty.
     """
 
     header: tuple[str, ...]

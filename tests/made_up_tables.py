@@ -8,6 +8,7 @@ from omics.errors import Finding
 from reports.figures.associations import draw_associations
 from reports.figures.calibration import draw_calibration
 from reports.figures.comparison import draw_comparison
+from reports.figures.cumulative_incidence import draw_cumulative_incidence
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.factor_scatter import draw_factor_scatter
 from reports.figures.flow import draw_flow
@@ -90,6 +91,18 @@ def kaplan_meier_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
         left = [int((time >= tick).sum()) for tick in ticks]
         counts.append(pd.DataFrame({"group": group, "time": ticks, "n_at_risk": left}))
     return pd.concat(curves, ignore_index=True), pd.concat(counts, ignore_index=True)
+
+
+def incidence_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    curves, at_risk = kaplan_meier_tables()
+    died = 1 - curves["survival"]
+    parts = [
+        curves.assign(cause=cause, incidence=share * died).assign(
+            lower=lambda t: 0.8 * t["incidence"], upper=lambda t: 1.2 * t["incidence"]
+        )
+        for cause, share in ((1, 0.6), (2, 0.3))
+    ]
+    return pd.concat(parts, ignore_index=True), at_risk
 
 
 def calibration_table() -> pd.DataFrame:
@@ -363,6 +376,9 @@ def all_figures() -> dict[str, go.Figure]:
         "Nomogram": draw_nomogram(nomogram_table()),
         "Survival by risk group": draw_kaplan_meier(
             curves, at_risk, unit="months", p_value=0.0002, horizons=[24]
+        ),
+        "Cumulative incidence": draw_cumulative_incidence(
+            *incidence_tables(), unit="months", causes={1: "relapse", 2: "death"}, p_value=0.02
         ),
         "Calibration": draw_calibration(
             table,

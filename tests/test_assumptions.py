@@ -135,6 +135,20 @@ def test_many_terms_are_not_drawn_one_by_one() -> None:
     assert titles[0] == "Tests by term."
 
 
+def test_what_is_not_tested_for_linearity_is_said_in_a_few_words() -> None:
+    cohort = made_cohort(200)
+    scores = np.random.default_rng(5).choice([60.0, 70, 80, 90, 100], 200)
+    cohort = with_table(cohort, cohort.X.assign(**{"clinical:KPS": scores}))
+    found = examined(cohort, CoxModel(), ["clinical:Age", "clinical:KPS"])
+    table = next(block for block in assumption_blocks(found) if isinstance(block, Table))
+    assert table.note == (
+        "Not tested for linearity: KPS, too few distinct values for a spline (5)."
+    )
+    all_tested = assumption_blocks(examined(cohort, CoxModel()))
+    table = next(block for block in all_tested if isinstance(block, Table))
+    assert table.note == ""
+
+
 def test_a_sound_model_has_no_finding() -> None:
     cohort = made_cohort(1200, effect=1.5, seed=2)
     assert codes(examined(cohort, CoxModel())) == []

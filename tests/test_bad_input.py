@@ -516,6 +516,15 @@ def test_table_one_of_an_absent_column_is_refused_before_anything_is_fitted(
     refused(study, r"\[report\] table_one: .*'clinical:KPS' matches none of 13")
 
 
+def test_table_one_by_what_is_no_group_is_refused_likewise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(tmp_path)
+    study.content["report"] = {"table_one": {"by": "clinical:Age"}}
+    monkeypatch.setattr("models.cox.CoxModel.fit", _never)
+    refused(study, r"\[report\] table_one: by must be a category, but 'clinical:Age' is a number")
+
+
 def _never(*_: object, **__: object) -> None:
     raise AssertionError("nothing may be fitted")
 

@@ -1,9 +1,12 @@
 """The page in a real browser: it draws every figure, says nothing, and asks the network nothing."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import plotly.graph_objects as go
+import pytest
 
 from reports.html import Figure, FigureGrid, Findings, Page, Section, Table, Text, write_page
 from tests.browser import needs_browser, printed, visit
@@ -60,6 +63,27 @@ def test_the_page_prints_on_a4(tmp_path: Path) -> None:
     for width, height in boxes:  # in points
         assert abs(float(width) - 210 / 25.4 * 72) < 1
         assert abs(float(height) - 297 / 25.4 * 72) < 1
+
+
+@needs_browser
+@pytest.mark.parametrize("n_columns", [7, 10])
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
+def test_a_wide_table_does_not_shrink_the_page(tmp_path: Path, n_columns: int) -> None:
+    # Chromium shrinks a page whose content is wider than the sheet: its first letter moves in.
+    wide = performance_table().head(3)[["model", "estimate", "lower", "upper"]]
+    text = {f"A heading of some length {i}": "55.6 (42.8\u201372.1)" for i in range(n_columns)}
+    block = Table(table=wide.assign(**text), title="Wide")
+    page = tmp_path / "page.html"
+    write_page(Page(title="Title", sections=[Section(id="a", title="A", blocks=[block])]), page)
+    (tmp_path / "page.pdf").write_bytes(printed(page))
+    boxes = subprocess.run(
+        ["pdftotext", "-bbox", str(tmp_path / "page.pdf"), "-"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    left = min(float(x) for x in re.findall(r'xMin="([\d.]+)"[^>]*>Title<', boxes))
+    assert abs(left - 14 / 25.4 * 72) < 3  # the margin of the sheet
+    right = max(float(x) for x in re.findall(r'xMax="([\d.]+)"[^>]*>42', boxes) or [0])
+    assert right < (210 - 13) / 25.4 * 72
 
 
 @needs_browser

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lifelines import AalenJohansenFitter
 
-from models.competing_risks import cumulative_incidence, incidence_at
+from models.competing_risks import cumulative_incidence, incidence_at, incidence_estimates
 from models.survival_curves import kaplan_meier, survival_at
 from tests.competing_reference import AT, CAUSE, GROUP, TIME, Competing, R, competing
 from tests.realdata import DATA, needs_data
@@ -52,6 +52,28 @@ def test_everybody_had_an_event_so_the_curve_goes_on() -> None:
         *[0, 0.5, 0.5],
         *[0, 0, 0.5],
     ]
+
+
+def test_estimates_at_times_are_those_of_r() -> None:
+    found = incidence_estimates(cumulative_incidence(TIME, CAUSE, group=GROUP), AT)
+    np.testing.assert_allclose(
+        found["estimate"].to_numpy().reshape(6, -1), R["cuminc_grouped"], rtol=1e-10
+    )
+    curves = pd.DataFrame(R["log"])
+    for row in found.query("cause == 1").itertuples():
+        own = curves[(curves["group"] == row.group) & (curves["time"] <= row.time)].iloc[-1]
+        expected = own[["lower", "upper"]].astype(float).tolist()
+        assert [row.lower, row.upper] == pytest.approx(expected, rel=1e-10)
+        assert row.n_at_risk == ((row.group == GROUP) & (row.time <= TIME)).sum()
+
+
+def test_estimates_beyond_the_last_follow_up() -> None:
+    nobody_left = incidence_estimates(cumulative_incidence([1, 2], [1, 2]), [9])
+    assert nobody_left["estimate"].tolist() == [0.5, 0.5]
+    groups = cumulative_incidence([1, 2, 1, 2], [1, 1, 1, 0], group=["a", "a", "b", "b"])
+    found = incidence_estimates(groups, [9])["estimate"]
+    assert found[0] == 1
+    assert np.isnan(found[1])
 
 
 def test_nobody_had_one() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,12 @@ def test_a_report_examines_such_models(kind: str) -> None:
     pipeline.fit(cohort.development.X, cohort.development.y)
     found = assumptions(pipeline, cohort)
     assert found is not None
+    if kind == "robust":  # what predictors share does not depend on the kind of variance
+        other = risk_pipeline(["clinical:*"], CoxModel())
+        plain = assumptions(other.fit(cohort.development.X, cohort.development.y), cohort)
+        assert plain is not None
+        inflation = [one.inflation.table["inflation"] for one in (found, plain)]
+        np.testing.assert_allclose(*inflation, rtol=1e-6)
     assert found.hazards is not None
     assert found.hazards.table["chi2"].gt(0).all()
 
@@ -86,3 +93,52 @@ def test_other_patients_are_refused() -> None:
             examine(model, X.iloc[:-5], Y[:-5], terms=TERMS)
     with pytest.raises(ValueError, match="X and y must be those the model was fitted to"):
         influence(model, X.iloc[:-5], Y[:-5])
+
+
+WEIGHTED = json.loads((FOLDER / "zph_weights.json").read_text())
+WEIGHT = TABLE["weight"].to_numpy()
+
+
+@pytest.mark.parametrize("case", [name for name in WEIGHTED if "." in name])
+def test_drift_of_a_weighted_fit_equals_cox_zph(case: str) -> None:
+    ties, strata, transform = case.split(".")
+    within = strata == "strata"
+    table = X.assign(centre=TABLE["centre"]) if within else X
+    model: Any = CoxModel(ties=ties, strata="centre" if within else None)  # type: ignore[arg-type]
+    model.fit(table, Y, sample_weight=WEIGHT)
+    found = proportional_hazards_test(
+        model, table, Y, terms=TERMS, transform=transform, sample_weight=WEIGHT  # type: ignore[arg-type]
+    ).table  # fmt: skip
+    np.testing.assert_allclose(found["chi2"], WEIGHTED[case], rtol=1e-6)
+
+
+def test_drift_grows_with_the_weights_and_forgets_patients_of_weight_zero() -> None:
+    rows = np.arange(5, len(X))
+    some = WEIGHT.copy()
+    some[:5] = 0.0
+    zph = proportional_hazards_test
+    part = zph(
+        CoxModel().fit(X.iloc[rows], Y[rows], sample_weight=WEIGHT[rows]),
+        X.iloc[rows],
+        Y[rows],
+        terms=TERMS,
+        sample_weight=WEIGHT[rows],
+    )
+    zero = zph(CoxModel().fit(X, Y, sample_weight=some), X, Y, terms=TERMS, sample_weight=some)
+    np.testing.assert_allclose(zero.table["chi2"], part.table["chi2"], rtol=1e-8)
+    assert zero.n_patients == len(rows)
+    twice = zph(
+        CoxModel().fit(X, Y, sample_weight=2 * WEIGHT), X, Y, terms=TERMS, sample_weight=2 * WEIGHT
+    )
+    once = zph(CoxModel().fit(X, Y, sample_weight=WEIGHT), X, Y, terms=TERMS, sample_weight=WEIGHT)
+    np.testing.assert_allclose(twice.table["chi2"], 2 * once.table["chi2"], rtol=1e-6)
+
+
+def test_other_weights_than_those_of_the_fit_are_refused() -> None:
+    model = CoxModel().fit(X, Y, sample_weight=WEIGHT)
+    with pytest.raises(ValueError, match="with the case weights of the fit"):
+        proportional_hazards_test(model, X, Y, terms=TERMS)
+    with pytest.raises(ValueError, match="weights must be 0 or above"):
+        proportional_hazards_test(model, X, Y, terms=TERMS, sample_weight=-WEIGHT)
+    with pytest.raises(ValueError, match="weights"):
+        proportional_hazards_test(model, X, Y, terms=TERMS, sample_weight=WEIGHT[:-1])

@@ -13,7 +13,9 @@ import pytest
 
 from reports.figures.associations import draw_associations
 from reports.figures.calibration import draw_calibration
+from reports.figures.calibration_points import draw_calibration_points
 from reports.figures.comparison import draw_comparison
+from reports.figures.cumulative_incidence import draw_cumulative_incidence
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.factor_scatter import draw_factor_scatter
 from reports.figures.flow import draw_flow
@@ -42,6 +44,7 @@ from tests.made_up_tables import (
     grouped_variance_table,
     groups_table,
     importances_table,
+    incidence_tables,
     information_table,
     kaplan_meier_tables,
     loading_map_table,
@@ -224,6 +227,45 @@ def test_band_ends_where_the_interval_does() -> None:
     assert max(traces(figure, "Low")[-1].x) == 60
 
 
+def test_incidences_of_causes_and_groups_are_steps_with_bands_and_counts() -> None:
+    table, at_risk = incidence_tables()
+    figure = draw_cumulative_incidence(
+        table, at_risk, unit="months", causes={1: "relapse"}, p_value=0.0302, horizons=[24]
+    )
+    for cause, said, dash in ((1, "relapse", "solid"), (2, "Cause 2", "dash")):
+        lower, upper, curve = traces(figure, f"High: {said}")
+        rows = table[(table["cause"] == cause) & (table["group"] == "High")]
+        assert (curve.line.shape, curve.line.dash) == ("hv", dash)
+        assert list(curve.y) == rows["incidence"].tolist()
+        assert (list(lower.y), list(upper.y)) == (rows["lower"].tolist(), rows["upper"].tolist())
+        assert upper.fill == "tonexty"
+    high = [traces(figure, f"High: {said}")[-1].line.color for said in ("relapse", "Cause 2")]
+    assert high[0] == high[1] != traces(figure, "Low: relapse")[-1].line.color
+    row = traces(figure, "High, at risk")[0]
+    assert list(row.x) == list(figure.layout.xaxis.tickvals)
+    assert list(row.text) == at_risk.query("group == 'High'")["n_at_risk"].astype(str).tolist()
+    assert "Gray's p = 0.03" in texts(figure)
+    assert [shape.x0 for shape in figure.layout.shapes] == [24]
+    assert figure.layout.yaxis.range[1] == pytest.approx(1.08 * table["upper"].max())
+
+
+def test_incidence_of_one_cause_or_one_group_is_told_by_colour_and_dash() -> None:
+    table, at_risk = incidence_tables()
+    one = draw_cumulative_incidence(
+        table[table["cause"] == 2], at_risk, unit=None, causes={2: "death"}, top=0.5
+    )
+    lines = [traces(one, group)[-1].line for group in ("Low", "Intermediate", "High")]
+    assert len({line.color for line in lines}) == len({line.dash for line in lines}) == 3
+    assert one.layout.yaxis.title.text == "Cumulative incidence, death"
+    assert one.layout.xaxis.title.text == "Time"
+    assert one.layout.yaxis.range[1] == pytest.approx(0.54)
+    low = at_risk["group"] == "Low"
+    alone = draw_cumulative_incidence(table[table["group"] == "Low"], at_risk[low], unit="days")
+    lines = [traces(alone, f"Cause {cause}")[-1].line for cause in (1, 2)]
+    assert len({line.color for line in lines}) == len({line.dash for line in lines}) == 2
+    assert alone.layout.showlegend is True
+
+
 def test_calibration_headline_is_thick_and_apparent_is_thin() -> None:
     table = calibration_table()
     figure = draw_calibration(
@@ -243,6 +285,37 @@ def test_calibration_headline_is_thick_and_apparent_is_thin() -> None:
     assert (sum(spikes.y), max(spikes.y)) == (3, 2)
     assert figure.layout.xaxis.title.text == "Predicted risk by 24 days"
     np.testing.assert_allclose(traces(figure, "Interval")[1].y, table["upper"])
+
+
+def test_calibration_points_stand_on_a_copy_of_the_curve_and_within_its_axes() -> None:
+    curve = draw_calibration(calibration_table(), label="Out of fold")
+    before, top = len(curve.data), curve.layout.xaxis.range[1]
+    points = pd.DataFrame(
+        {
+            "lowest": [0, 0.2, 0.5],
+            "highest": [0.2, 0.5, 1],
+            "predicted": [0.1, 0.3, 0.6],
+            "observed": [0.15, np.nan, 0.7],
+            "lower": [0.05, np.nan, 0.4],
+            "upper": [0.3, np.nan, 0.96],
+            "n_patients": [10.4, 1, 12],
+            "n_events": [2, 0, 8],
+        }
+    )
+    figure = draw_calibration_points(points, curve=curve)
+    assert (len(curve.data), curve.layout.xaxis.range[1]) == (before, top)  # not changed
+    (groups,) = traces(figure, "Groups")
+    assert (list(groups.x), list(groups.y)) == ([0.1, 0.6], [0.15, 0.7])
+    np.testing.assert_allclose(groups.error_y.array, [0.15, 0.26])
+    np.testing.assert_allclose(groups.error_y.arrayminus, [0.1, 0.3])
+    assert figure.layout.xaxis.range[1] == figure.layout.yaxis.range[1] == 1.0
+    assert list(traces(figure, "Ideal")[0].x) == [0, 1.0]
+    alone = draw_calibration_points(points, horizon=24, unit="months")
+    assert {trace.name for trace in alone.data} == {"Ideal", "Groups"}
+    assert alone.layout.xaxis.title.text == "Predicted risk by 24 months"
+    assert not traces(draw_calibration_points(points.assign(observed=np.nan)), "Groups")
+    with pytest.raises(ValueError, match="n_events"):
+        draw_calibration_points(points.drop(columns="n_events"))
 
 
 def test_decision_curve_shows_models_and_both_references() -> None:
@@ -521,12 +594,25 @@ def hostile_groups() -> go.Figure:
             name=HOSTILE,
         ),
         hostile_groups,
+        lambda: draw_cumulative_incidence(
+            *(table.replace({"Low": HOSTILE}) for table in incidence_tables()),
+            unit="months",
+            causes={1: HOSTILE},
+        ),
         lambda: draw_n_factors(n_factors_table().replace({"mri": HOSTILE}), chosen=1),
         lambda: draw_information(information_table().replace({"Centre C": HOSTILE})),
     ],
     ids=[
         *("loadings", "forest", "importances", "nomogram", "flow", "associations"),
-        *("loading map", "variance by group", "scatter", "groups", "n_factors", "information"),
+        *(
+            "loading map",
+            "variance by group",
+            "scatter",
+            "groups",
+            "incidence",
+            "n_factors",
+            "information",
+        ),
     ],
 )
 def test_hostile_names_are_only_text(draw: Callable[[], go.Figure]) -> None:

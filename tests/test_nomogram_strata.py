@@ -217,5 +217,5 @@ def test_design_and_model_must_have_the_same_strata() -> None:
 
 
 def test_a_pipeline_takes_no_strata() -> None:
-    with pytest.raises(ValueError, match="one baseline hazard in a pipeline, but it has strata"):
+    with pytest.raises(ValueError, match="strata must be those of the model, but None came"):
         risk_pipeline(["Age"], CoxModel(strata="Centre"))

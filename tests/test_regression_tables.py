@@ -27,6 +27,22 @@ X = pd.DataFrame(
 Y = survival_outcome(DATA["time"], DATA["event"])
 
 
+def same_as_r(table: pd.DataFrame, expected: dict[str, Any]) -> None:
+    """Compare every row of numbers and levels, and the whole of grade, with R's fits."""
+    rows = table[table["kind"].isin(["number", "level"])]
+    alone = rows[rows["analysis"] == "univariable"]
+    together = rows[rows["analysis"] == "multivariable"]
+    for name in ("estimate", "lower", "upper", "p_value"):
+        apart = np.concatenate([np.atleast_1d(expected["age"][name]), expected["grade"][name]])
+        np.testing.assert_allclose(alone[name], apart, rtol=1e-6)
+        np.testing.assert_allclose(together[name], expected["both"][name], rtol=1e-6)
+    counts = alone.iloc[0][["n_patients", "n_events"]].tolist()
+    assert counts == [expected["age"]["n"], expected["age"]["events"]]
+    whole = table[table["kind"] == "whole"].set_index("analysis")["p_value"]
+    assert whole["univariable"] == pytest.approx(expected["grade"]["whole"], rel=1e-6)
+    assert whole["multivariable"] == pytest.approx(expected["both"]["whole"], rel=1e-6)
+
+
 def test_as_coxph() -> None:
     pipeline = risk_pipeline(["c:*"], CoxModel(), missing="complete_case").fit(X, Y)
     found = regression_table(pipeline, X, Y)
@@ -34,22 +50,21 @@ def test_as_coxph() -> None:
         repr(found)
         == f"RegressionTable(2 predictors, {R['both']['n']} patients, {R['both']['events']} events)"
     )
-    rows = found.table[found.table["kind"].isin(["number", "level"])]
-    columns = ["estimate", "lower", "upper", "p_value"]
-    alone = rows[rows["analysis"] == "univariable"]
-    together = rows[rows["analysis"] == "multivariable"]
-    for name in columns:
-        expected = np.concatenate([np.atleast_1d(R["age"][name]), R["grade"][name]])
-        np.testing.assert_allclose(alone[name], expected, rtol=1e-6)
-        np.testing.assert_allclose(together[name], R["both"][name], rtol=1e-6)
-    assert alone.iloc[0][["n_patients", "n_events"]].tolist() == [R["age"]["n"], R["age"]["events"]]
-    whole = found.table[found.table["kind"] == "whole"].set_index("analysis")
-    assert whole.loc["univariable", "p_value"] == pytest.approx(R["grade"]["whole"], rel=1e-6)
-    assert whole.loc["multivariable", "p_value"] == pytest.approx(R["both"]["whole"], rel=1e-6)
+    same_as_r(found.table, R)
     levels = found.table.query("term == 'c:grade' and level != '' and analysis == 'univariable'")
     assert levels["n_patients"].sum() == len(X)
     assert levels["level"].tolist() == ["2", "3", "4"]
     assert levels["kind"].tolist() == ["reference", "level", "level"]
+
+
+def test_as_glm() -> None:
+    y = DATA["class"].to_numpy(dtype=bool)
+    pipeline = risk_pipeline(["c:*"], LogisticModel(), missing="complete_case").fit(X, y)
+    found = regression_table(pipeline, X, y)
+    same_as_r(found.table, R["logistic"])
+    assert (found.n_patients, found.n_events) == tuple(
+        R["logistic"]["both"][k] for k in ("n", "events")
+    )
 
 
 def test_pooled_and_binary_models_say_what_their_coefficients_say() -> None:

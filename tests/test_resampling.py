@@ -183,10 +183,14 @@ def same_numbers(one: Validation, two: Validation, rtol: float = 0.0) -> None:
         for part in ("linear_predictor", "risk", "group", "fold"):
             a, b = (getattr(v.out_of_fold[name], part) for v in (one, two))
             np.testing.assert_allclose(a, b, rtol=rtol)
-    for name, (train, test) in one.optimism.items():
-        for ours, theirs in zip((train, test), two.optimism[name], strict=True):
-            a, b = (np.array([list(s.values()) for s in side]) for side in (ours, theirs))
+    for name, draws in one.optimism.items():
+        for side in ("train", "test"):
+            scores = (getattr(v.optimism[name], side) for v in (one, two))
+            a, b = (np.array([list(one.values()) for one in each]) for each in scores)
             np.testing.assert_allclose(a, b, rtol=rtol)
+            a, b = (getattr(v.optimism[name], f"{side}_curves") for v in (one, two))
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+        assert draws.n_resamples == two.optimism[name].n_resamples
     pd.testing.assert_frame_equal(one.failures, two.failures)
     assert one.warnings == two.warnings
 

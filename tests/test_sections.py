@@ -15,12 +15,36 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from models.calibration_curves import calibration_curve
+from models.calibration_groups import calibration_groups
 from models.comparison import compare
+from models.competing_description import competing_description
+from models.competing_risks import cumulative_incidence
 from models.decision import decision_curve
 from models.decision_differences import decision_differences
+from models.description import TableOne
+from models.follow_up import FollowUp, follow_up
+from models.gray import GrayTest, gray_test
+from models.hosmer_lemeshow import (
+    HosmerLemeshow,
+    HosmerLemeshowTests,
+    hosmer_lemeshow,
+    hosmer_lemeshow_tests,
+)
+from models.log_rank import LogRank, log_rank
+from models.optimism import Optimism, logistic_optimism
+from models.reclassification import (
+    Reclassification,
+    Reclassifications,
+    reclassification,
+    reclassifications,
+)
 from models.regression_tables import RegressionTable
+from models.resample_counts import bootstrap_counts
+from models.restricted_mean import RestrictedMean, restricted_mean
 from models.signature import Signature
 from models.subgroups import subgroups
+from models.survival_curves import kaplan_meier
+from models.survival_description import survival_summary
 from models.updating import updating
 from omics.mofa import FactorModel
 from omics.saved_factors import SavedFactors
@@ -44,6 +68,11 @@ from reports.tables import (
 from tests.made_up_tables import HOSTILE
 from tests.small_study import SmallStudy, binary_study, small_study
 
+TABLES_ALONE = (
+    *(RegressionTable, Optimism, HosmerLemeshow, HosmerLemeshowTests),
+    *(Reclassification, Reclassifications),
+    *(TableOne, FollowUp, RestrictedMean, LogRank, GrayTest),
+)
 FACTORS = {
     "views": ["radiomics"],
     "n_factors": 2,
@@ -166,7 +195,7 @@ def test_every_section_is_there(results: Results) -> None:
         *("Ratios with their intervals", "Coefficients", "Nomogram", "Calibration"),
         *("Discrimination and accuracy", "Calibration in figures", "Decision curves"),
         *("Survival by risk group", "Survival of the risk groups"),
-        *("Survival by risk group", "Each predictor alone and beside the others"),
+        *("Optimism", "Each predictor alone and beside the others"),
         "Net benefit and net interventions avoided by 24 months",
     }
 
@@ -192,8 +221,8 @@ def test_the_regression_table_is_that_of_the_file(results: Results, folder: Path
 def test_table_one_is_that_of_the_file(results: Results, folder: Path) -> None:
     (printed,) = tables(section(results, "table-one")).values()
     written = csv(folder, "table_one")
-    assert printed.header == ("Characteristic", "Development (n = 45)", "B (n = 15)")
-    for row in written[written["cohort"] == "development"].to_dict("records"):
+    assert printed.header == ("Characteristic", "Development (n = 45)", "B (n = 15)", "SMD")
+    for row in written[written["group"] == "development"].to_dict("records"):
         if isinstance(row["level"], str) or not np.isnan(row["level"]):
             words = f"{row['count']:.0f} ({format_percent(row['share'])})"
             level = str(row["level"]).removesuffix(".0")
@@ -203,6 +232,11 @@ def test_table_one_is_that_of_the_file(results: Results, folder: Path) -> None:
             name = row["column"].removeprefix("clinical:")
             shown = cell(printed, f"{name}, median (quartiles)", printed.header[1])
             assert shown.startswith(format_number(row["median"], digits=1))
+    beside = {cells[0].partition(",")[0]: cells[-1] for cells in printed.rows if cells[-1]}
+    for row in csv(folder, "table_one_differences").itertuples():
+        name = str(row.column).removeprefix("clinical:")
+        assert beside.pop(name) == format_number(float(str(row.difference)), digits=2)
+    assert not beside
 
 
 def test_missing_shares_are_percentages_of_the_file(results: Results, folder: Path) -> None:
@@ -351,6 +385,15 @@ def test_coefficients_nomogram_and_curves_are_those_of_the_files(
     panels = {panel.title: panel.figure for panel in found["Calibration"].panels}
     curve = next(t for t in panels["B, by 12 months"].data if t.name.startswith("Out of fold"))
     assert np.isin(np.round(curve.y, 9), np.round(calibration["observed"], 9)).all()
+    points = next(t for t in panels["B, by 12 months"].data if t.name == "Groups")
+    groups = csv(folder, "calibration_groups").query(
+        "model == 'Clinical' and validation == 'external' and horizon == 12"
+    )
+    assert len(groups) == 5
+    known = groups.dropna(subset=["observed"])
+    np.testing.assert_allclose(points.y, known["observed"])
+    np.testing.assert_allclose(points.error_y.array, known["upper"] - known["observed"])
+    assert "Points: up to 5 groups" in found["Calibration"].caption
     survival_file = csv(folder, "survival").query("model == 'Clinical' and cohort == 'B'")
     steps = {panel.title: panel.figure for panel in found["Survival by risk group"].panels}["B"]
     low = [trace for trace in steps.data if trace.name == "Low risk" and trace.showlegend is None]
@@ -393,6 +436,10 @@ def test_methods_of_a_survival_study_state_its_settings(results: Results) -> Non
     assert factors is not None
     ridge = results.validation.fitted["Factors"].pipeline.model.ridge_
     for words in (
+        "Description. Groups of patients were compared by standardised mean differences",
+        "Kaplan-Meier with 95% intervals on the log scale",
+        "up to 24 months (restricted mean",
+        "Risk groups were compared by the log-rank test and by differences of restricted means",
         "risks were predicted by 12, 24 months",
         "Development: 45 patients",
         "External validation: B, 15 patients",
@@ -426,7 +473,15 @@ def test_methods_of_a_binary_study_state_its_settings(binary: Results) -> None:
         "ROC AUC, Brier score and IPA",
     ):
         assert words in text
-    for words in ("Cox", "repeated", "factorized", "External", "optimism bootstrap", "Harrell"):
+    for words in (
+        "Cox",
+        "repeated",
+        "factorized",
+        "External",
+        "optimism bootstrap",
+        "Harrell",
+        "Kaplan",
+    ):
         assert words not in text
 
 
@@ -465,6 +520,25 @@ def saved_factors(results: Results) -> SavedFactors:
     )
 
 
+def survival_by_hand(results: Results) -> list[Any]:
+    y = results.cohort.y
+    time, event, group = y["time"], y["event"], results.cohort.group
+    cause = np.where(event, 1 + np.arange(len(y)) % 2, 0)
+    return [
+        kaplan_meier(time, event, group=group),
+        cumulative_incidence(time, cause, group=group),
+        survival_summary(time, event, horizons=[12], group=group),
+        follow_up(time, event),
+        restricted_mean(time, event, horizon=12, group=group),
+        log_rank(time, event, group=group),
+        gray_test(time, cause, group),
+        competing_description(
+            results.validation,
+            replace(results.cohort, cause=pd.Series(cause, results.cohort.X.index)),
+        ),
+    ]
+
+
 def drawn_results(results: Results) -> dict[type, Any]:
     event, risk = np.array([0, 0, 1, 0, 1, 1, 0, 1]), np.linspace(0.1, 0.8, 8)
     assert results.factors is not None
@@ -475,6 +549,9 @@ def drawn_results(results: Results) -> dict[type, Any]:
     found = [
         results,
         results.cohort,
+        results.table_one,
+        results.survival,
+        *survival_by_hand(results),
         results.factors.model,
         quality.stability,
         quality.held_out_error,
@@ -488,6 +565,18 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.regressions["Clinical"],
         results.nomograms["Clinical"],
         calibration_curve(event, risk),
+        next(iter(results.performance.corrected_calibration["Clinical"].values())),
+        logistic_optimism(
+            np.tile(risk, 4)[:, np.newaxis],
+            np.tile(event, 4),
+            bootstrap_counts(32, resamples=9, seed=1),
+        ),
+        calibration_groups(event, risk, cut_points=[0, 0.5, 1]),
+        results.grouped_calibration,
+        hosmer_lemeshow(event, risk, fitted_here=False, groups=4),
+        hosmer_lemeshow_tests(results.validation),
+        reclassification(event, risk, risk**2),
+        reclassifications(results.validation, reference="Clinical", categories=[0.4]),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(
@@ -511,7 +600,7 @@ def test_a_live_notebook_draws_every_result(shell: InteractiveShell, results: Re
         assert frame.startswith("<iframe"), kind
         inner = unescape(frame[frame.index('srcdoc="') + 8 : -len('"></iframe>')])
         assert 'data-framed="true"' in inner
-        if kind is RegressionTable:
+        if kind in TABLES_ALONE:
             assert re.search(r"Table 1\.", inner)
             continue
         assert inner.count('class="plot"') >= 1, kind

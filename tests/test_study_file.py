@@ -58,6 +58,8 @@ def test_defaults_are_those_of_the_readme() -> None:
     assert study.validation.level == 0.95
     assert study.report.thresholds == (0.05, 0.6)
     assert study.report.risk_groups == [0.5]
+    assert study.report.calibration_groups == 5
+    assert not study.report.hosmer_lemeshow
     assert study.cohorts is None
     assert study.factors is None
     assert study.external == {}
@@ -158,7 +160,7 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
         (
             "validation bootstraps",
             3,
-            "[validation]: unknown key 'bootstraps'. Did you mean 'bootstrap'?",
+            "[validation]: unknown key 'bootstraps'. Did you mean 'bootstrap' or 'bootstrap_632'?",
         ),
         (
             "validation cross_validation fold",
@@ -174,13 +176,48 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
             "report colour",
             "red",
             "[report]: unknown key 'colour'. There are: 'thresholds', 'harm', 'prevalence', "
-            "'standardised_net_benefit', 'interventions_avoided', 'risk_groups', 'table_one', "
-            "'subgroups', 'subgroup_models', 'assumptions'.",
+            "'standardised_net_benefit', 'interventions_avoided', 'classify_at', 'risk_groups', "
+            "'table_one', 'subgroups', 'subgroup_models' and 3 more.",
         ),
     ],
 )
 def test_unknown_key_is_named_with_the_nearest(keys: str, value: Any, words: str) -> None:
     assert refuse(changed(keys, value)) == words
+
+
+def test_table_one_is_a_list_of_columns_or_a_section() -> None:
+    columns = ["clinical:Age"]
+    short = parse(changed("report table_one", columns)).report.table_one
+    assert short == parse(changed("report table_one", {"columns": columns})).report.table_one
+    assert vars(short.asked) == {
+        "columns": columns,
+        "by": "cohort",
+        "differences": True,
+        "tests": False,
+    }
+    asked = {"by": "clinical:Sex", "smd": False, "tests": True}
+    assert vars(parse(changed("report table_one", asked)).report.table_one.asked) == {
+        "columns": None,
+        "by": "clinical:Sex",
+        "differences": False,
+        "tests": "rank",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"colums": []}, ": unknown key 'colums'. Did you mean 'columns'?"),
+        ({"tests": "t"}, " tests: must be true or false or 'rank' or 'welch', but 't' came"),
+        (
+            "clinical:Age",
+            ": must be a list [ ] of columns, or { columns = [...], by = ... }, but "
+            "'clinical:Age' came",
+        ),
+    ],
+)
+def test_a_wrong_table_one_is_named(value: Any, words: str) -> None:
+    assert refuse(changed("report table_one", value)) == f"[report] table_one{words}"
 
 
 def test_unknown_key_of_a_binary_outcome() -> None:
@@ -306,6 +343,11 @@ def test_every_mistake_is_told_at_once() -> None:
             "[report]: thresholds must rise between 0 and 1, but 0.6 and 0.1 came",
         ),
         ("report thresholds", [0.1], "[report] thresholds: a second value is missing"),
+        (
+            "report calibration_groups",
+            1,
+            "[report]: calibration_groups must be 0 or at least 2, but 1 came",
+        ),
     ],
 )
 def test_wrong_value_is_named_with_its_place(keys: str, value: Any, words: str) -> None:

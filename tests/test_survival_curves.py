@@ -13,6 +13,7 @@ from models.survival_curves import (
     kaplan_meier,
     numbers_at_risk,
     survival_at,
+    survival_error_at,
     survival_estimates,
 )
 from tests import description_reference as description
@@ -276,3 +277,17 @@ def test_idh_in_ucsf_pdgm() -> None:
     assert medians["median"].iloc[1] == 539  # days
     for column in ("median", "lower", "upper"):
         np.testing.assert_array_equal(medians[column], np.array(expected["medians"][column], float))
+
+
+@given(samples(), st.floats(0.5, 8))
+def test_error_at_a_time_is_the_curves_own(sample: Sample, at: float) -> None:
+    curve = kaplan_meier(sample.time, sample.event, interval="plain")
+    rows = curve.table[curve.table["time"] <= at]
+    last, n = rows.iloc[-1], rows["n_at_risk"].to_numpy()
+    died = rows["n_events"].to_numpy()
+    found = survival_error_at(sample.time, sample.event, at)
+    if last["survival"] == 0 or at > sample.time.max():
+        assert np.isnan(found)
+        return
+    greenwood = last["survival"] * np.sqrt((died / (n * (n - died))).sum())
+    assert found == pytest.approx(greenwood, rel=1e-10)

@@ -18,7 +18,7 @@ from models.logistic import LogisticModel
 from models.performance import performance
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.resampling import Resample, bootstrap, repeated_k_fold
-from models.scores import Key, optimism_interval
+from models.scores import Key, Scores, optimism_interval
 from models.validation import Plan, Validation, validate
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.errors import ConvergenceWarning, FitError
@@ -372,6 +372,11 @@ def as_r_drew(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Validation]:
     return run
 
 
+def sides(found: Validation, name: str) -> tuple[list[Scores], list[Scores]]:
+    """Figures in each resample, and in the original patients by the same fits."""
+    return found.optimism[name].train, found.optimism[name].test
+
+
 FIGURES = [
     ("survival", "cox", {"c_index": "c_index", "calibration_slope": "slope"}),
     (
@@ -396,7 +401,7 @@ def test_optimism_is_rs_resample_by_resample(
     table = performance(found, thresholds=[0.5])
     for ours, name in names.items():
         key = Key(ours, np.nan)
-        train, test = ([scores[key] for scores in side] for side in found.optimism["model"])
+        train, test = ([scores[key] for scores in side] for side in sides(found, "model"))
         np.testing.assert_allclose(train, reference["train"][name], atol=TIGHT)
         np.testing.assert_allclose(test, reference["test"][name], atol=TIGHT)
         for validation in ("apparent", "corrected"):
@@ -426,7 +431,7 @@ def test_corrected_figures_are_those_of_rms_validate(
         assert corrected("calibration_slope", validation) == pytest.approx(slope, abs=LOOSE)
         if kind == "binary":
             assert corrected("brier", validation) == pytest.approx(rms["B"][column], abs=TIGHT)
-    assert len(found.optimism["model"][0]) == rms["Dxy"]["n"]
+    assert len(found.optimism["model"].train) == rms["Dxy"]["n"]
 
 
 def test_optimism_only_for_what_is_prespecified() -> None:
@@ -547,13 +552,13 @@ def test_failed_resamples_are_counted_with_their_reason() -> None:
         lost = held_out.fold[repeat] == held_out.fold[repeat, 11]
         np.testing.assert_array_equal(np.isnan(held_out.linear_predictor[repeat]), lost)
         np.testing.assert_array_equal(held_out.group[repeat] == -1, lost)
-    assert len(found.optimism["grade"][0]) == 30 - without
+    assert len(found.optimism["grade"].train) == 30 - without
 
     figures = performance(found, thresholds=[0.5])
     for name in ("grade", "age"):
         interval = figures.estimate(name, "c_index", validation="cross_validated")
         assert interval.lower < interval.estimate < interval.upper
-    train, test = ([s[Key("c_index", np.nan)] for s in side] for side in found.optimism["grade"])
+    train, test = ([s[Key("c_index", np.nan)] for s in side] for side in sides(found, "grade"))
     expected = optimism_interval(
         np.array(train),
         np.array(test),

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from reports.style import (
     BLUE,
+    GREEN,
     LINE,
     MUTED,
     add_narrow,
@@ -26,6 +27,7 @@ def draw_calibration(
     *,
     label: str,
     apparent: pd.DataFrame | None = None,
+    corrected: pd.DataFrame | None = None,
     predictions: ArrayLike | None = None,
     horizon: float | None = None,
     unit: str | None = None,
@@ -41,6 +43,8 @@ def draw_calibration(
         What the curve is, such as `out of fold`.
     apparent : DataFrame, optional
         The curve of the patients the model was fitted to, same columns; drawn thin.
+    corrected : DataFrame, optional
+        The apparent curve corrected for optimism, columns `predicted` and `observed`; dashed.
     predictions : array-like of shape (n_patients,), optional
         Predicted risks, in [0, 1]; drawn as spikes under the curve, in 50 bins.
     horizon, unit : float and str, optional
@@ -51,8 +55,28 @@ def draw_calibration(
     Figure
     """
     check_columns(table, ["predicted", "observed"], "table")
-    curves = [table] if apparent is None else [table, apparent]
+    curves = [table, *(one for one in (apparent, corrected) if one is not None)]
     top = _top(curves, predictions)
+    figure = empty_calibration(
+        top, horizon=horizon, unit=unit, low=0.0 if predictions is None else 0.14
+    )
+    figure.add_traces(_band(table))
+    if apparent is not None:
+        thin = _line(apparent, "Apparent", {"color": MUTED, "width": 1.2})
+        figure.add_trace(thin.update(legendrank=1500))
+    if corrected is not None:
+        dashed = {"color": GREEN, "width": 2, "dash": "dash"}
+        figure.add_trace(_line(corrected, "Corrected for optimism", dashed))
+    figure.add_trace(_line(table, plain(label), {"color": BLUE, "width": 2.8}))
+    if predictions is not None:
+        figure.add_trace(_spikes(predictions))
+    return figure
+
+
+def empty_calibration(
+    top: float, *, horizon: float | None, unit: str | None, low: float = 0.0
+) -> go.Figure:
+    """Return the diagonal and axes of a calibration figure; below `low`, a share, is space."""
     figure = new_figure(height=500, max_width=580)
     figure.add_trace(
         go.Scatter(
@@ -65,16 +89,8 @@ def draw_calibration(
             hoverinfo="skip",
         )
     )
-    figure.add_traces(_band(table))
-    if apparent is not None:
-        thin = _line(apparent, "Apparent", {"color": MUTED, "width": 1.2})
-        figure.add_trace(thin.update(legendrank=1500))
-    figure.add_trace(_line(table, plain(label), {"color": BLUE, "width": 2.8}))
-    if predictions is not None:
-        figure.add_trace(_spikes(predictions))
     by = "" if horizon is None else f" by {horizon:g} {plain(unit or '')}".rstrip()
     axis: dict[str, Any] = {"range": [0, top], "tickformat": ".0%", "nticks": 7, "showgrid": True}
-    low = 0.0 if predictions is None else 0.14
     figure.update_layout(
         hovermode="closest",
         margin={"t": 28},

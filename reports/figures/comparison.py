@@ -28,6 +28,7 @@ from reports.tables import digits_of, format_estimate, label
 LOOKS = {
     "apparent": (MUTED, "circle-open"),
     "optimism_corrected": (GREEN, "diamond"),
+    "bootstrap_632_plus": (PURPLE, "triangle-up"),
     "cross_validated": (BLUE, "circle"),
     "external": (VERMILLION, "square"),
 }

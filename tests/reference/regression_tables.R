@@ -16,8 +16,22 @@ rows <- function(f, data) {
        upper = unname(s$conf.int[, 4]), p_value = unname(s$coefficients[, 5]), n = fit$n,
        events = fit$nevent, whole = pchisq(w, 2, lower.tail = FALSE))
 }
+# The same of the event as a class, by glm; Wald intervals and p values. whole: both levels of grade.
+odds <- function(f, data) {
+  fit <- glm(f, binomial, data, control = glm.control(epsilon = 1e-14, maxit = 50))
+  s <- coef(summary(fit))[-1, , drop = FALSE]
+  g <- grep("grade", names(coef(fit)))
+  w <- if (length(g)) drop(coef(fit)[g] %*% solve(vcov(fit)[g, g]) %*% coef(fit)[g]) else NA
+  ci <- confint.default(fit)[-1, , drop = FALSE]
+  list(estimate = unname(exp(s[, 1])), lower = unname(exp(ci[, 1])), upper = unname(exp(ci[, 2])),
+       p_value = unname(s[, 4]), n = nobs(fit), events = sum(fit$y),
+       whole = pchisq(w, 2, lower.tail = FALSE))
+}
+d$class <- rbinom(n, 1, plogis(.05 * (ifelse(is.na(d$age), 55, d$age) - 55) + .6 * (d$grade == "4")))
 writeLines(toJSON(list(r = as.character(getRversion()),
   survival = as.character(packageVersion("survival")), data = d,
   age = rows(Surv(time, event) ~ age, d), grade = rows(Surv(time, event) ~ grade, d),
-  both = rows(Surv(time, event) ~ age + grade, d)), digits = NA, auto_unbox = TRUE,
+  both = rows(Surv(time, event) ~ age + grade, d),
+  logistic = list(age = odds(class ~ age, d), grade = odds(class ~ grade, d),
+                  both = odds(class ~ age + grade, d))), digits = NA, auto_unbox = TRUE,
   dataframe = "columns"))
