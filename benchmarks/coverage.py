@@ -44,7 +44,7 @@ from omics.outcome import survival_outcome
 
 HORIZON, MEAN, STEEP, DRAWS = 12.0, 30.0, 1.2, 200
 LOG_ODDS = -1.0
-THRESHOLDS = np.array([0.1, 0.2, 0.3, 0.5])
+THRESHOLDS = np.array([0.1, 0.2, 0.3, 0.5, 0.7])
 NORMAL = 1.959963984540054
 MANY = 200_000
 

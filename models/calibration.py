@@ -109,7 +109,8 @@ def observed_expected_interval_at(
     Returns
     -------
     lower, upper : float
-        d counts the events by `horizon`; NaN if there are none.
+        d counts the events by `horizon`; NaN if there are none. The formula takes events for rare:
+        where a third of the patients have one, the 95 % interval holds the truth in 99 %.
 
     Examples
     --------

@@ -37,6 +37,7 @@ from omics.checks import check_same_length
 
 Places = NDArray[np.intp]
 
+FEW = 2**15
 BLOCK = 2**15  # places listed at once: what a processor's cache holds
 
 
@@ -83,6 +84,8 @@ def count_pairs(time: Floats, event: Flags, score: Floats, *, weights: Floats) -
     -------
     Pairs
     """
+    if event.sum() * len(time) <= FEW:
+        return _look_at_each(time, event, score, weights)
     line = _line_up(time, event)
     weight = np.where(event, weights, 0.0)[line.order]
     listed = _list_by_score(score[line.order][np.newaxis], line.group)
@@ -95,6 +98,20 @@ def count_pairs(time: Floats, event: Flags, score: Floats, *, weights: Floats) -
     tied[patient] = (not_above - below)[: len(time)]
     comparable[line.order] = weight * (len(time) - line.end) + before
     return Pairs(right, tied, comparable)
+
+
+def _look_at_each(time: Floats, event: Flags, score: Floats, weights: Floats) -> Pairs:
+    """Compare every patient who had the event with all others."""
+    weight, t, s = weights[event], time[event, np.newaxis], score[event, np.newaxis]
+    later = (t < time) | ((t == time) & ~event)
+    of_pairs = [later & (s > score), later & (s == score), later]
+    parts = []
+    for pairs in of_pairs:
+        counted = pairs.astype(np.float64)
+        part = weight @ counted
+        part[event] += weight * counted.sum(axis=1)
+        parts.append(part)
+    return Pairs(*parts)
 
 
 def concordance_many(

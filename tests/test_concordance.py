@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import concordance
 from models.concordance import Pairs, concordance_many, count_pairs
 from models.discrimination import c_index
 from tests.metrics_reference import Floats, Sample, samples
@@ -78,6 +79,17 @@ def test_many_scores_are_each_one_and_counts_are_copies(s: Sample, seed: int) ->
     np.testing.assert_allclose(found, resampled, atol=1e-12)
     both = concordance_many(s.time, s.event, scores, np.stack([counts, np.ones_like(counts)]))
     np.testing.assert_allclose(both, [resampled, each], atol=1e-12)
+
+
+@given(s=samples(max_size=40), seed=st.integers(0, 99))
+def test_few_pairs_are_those_of_the_sorted_lists(s: Sample, seed: int) -> None:
+    weights = np.random.default_rng(seed).random(int(s.time.max()) + 1)[s.time.astype(int)]
+    few = count_pairs(s.time, s.event, s.score, weights=weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(concordance, "FEW", -1)
+        many = count_pairs(s.time, s.event, s.score, weights=weights)
+    for one, other in zip(few, many, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 def test_many_more_rows_than_fit_one_block() -> None:
