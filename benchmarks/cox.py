@@ -1,9 +1,8 @@
-"""Cox regression beside R's coxph, and how its cost grows.
+"""Cox regression beside R's coxph.
 
-python -m benchmarks.cox [--plot growth.html]
+python -m benchmarks.cox
 """
 
-import argparse
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -35,27 +34,8 @@ def seconds(data: pd.DataFrame) -> float:
     return time_here(lambda: cox_fit(x, time, event))
 
 
-def growth(path: str | None) -> None:
-    """Print, and draw if asked, seconds by the number of patients."""
-    sizes = [1_000, 3_000, 10_000, 30_000, 100_000]
-    found = [seconds(patients(n, 8)) for n in sizes]
-    for n, s in zip(sizes, found, strict=True):
-        print(f"n = {n:>7,}: {1000 * s:7.1f} ms")
-    slope = np.polyfit(np.log(sizes), np.log(found), 1)[0]
-    print(f"cost grows as n^{slope:.2f} (n log n is n^1.1 over this range)")
-    if path is not None:
-        import plotly.graph_objects as go
-
-        figure = go.Figure(go.Scatter(x=sizes, y=found, mode="lines+markers"))
-        figure.update_xaxes(type="log", title="Patients").update_yaxes(type="log", title="Seconds")
-        figure.write_html(path)
-
-
 def main() -> None:
     """Print seconds of ours and of coxph."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--plot")
-    asked = parser.parse_args()
     cohorts = {what: patients(*size) for what, size in SIZES.items()}
     here = {what: seconds(data) for what, data in cohorts.items()}
     names = {what: f"d{k}" for k, what in enumerate(cohorts)}
@@ -64,7 +44,6 @@ def main() -> None:
     r = time_in_r(data, "", calls, packages=["survival"])
     print(versions(["survival"]))
     print(table(here, r).to_string(index=False))
-    growth(asked.plot)
 
 
 if __name__ == "__main__":

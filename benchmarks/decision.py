@@ -42,7 +42,7 @@ def patients(n: int) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Print seconds of ours and of R, and how ours grow."""
+    """Print seconds of ours and of R."""
     d = patients(500)
     risk, time, cause = d["risk"], d["time"], d["cause"]
     given = {"horizon": 12.0, "thresholds": np.arange(0.005, 1, 0.01)}
@@ -60,15 +60,6 @@ def main() -> None:
     print(versions(["survival"]))
     found = time_in_r({"d": d}, SETUP, R_CALLS, packages=["survival"], repeats=3)
     print(table(here, found).to_string(index=False))
-    for n in (1_000, 10_000, 100_000):
-        many = patients(n)
-        seconds = time_here(
-            lambda many=many: decision_curve_at(
-                many["risk"], many["time"], many["cause"] == 1, **given
-            ),
-            repeats=3,
-        )
-        print(f"n = {n:>7,}: {1000 * seconds:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from models.cox import CoxModel
 from models.influence import Influence, influence
 from models.linearity import Linearity, linearity_test
 from models.logistic import LogisticModel
+from models.own_patients import own_patients
 from models.pipeline import RiskPipeline, rarer_class
 from models.pooled import unpooled
 from models.proportional_hazards import ProportionalHazardsTest, proportional_hazards_test
@@ -157,14 +158,13 @@ def assumptions(pipeline: RiskPipeline, cohort: Cohort) -> Assumptions | None:
     bendable = [term for term in design.terms_ if term.name not in interacting]
     few = len(columns) <= MOST_TERMS
     cox = isinstance(model, CoxModel)
-    first = 0 if cox else 1  # the intercept's row
     return Assumptions(
         hazards=proportional_hazards_test(model, X, y, terms=columns) if cox else None,
         drift=schoenfeld_curves(model, X, y, terms=columns) if cox and few else None,
         linearity=linearity_test(model, X, y, terms=bendable) if few else None,
         influence=_in_cohort(influence(model, X, y), np.flatnonzero(known)),
         inflation=variance_inflation(
-            model.covariance_[first:, first:], list(model.feature_names_in_), terms=columns
+            _covariance(model, X, y), list(model.feature_names_in_), terms=columns
         ),
         sample_size=_sample_sizes(model, y, cohort.outcome.horizons),
         parameters=len(model.coef_),
@@ -175,6 +175,15 @@ def assumptions(pipeline: RiskPipeline, cohort: Cohort) -> Assumptions | None:
         n_patients=len(y),
         n_events=model.n_events_,
     )
+
+
+def _covariance(
+    model: CoxModel | LogisticModel, X: pd.DataFrame, y: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Give the inverse information of the coefficients, never the sandwich."""
+    if isinstance(model, CoxModel):
+        return own_patients(model, X, y).covariance if model.robust else model.covariance_
+    return model.covariance_[1:, 1:]  # without the intercept's row
 
 
 def _in_cohort(found: Influence, rows: NDArray[np.intp]) -> Influence:

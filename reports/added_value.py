@@ -9,8 +9,10 @@ import pandas as pd
 from models.comparison import Comparison, compare
 from models.decision import Setting
 from models.decision_differences import DecisionDifferences, decision_differences
+from models.external_tests import ExternalTests, external_tests
 from models.lost_views import lost_views
 from models.pipeline import RiskPipeline
+from models.reclassification import Reclassifications, reclassifications
 from models.resampling import Progress
 from models.validation import Validation
 from models.volume import CORRELATIONS, VOLUME_MODEL, volume_correlations, volume_pipeline
@@ -28,10 +30,16 @@ class AddedValue:
     thresholds : sequence of float, optional
         Threshold probabilities at which net benefit is compared; by default each tenth within the
         range of the decision curves.
+    reclassification : bool
+        Whether to give NRI and IDI, with their warning.
+    categories : sequence of float
+        Thresholds between categories of risk; without them there is no category NRI.
     """
 
     reference: str
     thresholds: Sequence[float] | None = None
+    reclassification: bool = False
+    categories: Sequence[float] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,6 +49,8 @@ class AddedValueResults:
     Attributes
     ----------
     comparison : Comparison
+    tests : ExternalTests
+        Paired tests in external cohorts.
     decision : DecisionDifferences
         Of the decision curves, over all their thresholds.
     thresholds : tuple of float
@@ -51,14 +61,18 @@ class AddedValueResults:
         The column that is tumour volume.
     correlations : DataFrame
         Of models, signatures and factors with it; see `models.volume`. Empty without a volume.
+    reclassification : Reclassifications or None
+        None where it is not asked for.
     """
 
     comparison: Comparison
+    tests: ExternalTests
     decision: DecisionDifferences
     thresholds: tuple[float, ...]
     lost: pd.DataFrame
     volume: str | None
     correlations: pd.DataFrame
+    reclassification: Reclassifications | None = None
 
     def __repr__(self) -> str:
         return f"AddedValueResults({self.comparison!r}, volume {self.volume})"
@@ -112,6 +126,7 @@ def added_value(
     )
     return AddedValueResults(
         comparison=compared(setting=setting, progress=progress),
+        tests=external_tests(validation, reference=asked.reference),
         decision=differences(setting=setting, progress=progress),
         thresholds=tuple(thresholds),
         lost=lost_views(validation, cohort),
@@ -119,6 +134,14 @@ def added_value(
         correlations=pd.DataFrame(columns=CORRELATIONS)
         if volume is None
         else volume_correlations(validation, cohort, volume),
+        reclassification=reclassifications(
+            validation,
+            reference=asked.reference,
+            categories=asked.categories,
+            progress=progress,
+        )
+        if asked.reclassification
+        else None,
     )
 
 

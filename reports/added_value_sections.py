@@ -12,9 +12,11 @@ from omics.cohort import DEVELOPMENT
 from reports.added_value import AddedValueResults
 from reports.curve_sections import HEADLINE
 from reports.decision_sections import difference_blocks
+from reports.external_sections import paired_test_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.differences import draw_differences
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.reclassification_sections import reclassification_blocks
 from reports.style import plain, shown_names
 from reports.tables import (
     DASH,
@@ -35,7 +37,10 @@ def added_value_section(added: AddedValueResults, performance: Performance) -> S
     blocks: list[Block] = [Text(text=_introduction(added))]
     if len(added.comparison.table):
         blocks += [_figure(added, performance), _table(added, performance)]
+        blocks += list(paired_test_block(added.tests))
         blocks += list(difference_blocks(added.decision))
+    if added.reclassification is not None:
+        blocks += list(reclassification_blocks(added.reclassification))
     blocks += list(_volume_blocks(added))
     blocks.append(_lost_block(added.lost))
     return Section(id="added-value", title="Added value", blocks=blocks)

@@ -12,11 +12,13 @@ import pandas as pd
 
 from models.assumptions import Assumptions, assumption_findings, assumptions
 from models.boosting import BoostedModel
+from models.classified import ClassifiedModels, classified_models
 from models.comparison import check_reference
 from models.competing_description import CompetingDescription, competing_description
 from models.decision import Quantity, Setting
 from models.description import TableOne, TableOneAsked, description_groups, table_one
 from models.design import select_columns
+from models.external_tests import ExternalFigures, external_figures
 from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
@@ -26,8 +28,10 @@ from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
+from models.reclassification import check_categories
 from models.regression_tables import RegressionTable, regression_table
 from models.resampling import Progress, Store, collected_warnings
+from models.roc_curves import RocCurves, roc_curves
 from models.signature_summary import SignatureSummary, signature_summaries
 from models.subgroups import Splits, Subgroups, check_models, subgroup_levels, subgroups
 from models.survival_description import StudySurvival, study_survival
@@ -35,6 +39,7 @@ from models.ticks import AxisTicks
 from models.updating import Updating, updating
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
+from omics.checks import check_probability
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.gene_sets import GeneSetResult
@@ -89,6 +94,8 @@ class About:
         From and to, of the decision curves.
     setting : Setting
         Prevalence and harm, where the decision curves are to know them.
+    classify_at : sequence of float
+        Frozen thresholds of risk at which patients are classified.
     quantities : sequence of str
         What decision curves show beside net benefit: `standardised_net_benefit`,
         `interventions_avoided`.
@@ -132,6 +139,7 @@ class About:
     synthetic: bool = False
     thresholds: tuple[float, float] = (0.05, 0.6)
     setting: Setting = field(default_factory=Setting)
+    classify_at: Sequence[float] = ()
     quantities: Sequence[Quantity] = ()
     nomograms: Sequence[str] | None = None
     nomogram_ticks: Mapping[str, AxisTicks] = field(default_factory=dict)
@@ -199,6 +207,12 @@ class Results:
     table_one : TableOne
     missing : DataFrame
     added_value : AddedValueResults or None
+    classified : ClassifiedModels or None
+        None without thresholds to classify at.
+    external : ExternalFigures or None
+        Figures with standard errors in external cohorts; None without one.
+    roc : RocCurves or None
+        Of external cohorts, and apparent.
     updating : dict of model to Updating
         Of the models asked for; a model that cannot be updated stands in the findings.
     subgroups : Subgroups or None
@@ -240,6 +254,9 @@ class Results:
     findings: list[Finding]
     versions: dict[str, str]
     added_value: AddedValueResults | None = None
+    classified: ClassifiedModels | None = None
+    external: ExternalFigures | None = None
+    roc: RocCurves | None = None
     updating: dict[str, Updating] = field(default_factory=dict)
     subgroups: Subgroups | None = None
     survival: StudySurvival | None = None
@@ -359,6 +376,9 @@ def analyse(
         findings=ordered(found),
         versions={package: version(package) for package in PACKAGES},
         added_value=added,
+        classified=_classified(about, validation, progress),
+        external=external_figures(validation) if validation.external else None,
+        roc=roc_curves(validation),
         updating=updated,
         subgroups=groups,
         survival=study_survival(validation, cohort),
@@ -366,6 +386,14 @@ def analyse(
         factor_quality=quality,
         assumptions=examined,
     )
+
+
+def _classified(
+    about: About, validation: Validation, progress: Progress | None
+) -> ClassifiedModels | None:
+    if not about.classify_at:
+        return None
+    return classified_models(validation, thresholds=about.classify_at, progress=progress)
 
 
 def _assumptions(validation: Validation, cohort: Cohort) -> dict[str, Assumptions]:
@@ -441,7 +469,7 @@ def _findings_of(model: FactorModel, cohort: Cohort) -> list[Finding]:
 
 
 def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
-    """Refuse names of no model and splits of no column, before anything is fitted."""
+    """Refuse names of no model, splits of no column and no probabilities, before any fit."""
     declared_subgroups(cohort, about.subgroups)
     if about.calibration_groups < 0 or about.calibration_groups == 1:
         raise StudyError(
@@ -452,9 +480,11 @@ def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Co
     if about.gene_sets is not None:
         about.gene_sets.check(cohort)
     try:
+        check_probability(about.classify_at, "classify_at")
         check_models(pipelines, about.subgroup_models)
         if about.added_value is not None:
             check_reference(pipelines, about.added_value.reference)
+            check_categories(about.added_value.categories)
         if about.updates is not None:
             check_models(pipelines, about.updates.models)
     except ValueError as error:

@@ -12,6 +12,8 @@ from typing import Any
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
 from models.calibration_groups import CalibrationGroups
+from models.classification import Classification
+from models.classified import ClassifiedModels
 from models.comparison import Comparison
 from models.competing_description import CompetingDescription
 from models.competing_risks import CumulativeIncidence
@@ -19,6 +21,7 @@ from models.corrected_calibration import CorrectedCalibration
 from models.decision import DecisionCurve
 from models.decision_differences import DecisionDifferences
 from models.description import TableOne
+from models.external_tests import ExternalTests
 from models.follow_up import FollowUp
 from models.gray import GrayTest
 from models.grouped_calibration import GroupedCalibration
@@ -27,8 +30,11 @@ from models.log_rank import LogRank
 from models.nomogram import Nomogram
 from models.optimism import Optimism
 from models.performance import Performance
+from models.reclassification import Reclassification, Reclassifications
 from models.regression_tables import RegressionTable
 from models.restricted_mean import RestrictedMean
+from models.roc import RocCurve
+from models.roc_curves import RocCurves
 from models.signature import Signature
 from models.subgroups import Subgroups
 from models.survival_curves import KaplanMeier
@@ -49,8 +55,10 @@ from reports.calibration_sections import (
     hosmer_lemeshow_blocks,
     own_test_blocks,
 )
+from reports.classification_section import classified_blocks, one_classification
 from reports.competing_section import competing_blocks
 from reports.decision_sections import difference_blocks
+from reports.external_sections import paired_test_block
 from reports.factor_quality_sections import (
     n_factors_blocks,
     stability_blocks,
@@ -59,10 +67,16 @@ from reports.factor_quality_sections import (
 from reports.factor_sections import saved_factors_blocks
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
+from reports.figures.roc import draw_roc
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.optimism_sections import array_optimism_blocks, corrected_calibration_blocks
+from reports.reclassification_sections import (
+    own_reclassification_blocks,
+    reclassification_blocks,
+)
 from reports.regression_section import regression_block
+from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
 from reports.subgroup_sections import subgroups_section
@@ -130,6 +144,14 @@ def _decision_section(result: DecisionCurve) -> Section:
     return Section(id="decision", title="Decision curve", blocks=[block])
 
 
+def _roc_section(result: RocCurve) -> Section:
+    auc = result.auc
+    figure = draw_roc(
+        {"Model": result.table}, areas={"Model": (auc.estimate, auc.lower, auc.upper)}
+    )
+    return Section(id="roc", title="ROC curve", blocks=[Figure(figure=figure, title="ROC curve.")])
+
+
 def _of_blocks(
     title: str, blocks: Callable[[Any], Iterable[Block]]
 ) -> Callable[[Any], Section | Page]:
@@ -171,8 +193,15 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     HosmerLemeshow: _of_blocks("Hosmer-Lemeshow test", own_test_blocks),
     HosmerLemeshowTests: _of_blocks("Hosmer-Lemeshow tests", hosmer_lemeshow_blocks),
     DecisionCurve: _decision_section,
+    Reclassification: _of_blocks("Reclassification", own_reclassification_blocks),
+    Reclassifications: _of_blocks("Reclassification", reclassification_blocks),
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
+    ExternalTests: _of_blocks("Paired tests", paired_test_block),
+    RocCurves: _of_blocks("ROC curves", roc_blocks),
+    RocCurve: _roc_section,
+    Classification: _of_blocks("Classification", one_classification),
+    ClassifiedModels: _of_blocks("Classification", classified_blocks),
 }
 NAMES = ", ".join(kind.__name__ for kind in DRAWN)
 

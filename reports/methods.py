@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.external_tests import ExternalTests
 from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
+from reports.added_value import AddedValueResults
 from reports.analysis import Results
 from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
@@ -53,8 +55,8 @@ def methods_text(results: Results) -> str:
     parts += [_signature(summary.signature) for summary in results.signatures.values()]
     parts += [_model(name, fitted) for name, fitted in results.validation.fitted.items()]
     parts += [_validation(results), _metrics(results), _calibration_groups(results)]
-    parts += [_hosmer_lemeshow(results)]
-    parts += [_decision(results), _added_value(results), _updating(results)]
+    parts += [_hosmer_lemeshow(results), _decision(results), _classification(results)]
+    parts += [_added_value(results), _updating(results)]
     parts += [_subgroups(results), _software(results)]
     return "\n\n".join(part for part in parts if part)
 
@@ -335,6 +337,27 @@ def _decision(results: Results) -> str:
     return f"Decision curves. Net benefit is given {' and '.join(told)}." if told else ""
 
 
+def _classification(results: Results) -> str:
+    found = results.classified
+    if found is None:
+        return ""
+    at = ", ".join(f"{100 * threshold:g}%" for threshold in found.thresholds)
+    weighed, effective = "", ""
+    if results.cohort.outcome.kind == "survival":
+        weighed = (
+            " by each horizon, cumulative/dynamic, with inverse probability of censoring weights "
+            "from the evaluated patients"
+        )
+        effective = " for the effective number of patients, from influence functions"
+    external = f"; in external cohorts Wilson's{effective}" if results.validation.external else ""
+    return (
+        f"Classification. At risks of {at}, stated in advance, sensitivity, specificity, PPV and "
+        f"NPV of a risk at or above them were estimated{weighed}. Intervals: out of fold Wilson's "
+        f"for the effective number of patients, from {results.validation.plan.draws} bootstrap "
+        f"draws{external}."
+    )
+
+
 def _updating(results: Results) -> str:
     updates = results.about.updates
     if updates is None or not results.updating:
@@ -368,6 +391,7 @@ def _added_value(results: Results) -> str:
         "differences, in the patients that both predict: discrimination and accuracy within each "
         "held-out fold (corrected resampled t interval), net benefit at thresholds of "
         f"{levels} and all external figures within each of {plan.draws} bootstrap draws."
+        + _paired_tests(results, added.tests)
         + (
             " Nested regressions without penalty were also compared by the likelihood-ratio test "
             "on the development patients."
@@ -380,7 +404,38 @@ def _added_value(results: Results) -> str:
             if added.volume is not None
             else ""
         )
+        + _reclassification(added)
     )
+
+
+def _reclassification(added: AddedValueResults) -> str:
+    found = added.reclassification
+    if found is None:
+        return ""
+    survival = found.outcome.kind == "survival"
+    how = (
+        " (NRI by Kaplan-Meier within those moved, IDI weighted by the inverse probability of "
+        "censoring)"
+        if survival
+        else ""
+    )
+    return (
+        f" NRI and IDI were given on request{how}, with paired percentile bootstrap intervals. "
+        f"{found.warning}"
+    )
+
+
+def _paired_tests(results: Results, found: ExternalTests) -> str:
+    if not len(found.table):
+        return ""
+    if results.cohort.outcome.kind == "binary":
+        how = "DeLong's test for the AUC, influence functions for the Brier score"
+    else:
+        how = (
+            "infinitesimal jackknife for C, influence functions that count the estimated censoring "
+            "weights for AUC and Brier score"
+        )
+    return f" Frozen models were also compared in external cohorts by paired z tests ({how})."
 
 
 def _subgroups(results: Results) -> str:

@@ -11,9 +11,11 @@ from models.decision import Quantity
 from models.nomogram import Nomogram
 from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
+from models.roc_curves import RocCurves
 from omics.cohort import DEVELOPMENT
 from reports.analysis import Results
 from reports.calibration_sections import hosmer_lemeshow_blocks
+from reports.classification_section import classification_block
 from reports.competing_section import competing_group_blocks
 from reports.curve_sections import (
     HEADLINE,
@@ -22,6 +24,7 @@ from reports.curve_sections import (
     survival_blocks,
 )
 from reports.decision_sections import avoided_block
+from reports.external_sections import standard_error_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
@@ -35,6 +38,7 @@ from reports.performance_tables import (
     metric_rows,
 )
 from reports.regression_section import regression_block
+from reports.roc_section import roc_blocks
 from reports.style import feature_name, shown_names
 from reports.survival_section import risk_group_blocks
 from reports.tables import format_number, label, table_rows
@@ -65,6 +69,8 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     if name in results.nomograms:
         yield from nomogram_blocks(results.nomograms[name])
     yield from _performance_blocks(results.performance, name)
+    if results.external is not None:
+        yield from standard_error_block(results.external, name)
     yield from optimism_blocks(results.performance, results.validation, name)
     if results.hosmer_lemeshow is not None:
         yield from hosmer_lemeshow_blocks(results.hosmer_lemeshow, [name])
@@ -74,6 +80,8 @@ def _model_blocks(results: Results, name: str) -> Iterable[Block]:
     for quantity in results.about.quantities:
         yield from decision_blocks(results.performance, [name], unit, quantity=quantity)
     yield from avoided_block(results.performance, name)
+    if results.classified is not None:
+        yield from classification_block(results.classified, name)
     yield from survival_blocks(results.performance, name, unit)
     if results.survival is not None:
         yield from risk_group_blocks(results.survival, name)
@@ -247,7 +255,9 @@ def _sizes(table: pd.DataFrame) -> str:
     return "; ".join(f"{name}: {text}" for name, text in zip(sizes.index, texts, strict=True))
 
 
-def comparison_section(performance: Performance, quantities: Sequence[Quantity] = ()) -> Section:
+def comparison_section(
+    performance: Performance, quantities: Sequence[Quantity] = (), roc: RocCurves | None = None
+) -> Section:
     """Models side by side; `quantities` are drawn beside net benefit."""
     table, unit = performance.table, performance.outcome.unit
     names = list(dict.fromkeys(table["model"]))
@@ -275,6 +285,7 @@ def comparison_section(performance: Performance, quantities: Sequence[Quantity] 
                     caption=f"{_sizes(part)}. Estimate ({_level(part)} interval).",
                 )
             )
+    blocks += list(roc_blocks(roc)) if roc is not None else []
     if len(names) > 1:
         drawn: list[Quantity] = ["net_benefit", *quantities]
         for quantity in drawn:

@@ -218,14 +218,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "missing", results.missing
     yield "missing_predictors", results.predictor_gaps
     yield "findings", findings_table(results)
-    yield "performance", figures.table
-    if len(figures.complete_case):
-        yield "complete_case", figures.complete_case
-    if len(figures.optimism):
-        yield "optimism", figures.optimism
-    yield "calibration", figures.calibration
-    yield from _calibration_tables(results)
-    yield "decision", figures.decision
+    yield from _figure_tables(results)
     yield "failed_resamples", results.validation.failures
     if results.added_value is not None:
         yield from _added_value_tables(results.added_value)
@@ -243,6 +236,22 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield from _factor_quality_tables(results.factor_quality)
     yield from _signature_tables(results)
     yield from _model_tables(results)
+
+
+def _figure_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    figures = results.performance
+    yield "performance", figures.table
+    if len(figures.complete_case):
+        yield "complete_case", figures.complete_case
+    if len(figures.optimism):
+        yield "optimism", figures.optimism
+    if results.external is not None:
+        yield "external_standard_errors", results.external.table
+    yield "calibration", figures.calibration
+    yield from _calibration_tables(results)
+    yield "decision", figures.decision
+    if results.classified is not None:
+        yield "classification", results.classified.table
 
 
 def _survival_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -300,9 +309,13 @@ def _assumption_tables(found: Assumptions, model: str) -> Iterable[tuple[str, pd
 
 def _added_value_tables(found: AddedValueResults) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "added_value", found.comparison.table
+    if len(found.tests.table):
+        yield "added_value_tests", found.tests.table
     yield "decision_differences", found.decision.table
     yield "added_value_likelihood", found.comparison.likelihood_ratio
     yield "added_value_lost", found.lost
+    if found.reclassification is not None:
+        yield "reclassification", found.reclassification.table
     if found.volume is not None:
         yield "added_value_volume", found.correlations
 

@@ -56,7 +56,7 @@ def page_of(results: Results) -> Page:
     if results.signatures:
         sections.append(signatures_section(results))
     sections.append(models_section(results))
-    sections.append(comparison_section(results.performance, about.quantities))
+    sections.append(comparison_section(results.performance, about.quantities, results.roc))
     if results.assumptions:
         sections.append(assumptions_section(results))
     if results.added_value is not None:

@@ -286,6 +286,7 @@ def about_of(study: Study) -> About:
         synthetic=study.study.synthetic,
         thresholds=study.report.thresholds,
         setting=Setting(prevalence=study.report.prevalence, harm=study.report.harm),
+        classify_at=study.report.classify_at,
         quantities=_quantities(study),
         nomograms=[spec.name for spec in study.every_model if spec.nomogram],
         nomogram_ticks={spec.name: spec.nomogram_ticks for spec in study.every_model},
@@ -345,7 +346,12 @@ def _added_value(study: Study) -> AddedValue | None:
     if spec is None:
         return None
     first = "Clinical" if spec.clinical else study.every_model[0].name
-    return AddedValue(reference=spec.reference or first, thresholds=spec.thresholds)
+    return AddedValue(
+        reference=spec.reference or first,
+        thresholds=spec.thresholds,
+        reclassification=spec.reclassification,
+        categories=spec.categories,
+    )
 
 
 def compute(

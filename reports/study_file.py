@@ -1,6 +1,7 @@
 """The study file: what `nomomics run study.toml` reads, and the words for what is wrong in it."""
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -239,6 +240,12 @@ class AddedValueSpec(_Section):
     thresholds: list[float] | None = Field(
         default=None, description="of net benefit; by default each tenth within [report] thresholds"
     )
+    reclassification: bool = Field(
+        default=False, description="give NRI and IDI too, with their warning"
+    )
+    categories: list[float] = Field(
+        default=[], description="risks at which categories part, for a category NRI"
+    )
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Self:
@@ -247,6 +254,11 @@ class AddedValueSpec(_Section):
             levels and sorted(set(levels)) == levels and levels[0] > 0 and levels[-1] < 1
         ):
             raise ValueError(f"thresholds must rise between 0 and 1, but {levels} came")
+        parts = self.categories
+        if sorted(set(parts)) != parts or not all(0 < part < 1 for part in parts):
+            raise ValueError(f"categories must rise between 0 and 1, but {parts} came")
+        if parts and not self.reclassification:
+            raise ValueError("categories are given, but reclassification = true is not: add it")
         return self
 
     @model_validator(mode="after")
@@ -399,6 +411,10 @@ class ReportSpec(_Section):
     interventions_avoided: bool = Field(
         default=False, description="also draw net interventions avoided over the thresholds"
     )
+    classify_at: list[float] = Field(
+        default=[],
+        description="risks at which patients are classified: sensitivity, specificity, PPV, NPV",
+    )
     risk_groups: list[float] = Field(
         default=[0.5], description="quantiles at which the development patients' risk is cut"
     )
@@ -429,6 +445,10 @@ class ReportSpec(_Section):
         low, high = self.thresholds
         if not 0 < low < high < 1:
             raise ValueError(f"thresholds must rise between 0 and 1, but {low:g} and {high:g} came")
+        if any(not low < high < 1 for low, high in pairwise([0.0, *self.classify_at])):
+            raise ValueError(
+                f"classify_at must be rising risks between 0 and 1, but {self.classify_at} came"
+            )
         groups = self.risk_groups
         if not groups or sorted(set(groups)) != groups or not all(0 < q < 1 for q in groups):
             raise ValueError(f"risk_groups must be rising quantiles between 0 and 1, got {groups}")

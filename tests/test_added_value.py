@@ -88,6 +88,8 @@ def test_a_study_needs_no_other_model(tmp_path: Path) -> None:
         ({"reference": "clinical"}, r"'clinical' is none of 4. Did you mean 'Clinical'"),
         ({"thresholds": [0.4, 0.2]}, "thresholds must rise between 0 and 1"),
         ({"thresholds": []}, "thresholds must rise between 0 and 1"),
+        ({"categories": [0.2]}, "reclassification = true is not"),
+        ({"reclassification": True, "categories": [0.4, 0.2]}, "categories must rise"),
         ({"nomograms": ["Molecular"]}, "nomograms must name models that this section adds"),
         ({"ridge": {"Age": 1.0}}, "ridge must name models that this section adds, but 'Age'"),
         ({"ridge": -1.0}, "ridge must not be negative"),

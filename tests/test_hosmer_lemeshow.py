@@ -220,12 +220,13 @@ def test_a_binary_study_has_one_test_per_cohort() -> None:
 @pytest.mark.parametrize("make", [small_study, binary_study])
 def test_the_report_gives_it_on_request_with_its_warning(make: Any, tmp_path: Path) -> None:
     spec = make(tmp_path)
+    spec.content["report"] = {"thresholds": [0.3, 0.4], "assumptions": False}
     study = read_study(spec.write())
     cohort = load_cohort(study)
     silent = compute(study, cohort, n_jobs=1)
     assert silent.hosmer_lemeshow is None
     assert "Lemeshow" not in methods_text(silent) + render(page_of(silent))
-    spec.content["report"] = {"hosmer_lemeshow": True}
+    spec.content["report"]["hosmer_lemeshow"] = True
     results = compute(read_study(spec.write()), cohort, n_jobs=1)
     found = results.hosmer_lemeshow
     assert found is not None

@@ -27,7 +27,17 @@ from models.reclassification import (
 )
 from models.validation import Plan, validate
 from omics.cohort import DEVELOPMENT
+from reports.html import Table, render
+from reports.jupyter import drawn
+from reports.methods import methods_text
+from reports.output import write_output
+from reports.reclassification_sections import reclassification_blocks
+from reports.sections import page_of
+from reports.study import compute, load_cohort
+from reports.study_file import read_study
+from reports.tables import TableRows, format_estimate
 from tests.made_cohorts import made_cohort
+from tests.small_study import binary_study, small_study
 
 R: dict[str, Any] = json.loads(
     (Path(__file__).parent / "reference" / "reclassification.json").read_text()
@@ -264,3 +274,53 @@ def test_a_binary_study_has_no_horizon() -> None:
     p, q = (validation.external["elsewhere"][name] for name in ("age", "both"))
     direct = reclassification(p.y, p.risk[:, 0], q.risk[:, 0]).table["estimate"]
     np.testing.assert_allclose(table.query("validation == 'external'")["estimate"], direct)
+
+
+# ---- in a report
+
+
+@pytest.mark.parametrize("make", [small_study, binary_study])
+def test_the_report_gives_it_on_request_with_its_warning(make: Any, tmp_path: Path) -> None:
+    spec = make(tmp_path)
+    spec.content["added_value"] = {
+        "clinical": ["clinical:Age"],
+        "radiomics": ["radiomics:original_firstorder_Mean"],
+    }
+    del spec.content["models"]
+    spec.content["report"] = {"thresholds": [0.3, 0.4], "assumptions": False}
+    study = read_study(spec.write())
+    cohort = load_cohort(study)
+    silent = compute(study, cohort, n_jobs=1)
+    assert silent.added_value is not None
+    assert silent.added_value.reclassification is None
+    page = render(page_of(silent)) + methods_text(silent)
+    assert "NRI" not in page
+    assert "eclassif" not in page
+    spec.content["added_value"] |= {"reclassification": True, "categories": [0.3, 0.6]}
+    results = compute(read_study(spec.write()), cohort, n_jobs=1)
+    assert results.added_value is not None
+    found = results.added_value.reclassification
+    assert found is not None
+    (block,) = reclassification_blocks(found)
+    assert isinstance(block, Table)
+    assert block.caption.startswith(WARNING)
+    assert "Categories part at 30.0%, 60.0%." in block.caption
+    assert isinstance(block.table, TableRows)
+    row = next(r for r in block.table.rows if r[:2] == ("  Radiomics", "IDI"))
+    horizon = "" if make is binary_study else "and horizon == 24"
+    of_file = found.table.query(f"model == 'Radiomics' and metric == 'idi' {horizon}")
+    assert row[2:] == tuple(
+        format_estimate(*ends) for ends in of_file[["estimate", "lower", "upper"]].to_numpy()
+    )
+    assert WARNING in methods_text(results)
+    page = render(page_of(results))
+    assert page.count("They are no evidence that a marker helps") == 2
+    write_output(results, spec.out, render=lambda _: page)
+    written = pd.read_csv(spec.out / "tables/reclassification.csv")
+    np.testing.assert_allclose(written["estimate"], found.table["estimate"])
+
+
+def test_a_notebook_shows_the_warning_too() -> None:
+    (block,) = drawn(reclassification(POSITIVE, NEW, OLD, categories=CUTS)).blocks
+    assert isinstance(block, Table)
+    assert block.caption == WARNING

@@ -32,6 +32,12 @@ from models.hosmer_lemeshow import (
 )
 from models.log_rank import LogRank, log_rank
 from models.optimism import Optimism, logistic_optimism
+from models.reclassification import (
+    Reclassification,
+    Reclassifications,
+    reclassification,
+    reclassifications,
+)
 from models.regression_tables import RegressionTable
 from models.resample_counts import bootstrap_counts
 from models.restricted_mean import RestrictedMean, restricted_mean
@@ -64,6 +70,7 @@ from tests.small_study import SmallStudy, binary_study, small_study
 
 TABLES_ALONE = (
     *(RegressionTable, Optimism, HosmerLemeshow, HosmerLemeshowTests),
+    *(Reclassification, Reclassifications),
     *(TableOne, FollowUp, RestrictedMean, LogRank, GrayTest),
 )
 FACTORS = {
@@ -568,6 +575,8 @@ def drawn_results(results: Results) -> dict[type, Any]:
         results.grouped_calibration,
         hosmer_lemeshow(event, risk, fitted_here=False, groups=4),
         hosmer_lemeshow_tests(results.validation),
+        reclassification(event, risk, risk**2),
+        reclassifications(results.validation, reference="Clinical", categories=[0.4]),
         decision_curve(risk, event, thresholds=[0.2, 0.4]),
         decision_differences(results.validation, reference="Clinical", thresholds=[0.2, 0.3]),
         updating(

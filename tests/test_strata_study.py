@@ -40,7 +40,7 @@ def stratified(folder: Path, **changes: Any) -> SmallStudy:
         "updating": {"cohort": "there", "models": ["Stratified", "Clinical"]},
         "report": {"subgroups": {"clinical:Sex": "levels"}, "subgroup_models": ["Stratified"]},
     }
-    study.content["validation"]["bootstrap"] = 2
+    study.content["validation"] |= {"bootstrap": 2, "cross_validation": {"folds": 2, "repeats": 1}}
     return study
 
 

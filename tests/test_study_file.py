@@ -176,8 +176,8 @@ FACTORS = {"views": ["radiomics"], "n_factor": 3}
             "report colour",
             "red",
             "[report]: unknown key 'colour'. There are: 'thresholds', 'harm', 'prevalence', "
-            "'standardised_net_benefit', 'interventions_avoided', 'risk_groups', 'table_one', "
-            "'subgroups', 'subgroup_models', 'assumptions' and 2 more.",
+            "'standardised_net_benefit', 'interventions_avoided', 'classify_at', 'risk_groups', "
+            "'table_one', 'subgroups', 'subgroup_models' and 3 more.",
         ),
     ],
 )

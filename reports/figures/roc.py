@@ -5,16 +5,23 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from reports.style import DASHES, LINE, check_columns, colours, new_figure, plain
+from reports.style import DASHES, LINE, check_columns, colours, new_figure, plain, shorten
+from reports.tables import format_estimate
 
 
-def draw_roc(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
+def draw_roc(
+    curves: Mapping[str, pd.DataFrame],
+    *,
+    areas: Mapping[str, tuple[float, float, float]] | None = None,
+) -> go.Figure:
     """Draw receiver operating characteristics.
 
     Parameters
     ----------
     curves : mapping of str to DataFrame
         Model -> one row per cut point: `specificity` and `sensitivity`, in [0, 1].
+    areas : mapping of str to tuple of three floats, optional
+        Model -> the area under its curve and the ends of its interval, for the legend.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def draw_roc(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
                     "dash": DASHES[position % len(DASHES)],
                     "shape": "linear",
                 },
-                name=plain(name),
+                name=_legend(name, areas),
                 hovertemplate="sensitivity %{y:.0%}, 1 − specificity %{x:.0%}<extra></extra>",
             )
         )
@@ -60,3 +67,9 @@ def draw_roc(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
         yaxis={**axis, "title": {"text": "Sensitivity"}},
     )
     return figure
+
+
+def _legend(name: str, areas: Mapping[str, tuple[float, float, float]] | None) -> str:
+    if areas is None or name not in areas:
+        return plain(name)
+    return f"{plain(shorten(name, 30))}, AUC {format_estimate(*areas[name], digits=2)}"
