@@ -27,6 +27,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from models.checks import Floats
 
@@ -92,9 +93,8 @@ def standardised_differences(X: pd.DataFrame, group: pd.Categorical | pd.Series)
     group = check_groups(group, len(X))
     rows = []
     for column in X.columns:
-        kept = X[column].notna().to_numpy() & (group.codes >= 0)
-        values, codes = X.loc[kept, column], group.codes[kept]
-        parts = [values[codes == code] for code in range(len(group.categories))]
+        values, n_levels, known = column_values(X[column])
+        parts = [values[known & (group.codes == code)] for code in range(len(group.categories))]
         for i, j in combinations(range(len(parts)), 2):
             rows.append(
                 {
@@ -102,7 +102,7 @@ def standardised_differences(X: pd.DataFrame, group: pd.Categorical | pd.Series)
                     "group": str(group.categories[j]),
                     "reference": str(group.categories[i]),
                     "n_patients": len(parts[i]) + len(parts[j]),
-                    "difference": _difference(parts[i], parts[j]),
+                    "difference": _difference(parts[i], parts[j], n_levels),
                 }
             )
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -124,22 +124,31 @@ def check_groups(group: pd.Categorical | pd.Series, n_patients: int) -> pd.Categ
     return values.remove_unused_categories()
 
 
-def _difference(one: pd.Series, other: pd.Series) -> float:
-    if isinstance(one.dtype, pd.CategoricalDtype):
-        if not (len(one) and len(other)):
-            return np.nan
-        return _of_shares(_shares(one), _shares(other))
-    if min(len(one), len(other)) < 2:
+def column_values(column: pd.Series) -> tuple[Floats, int, NDArray[np.bool_]]:
+    """Return numbers, or the codes of a category with the count of its levels; and what is known.
+
+    Numbers have 0 levels.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        return codes.astype(np.float64), len(column.cat.categories), codes >= 0
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values, 0, ~np.isnan(values)
+
+
+def _difference(x: Floats, y: Floats, n_levels: int) -> float:
+    if n_levels:
+        return _of_shares(_shares(x, n_levels), _shares(y, n_levels)) if len(x) * len(y) else np.nan
+    if min(len(x), len(y)) < 2:
         return np.nan
-    x, y = (part.to_numpy(dtype=np.float64) for part in (one, other))
     if np.ptp(x) == 0 and np.ptp(y) == 0:  # asked of the values: a variance would be rounding
         return 0.0 if x[0] == y[0] else np.inf
     return float(abs(x.mean() - y.mean()) / np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / 2))
 
 
-def _shares(values: pd.Series) -> Floats:
-    counts = np.bincount(values.cat.codes, minlength=len(values.cat.categories))
-    return np.asarray(counts / len(values), dtype=np.float64)
+def _shares(codes: Floats, n_levels: int) -> Floats:
+    counts = np.bincount(codes.astype(np.intp), minlength=n_levels)
+    return np.asarray(counts / len(codes), dtype=np.float64)
 
 
 def _of_shares(p: Floats, q: Floats) -> float:

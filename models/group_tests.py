@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import gammaln
 
-from models.balance import check_groups
+from models.balance import check_groups, column_values
 from models.checks import Floats
 
 Numbers = Literal["rank", "welch"]
@@ -91,16 +91,24 @@ def group_tests(
     group = check_groups(group, len(X))
     rows = []
     for column in X.columns:
-        kept = X[column].notna().to_numpy() & (group.codes >= 0)
-        values, codes = X.loc[kept, column], group.codes[kept]
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            found = _of_counts(pd.crosstab(values.cat.codes, codes).to_numpy(dtype=np.int64), seed)
+        values, n_levels, known = column_values(X[column])
+        kept = known & (group.codes >= 0)
+        x, codes = values[kept], group.codes[kept]
+        if n_levels:
+            found = _of_counts(_counted(x.astype(np.intp), codes.astype(np.intp), n_levels), seed)
         else:
-            x = values.to_numpy(dtype=np.float64)
             parts = [x[codes == code] for code in np.unique(codes)]
             found = _of_ranks(parts) if numbers == "rank" else _of_means(parts)
-        rows.append((str(column), found[0], len(values), *found[1:]))
+        rows.append((str(column), found[0], len(x), *found[1:]))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _counted(levels: NDArray[np.intp], groups: NDArray[np.intp], n_levels: int) -> Counts:
+    """Count patients by level and group, leaving out what nobody has."""
+    n_groups = int(groups.max(initial=-1)) + 1
+    flat = np.bincount(levels * n_groups + groups, minlength=n_levels * n_groups)
+    counts = flat.reshape(n_levels, n_groups)
+    return counts[counts.any(axis=1)][:, counts.any(axis=0)]
 
 
 def _of_ranks(parts: Sequence[Floats]) -> tuple[str, float, float]:

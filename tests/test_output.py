@@ -105,6 +105,7 @@ def test_study_json_says_what_was_understood(finished: SmallStudy) -> None:
     assert document["study"]["validation"] == {
         "cross_validation": {"folds": 3, "repeats": 1},
         "bootstrap": 0,
+        "bootstrap_632": 0,
         "draws": 20,
         "level": 0.95,
     }
