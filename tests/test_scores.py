@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-import models.performance
 from models import accuracy, calibration, calibration_curves, discrimination
-from models.evaluation import Sample, View
-from models.performance import _evaluate
+from models.evaluation import Sample, figures_of
 from models.scores import (
     Interval,
     Key,
@@ -286,20 +284,12 @@ def checked_scores(p: Predictions) -> Scores:
 
 
 @pytest.mark.slow
-def test_external_intervals_hold_the_truth_as_often_as_they_say(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_external_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """Simulated coverage of 92-97 %; 150 cohorts know one of 95 % to a standard error of 1.8.
 
     `benchmarks/coverage.py` simulates more, and all the figures.
     """
 
-    def quick_look(view: View, **_: object) -> models.performance._Draw:
-        return models.performance._Draw(
-            scores=checked_scores(view[0]), observed=[np.zeros(50)], net_benefit=[np.zeros(1)]
-        )
-
-    monkeypatch.setattr(models.performance, "_look", quick_look)
     truth = checked_scores(new_patients(200_000, np.random.default_rng(0)))
     holds = dict.fromkeys(CHECKED, 0)
     for seed in range(1, SIMULATIONS + 1):
@@ -312,7 +302,8 @@ def test_external_intervals_hold_the_truth_as_often_as_they_say(
             group=None,
             positions=np.arange(N_PATIENTS),
         )
-        table, *_ = _evaluate(sample, Plan(draws=200, seed=seed + 10_000), np.array([0.2]))
+        plan = Plan(draws=200, seed=seed + 10_000)
+        table = figures_of(sample, plan, lambda view: checked_scores(view[0]))
         for row, value in zip(table.itertuples(), truth.values(), strict=True):
             holds[str(row.metric)] += row.lower <= value <= row.upper
     coverage = {metric: count / SIMULATIONS for metric, count in holds.items()}
