@@ -14,6 +14,7 @@ from scipy import stats
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.hosmer_lemeshow import (
+    SURVIVAL_WARNING,
     WARNING,
     hosmer_lemeshow,
     hosmer_lemeshow_at,
@@ -182,7 +183,7 @@ def test_every_model_is_tested_where_it_can_be() -> None:
         plan=PLAN,
     )
     found = hosmer_lemeshow_tests(validation, groups=5)
-    assert found.warning == WARNING
+    assert found.warning == SURVIVAL_WARNING
     assert "A p above .05 does not show good calibration" in WARNING
     table = found.table.set_index(["model", "cohort", "horizon"])
     assert len(table) == 12
@@ -234,7 +235,8 @@ def test_the_report_gives_it_on_request_with_its_warning(make: Any, tmp_path: Pa
     name = "Hosmer-Lemeshow" if make is binary_study else "Greenwood-Nam-D'Agostino"
     (block,) = hosmer_lemeshow_blocks(found, ["Clinical"])
     assert isinstance(block, Table)
-    assert (block.title, block.caption) == (f"{name} test.", WARNING)
+    warning = WARNING if make is binary_study else SURVIVAL_WARNING
+    assert (block.title, block.caption) == (f"{name} test.", warning)
     assert isinstance(block.table, TableRows)
     assert ("Horizon" in block.table.header) == (make is small_study)
     chi2 = block.table.header.index("χ²")
