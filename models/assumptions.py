@@ -34,7 +34,7 @@ from models.sample_size import (
 from models.schoenfeld import SchoenfeldCurves, schoenfeld_curves
 from omics.cohort import Cohort
 from omics.errors import Finding
-from omics.messages import some_of
+from omics.messages import number_of, some_of
 from omics.outcome import is_survival
 
 MOST_TERMS = 40  # beyond, curve by curve tells nobody anything, and costs a fit each
@@ -331,6 +331,7 @@ def _small_sample(name: str, found: Assumptions) -> Iterator[Finding]:
             severity="note",
             where=name,
             message=f"Riley's criteria ask for {row['n_patients']} patients to develop a model of "
-            f"{found.parameters} parameters here (if it explains 15 % of what can be explained); "
-            f"there are {found.n_patients}. Expect optimism, and shrinkage of the effects.",
+            f"{number_of(found.parameters, 'parameter')} here (if it explains 15 % of what can be "
+            f"explained); there are {found.n_patients}. Expect optimism, and shrinkage of the "
+            "effects.",
         )

@@ -33,6 +33,17 @@ def some_of(items: Iterable[str], *, limit: int = 5) -> str:
     return ", ".join(known[:limit]) + rest
 
 
+def number_of(n: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    Examples
+    --------
+    >>> number_of(1, "parameter"), number_of(3, "parameter")
+    ('1 parameter', '3 parameters')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def counted(values: Iterable[Hashable], *, limit: int = 5) -> str:
     """Quote the commonest values, each with its count.
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from models.assumptions import Assumptions
 from models.proportional_hazards import GLOBAL
+from omics.messages import number_of
 from reports.analysis import Results
 from reports.figures.influence import draw_influence
 from reports.figures.linearity import draw_linearity
@@ -56,7 +57,8 @@ def assumption_blocks(found: Assumptions, *, unit: str | None = None) -> Iterabl
 
 def _size_sentence(found: Assumptions) -> str:
     text = (
-        f"{found.n_patients} patients, {found.n_events} events, {found.parameters} parameters "
+        f"{found.n_patients} patients, {found.n_events} events, "
+        f"{number_of(found.parameters, 'parameter')} "
         "(columns of the design, those of splines and levels included): "
         f"{found.events_per_parameter:.1f} events"
         + ("" if found.n_rarer == found.n_events else " (patients of the rarer class)")
@@ -246,7 +248,7 @@ def _sample_size_table(found: Assumptions) -> Table:
     return Table(
         table=table_rows(rows, labels=labels),
         title="Patients that a model of this size needs.",
-        caption=f"Riley's criteria for {found.parameters} parameters with this cohort's events and "
-        "follow-up; the largest of the three decides. Worked out afterwards it is no plan, but a "
-        "measure of how much optimism to expect.",
+        caption=f"Riley's criteria for {number_of(found.parameters, 'parameter')} with this "
+        "cohort's events and follow-up; the largest of the three decides. Worked out "
+        "afterwards it is no plan, but a measure of how much optimism to expect.",
     )
