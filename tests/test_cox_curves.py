@@ -101,8 +101,6 @@ def test_one_event_has_a_curve() -> None:
 def test_wrong_input_is_named() -> None:
     strata = X.assign(centre=TABLE["centre"])
     model = CoxModel(strata="centre").fit(strata, Y)
-    with pytest.raises(ValueError, match=r"one baseline hazard.*each of 3 strata"):
-        hazard_spread(model, strata, Y, horizons=(12.0,))
     with pytest.raises(ValueError, match="of another"):
         cox_curves(model, strata, Y, NEW.assign(centre="D"))
     with pytest.raises(ValueError, match="interval must be"):
