@@ -1,8 +1,8 @@
 """How fast survival curves and tests are, beside R, and how they grow with the patients.
 
-    python benchmarks/curves.py                     # 50,000 patients
-    python benchmarks/curves.py --ties              # times on whole days
-    python benchmarks/curves.py --plot curves.html  # 1,000 to 100,000 patients
+    python -m benchmarks.curves                     # 50,000 patients
+    python -m benchmarks.curves --ties              # times on whole days
+    python -m benchmarks.curves --plot curves.html  # 1,000 to 100,000 patients
 
 Simulated patients with two competing causes. One BLAS thread; R's multi-state `survfit`, whose
 infinitesimal jackknife takes minutes beyond that, up to 3,000 patients only.
@@ -17,8 +17,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from beside_r import table, time_here, time_in_r, versions
 
+from benchmarks.beside_r import table, time_here, time_in_r, versions
 from models.competing_risks import cumulative_incidence, incidence_at
 from models.follow_up import follow_up
 from models.gray import gray_test
