@@ -489,11 +489,23 @@ def _check_about(about: About, pipelines: Mapping[str, RiskPipeline], cohort: Co
             check_models(pipelines, about.updates.models)
     except ValueError as error:
         raise StudyError(str(error)) from error
-    if about.updates is not None and about.updates.cohort not in cohort.external:
-        raise StudyError(
-            f"[updating] cohort must be an external cohort, but {about.updates.cohort!r} is none "
-            f"of {len(cohort.external)}. {nearest(about.updates.cohort, list(cohort.external))}"
-        )
+    if about.updates is not None:
+        check_updated_cohort(cohort, about.updates.cohort)
+
+
+def check_updated_cohort(cohort: Cohort, name: str) -> None:
+    """Refuse to update models in what is no external cohort."""
+    if name in cohort.external:
+        return
+    cure = (
+        nearest(name, list(cohort.external))
+        if cohort.external
+        else "Declare one by [cohorts] external = [...] or [external.<name>]."
+    )
+    raise StudyError(
+        f"[updating] cohort must be an external cohort, but {name!r} is none of "
+        f"{len(cohort.external)}. {cure}"
+    )
 
 
 def declared_subgroups(cohort: Cohort, splits: Splits) -> dict[str, pd.Series]:

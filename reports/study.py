@@ -34,6 +34,7 @@ from reports.analysis import (
     Updates,
     analyse,
     check_table_one,
+    check_updated_cohort,
     declared_subgroups,
     factor_columns,
 )
@@ -75,6 +76,8 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
         check_moment(build_pipelines(study), cohort, study.prediction.moment)
     check_table_one(cohort, study.report.table_one.asked)  # refuses what names no column
     declared_subgroups(cohort, study.report.subgroups)  # likewise, and cuts that do not rise
+    if study.updating is not None:
+        check_updated_cohort(cohort, study.updating.cohort)
     if study.factors is not None:
         columns = factor_columns(cohort, study.factors.associations)
         columns_to_test(cohort, columns, ordered=study.factors.ordered)

@@ -294,3 +294,23 @@ def test_several_differences_have_no_bands() -> None:
     assert [trace.name for trace in figure.data] == ["A", "B", "C"]
     assert len({trace.line.dash for trace in figure.data[1:]}) == 2
     assert figure.layout.xaxis.title.text == "Threshold probability"
+
+
+@pytest.mark.parametrize(
+    ("cohorts", "words"),
+    [
+        (True, r"'A' is none of 1\."),
+        (False, r"'B' is none of 0\. Declare one by \[cohorts\] external"),
+    ],
+)
+def test_updating_where_nobody_is_is_refused_before_anything_is_fitted(
+    tmp_path: Path, cohorts: bool, words: str
+) -> None:
+    study = with_updating(tmp_path)
+    if cohorts:
+        study.content["updating"]["cohort"] = "A"
+    else:
+        del study.content["cohorts"]
+        del study.tables["clinical"]["Centre"]
+    with pytest.raises(StudyError, match=words):
+        load_cohort(read_study(study.write()))
