@@ -25,7 +25,7 @@ from models.boosting import BoostedModel
 from models.corrected_calibration import N_POINTS, CorrectedCalibration, corrected_curve
 from models.cox import CoxModel
 from models.many_logistic import bernoulli_log_likelihood
-from models.one_resample import Pipelines, fit_each, predictions_of
+from models.one_resample import Pipelines, fit_each, predictions_of, why_incomparable
 from models.pipeline import RiskPipeline
 from models.pooled import PooledCox, PooledLogistic
 from models.resampling import Arrays, Resample, collected_warnings
@@ -139,10 +139,14 @@ def optimism_task(
     X: pd.DataFrame,
     y: NDArray[Any],
     horizons: tuple[float, ...],
-    grids: Mapping[str, Grids],
+    apparent: Mapping[str, Predictions],
     part: Resample,
 ) -> Arrays:
-    """Fit on a bootstrap sample; score it there and on the original patients."""
+    """Fit on a bootstrap sample; score it there and on the original patients.
+
+    `apparent` are the predictions of the fits to all patients: a sample whose fit cannot predict
+    whom they predict has failed.
+    """
     failed: list[str] = []
     complaints: list[str] = []
     arrays: Arrays = {}
@@ -152,12 +156,16 @@ def optimism_task(
             if pipeline is None:
                 continue
             original = predictions_of(pipeline, X, y, horizons)
+            failed[position] = why_incomparable(original, apparent[name])
+            if failed[position]:
+                continue
+            grids = curve_grids(apparent[name])
             own = original.take(part.train).known()
             for side, p, at_maximum in (
                 ("train", own, is_at_maximum(pipeline)),
                 ("test", original.known(), False),
             ):
-                scores, curves = _look(p, grids[name], of_the_fit=at_maximum)
+                scores, curves = _look(p, grids, of_the_fit=at_maximum)
                 arrays[f"{position}.{side}"] = np.array(list(scores.values()))
                 arrays[f"{position}.{side}.curves"] = curves
     arrays["failed"] = np.array(failed, dtype=np.str_)
@@ -169,10 +177,10 @@ def optimism_draws(
     position: int,
     pipeline: RiskPipeline,
     apparent: Predictions,
-    grids: Grids,
     results: Sequence[Arrays],
 ) -> OptimismDraws:
     """Put the resamples of one model together, the model at `position` of the task's."""
+    grids = curve_grids(apparent)
     scores, curves = _look(apparent.known(), grids, of_the_fit=is_at_maximum(pipeline))
     fitted = [arrays for arrays in results if f"{position}.train" in arrays]
 
@@ -188,7 +196,7 @@ def optimism_draws(
         test=named("test"),
         train_curves=stacked("train"),
         test_curves=stacked("test"),
-        grids=tuple(grids),
+        grids=grids,
         apparent=scores,
         apparent_curves=curves,
         n_resamples=len(results),

@@ -3,9 +3,10 @@ r"""What share of patients had the event in groups of like predicted risk: point
 Patients are grouped by cut points of the predicted risk that were fixed beforehand (`cut_by_size`
 in the development patients), each group from one cut point up to below the next, the last including
 its end, as Hmisc's `cut2`. Observed is Kaplan-Meier's risk by the horizon with its interval on the
-log scale of survival (R's default), or the share with the event and Wilson's interval; predicted is
-the mean. Grouping loses the order within a group and depends on the cut points: it stands beside
-the smooth curve (`models.calibration_curves`), never in its place.
+log scale of survival (R's default), or the share with the event and Wilson's interval; so is the
+interval of a group without events by the horizon (of those followed so far), where Greenwood's
+error is 0. Predicted is the mean. Grouping loses the order within a group and depends on the cut
+points: it stands beside the smooth curve (`models.calibration_curves`), never in its place.
 
 References
 ----------
@@ -195,6 +196,9 @@ def _kaplan_meier_risk(
     if len(time) < FEWEST:
         return (np.nan,) * 3
     survival, error = survival_and_error_at(time, event, [horizon])
+    if survival[0] == 1:  # Greenwood's error is 0: none of those followed so far
+        z = float(stats.norm.ppf((1 + level) / 2))
+        return _wilson(0, int((time >= horizon).sum()), z)
     low, high = curve_limits(survival, error, level=level, interval="log")
     return 1 - float(survival[0]), 1 - float(high[0]), 1 - float(low[0])
 

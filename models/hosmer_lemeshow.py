@@ -269,8 +269,12 @@ def _sample_rows(sample: Sample, validation: Validation, groups: int) -> list[di
             names = ("chi2", "df", "p_value", "n_patients", "n_events")
             row |= {name: getattr(found, name) for name in names}
             row["n_groups"] = len(found.table)
-            if np.isnan(found.p_value):
-                row["reason"] = "too few events or too short a follow-up in a group"
+            if np.isnan(p.risk[:, j]).any():
+                row["reason"] = "the risk by the horizon is not known of everybody"
+            elif found.df < 1:
+                row["reason"] = "too few groups of different risk with events"
+            elif np.isnan(found.p_value):
+                row["reason"] = "too short a follow-up in a group, or nobody in it without event"
         rows.append(row)
     return rows
 

@@ -20,7 +20,7 @@ Gerds TA, Schumacher M. Efron-type measures of prediction error for survival ana
 2007;63:1283-1287. doi:10.1111/j.1541-0420.2007.00832.x
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.censoring import censoring_weights
-from models.one_resample import Pipelines, fit_each, predictions_of
+from models.one_resample import Pipelines, fit_each, predictions_of, why_incomparable
 from models.optimism import point_632_plus
 from models.resample_counts import check_counts, resample_weights
 from models.resampling import Arrays, Resample, collected_warnings
@@ -72,44 +72,61 @@ def left_out_task(
     X: pd.DataFrame,
     y: NDArray[Any],
     horizons: tuple[float, ...],
+    apparent: Mapping[str, Predictions],
     part: Resample,
 ) -> Arrays:
-    """Fit on a bootstrap sample; score the patients it left out."""
+    """Fit on a bootstrap sample; score the patients it left out.
+
+    `apparent` are the predictions of the fits to all patients: a sample whose fit cannot predict
+    whom they predict, or that leaves out none of these, has failed.
+    """
     failed: list[str] = []
     complaints: list[str] = []
     arrays: Arrays = {}
     with collected_warnings(complaints):
-        for position, pipeline in enumerate(fit_each(pipelines, X, y, part, failed)):
+        fits, out = fit_each(pipelines, X, y, part, failed), part.held_out
+        for position, (name, pipeline) in enumerate(zip(pipelines, fits, strict=True)):
             if pipeline is None:
                 continue
-            out = part.held_out
-            p = predictions_of(pipeline, X.iloc[out], y[out], horizons).known()
+            p = predictions_of(pipeline, X.iloc[out], y[out], horizons)
+            failed[position] = why_incomparable(p, apparent[name].take(out))
+            if np.isnan(p.linear_predictor).all():
+                failed[position] = failed[position] or "Nobody left out has a prediction."
+            if failed[position]:
+                continue
+            p = p.known()
             arrays[f"{position}.out"] = np.array(list(ranking_scores(p).values()))
     arrays["failed"] = np.array(failed, dtype=np.str_)
     arrays["warnings"] = np.array(complaints, dtype=np.str_)
     return arrays
 
 
-def left_out_scores(
-    position: int, apparent: Predictions, parts: Sequence[Resample], results: Sequence[Arrays]
-) -> LeftOut:
-    """Put the samples of one model together, the model at `position` of the task's.
+def left_out_weights(parts: Sequence[Resample], n_patients: int) -> NDArray[np.float64]:
+    """Weigh samples so that every patient left out weighs alike, shape (n_resamples,).
 
     Raises
     ------
     ValueError
         If a patient was left out of no sample.
     """
-    n = len(apparent.y)
-    counts = np.array([np.bincount(part.train, minlength=n) for part in parts])
-    weights = resample_weights(check_counts(counts, ".632+", n), ".632+")
+    counts = np.array([np.bincount(part.train, minlength=n_patients) for part in parts])
+    return resample_weights(check_counts(counts, ".632+", n_patients), ".632+")
+
+
+def left_out_scores(
+    position: int,
+    apparent: Predictions,
+    weights: NDArray[np.float64],
+    results: Sequence[Arrays],
+) -> LeftOut:
+    """Put the samples of one model together, the model at `position` of the task's."""
     keys = list(ranking_scores(apparent.known()))
     fitted = [f"{position}.out" in arrays for arrays in results]
     kept = [arrays for arrays, ok in zip(results, fitted, strict=True) if ok]
     return LeftOut(
         scores=[dict(zip(keys, arrays[f"{position}.out"], strict=True)) for arrays in kept],
         weights=weights[fitted],
-        n_resamples=len(parts),
+        n_resamples=len(results),
     )
 
 

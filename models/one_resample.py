@@ -72,6 +72,21 @@ def predictions_of(
     )
 
 
+def why_incomparable(p: Predictions, apparent: Predictions) -> str:
+    """Say who has no prediction by a resample's fit, of those the fit to all predicts; "" if none.
+
+    A resample may lack a stratum, or those of it who were followed to a horizon: its figures would
+    be of other patients than the apparent ones.
+    """
+    lost = np.isnan(p.linear_predictor) & ~np.isnan(apparent.linear_predictor)
+    if not lost.any():
+        return ""
+    return (
+        f"{lost.sum()} of {len(lost)} patients have no prediction, since nobody of their stratum "
+        "is in the sample, or followed in it to the horizon."
+    )
+
+
 def fit_each(
     pipelines: Pipelines, X: pd.DataFrame, y: NDArray[Any], part: Resample, failed: list[str]
 ) -> list[RiskPipeline | None]:

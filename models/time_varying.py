@@ -121,6 +121,11 @@ def time_varying_cox(
     starts, stops = check_numbers(start, "start"), check_numbers(stop, "stop")
     ended = check_event(event, "event")
     own = np.asarray(pd.factorize(np.asarray(patient, dtype=object))[0])
+    if (own < 0).any():
+        raise ValueError(
+            f"patient must be known of every interval, but {(own < 0).sum()} of {len(own)} have "
+            f"none (first: row {int((own < 0).argmax())}). Fill the ids in."
+        )
     check_same_length(x=columns, start=starts, stop=stops, event=ended, patient=own)
     _check_intervals(starts, stops, ended, own)
     if not ended.any():

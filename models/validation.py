@@ -22,9 +22,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from models.bootstrap_refits import OptimismDraws, curve_grids, optimism_draws, optimism_task
+from models.bootstrap_refits import OptimismDraws, optimism_draws, optimism_task
 from models.gaps import COMPLETE_CASES, complete_case_pipelines
-from models.left_out import LeftOut, left_out_scores, left_out_task
+from models.left_out import LeftOut, left_out_scores, left_out_task, left_out_weights
 from models.one_resample import (
     FAILURE_COLUMNS,
     Pipelines,
@@ -311,12 +311,12 @@ class _Bootstraps:
         }
         if not (self.plan.bootstrap and chosen):
             return {}, []
-        grids = {name: curve_grids(apparent[name]) for name in chosen}
-        task = partial(optimism_task, chosen, self.X, self.y, self.horizons, grids)
+        own = {name: apparent[name] for name in chosen}
+        task = partial(optimism_task, chosen, self.X, self.y, self.horizons, own)
         parts = bootstrap(len(self.y), resamples=self.plan.bootstrap, seed=self.plan.seed + 1)
         found = self.run(task, parts, what="optimism bootstrap")
         draws = {
-            name: optimism_draws(k, fitted[name].pipeline, apparent[name], grids[name], found)
+            name: optimism_draws(k, fitted[name].pipeline, own[name], found)
             for k, name in enumerate(chosen)
         }
         return draws, found
@@ -329,10 +329,11 @@ class _Bootstraps:
         if not resamples:
             return {}, []
         parts = left_out_bootstrap(len(self.y), resamples=resamples, seed=self.plan.seed + 2)
-        task = partial(left_out_task, pipelines, self.X, self.y, self.horizons)
+        weights = left_out_weights(parts, len(self.y))
+        task = partial(left_out_task, pipelines, self.X, self.y, self.horizons, apparent)
         found = self.run(task, parts, what=".632+ bootstrap")
         scores = {
-            name: left_out_scores(k, apparent[name], parts, found)
+            name: left_out_scores(k, apparent[name], weights, found)
             for k, name in enumerate(pipelines)
         }
         return scores, found

@@ -85,3 +85,13 @@ def test_wrong_input_is_named() -> None:
         calibration_groups([0, 1], [0.1, 0.2], cut_points=[0, 0.5, 0.5, 1])
     with pytest.raises(ValueError, match=r"cut_points must reach from 0 to 1.*from 0.1 to 1"):
         calibration_groups([0, 1], [0.1, 0.2], cut_points=[0.1, 1])
+
+
+def test_a_group_without_events_has_an_interval_of_some_length() -> None:
+    time, risk = np.r_[np.full(20, 6.0), np.full(10, 3.0)], np.full(30, 0.1)
+    found = calibration_groups_at(
+        time, np.zeros(30), risk, horizon=5, cut_points=[0, 1]
+    ).table.iloc[0]
+    z = 1.959963984540054
+    assert (found["observed"], found["lower"]) == (0, 0)
+    assert found["upper"] == pytest.approx(z**2 / (20 + z**2))  # Wilson's of 0 of 20

@@ -1,6 +1,7 @@
 """The .632+ of pipelines: rms and arrays as witnesses, memorisers, copies, failures."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from models.accuracy import brier_at
@@ -11,6 +12,7 @@ from models.left_out import (
     LeftOut,
     left_out_scores,
     left_out_task,
+    left_out_weights,
     no_information,
     point_632_plus_scores,
 )
@@ -19,11 +21,13 @@ from models.one_resample import predictions_of
 from models.optimism import cox_optimism, logistic_optimism, point_632_plus
 from models.performance import performance
 from models.pipeline import risk_pipeline
-from models.resampling import Resample, left_out_bootstrap
+from models.resampling import Resample, bootstrap, left_out_bootstrap
 from models.scores import Key, Predictions, ranking_scores
 from models.signature import Signature
 from models.validation import Plan, validate
-from tests.made_cohorts import made_cohort, with_outcome
+from omics.cohort import Cohort
+from omics.outcome import survival_outcome
+from tests.made_cohorts import made_cohort, with_outcome, with_table
 from tests.test_validation import cohort_with_a_lonely_level, reference_cohort
 from tests.validation_reference import CLASS, COUNTS, EVENT, OLD, TIME, X
 
@@ -49,10 +53,11 @@ def test_left_out_figures_are_those_of_the_arrays(kind: str) -> None:
     model = CoxModel() if kind == "survival" else LogisticModel()
     pipelines = {"model": risk_pipeline(["clinical:*"], model)}
     parts, horizons = r_parts(), cohort.outcome.horizons
-    found = [left_out_task(pipelines, cohort.X, cohort.y, horizons, part) for part in parts]
     fitted = pipelines["model"].fit(cohort.X, cohort.y)
     apparent = predictions_of(fitted, cohort.X, cohort.y, horizons)
-    one = left_out_scores(0, apparent, parts, found)
+    data = (cohort.X, cohort.y, horizons, {"model": apparent})
+    found = [left_out_task(pipelines, *data, part) for part in parts]
+    one = left_out_scores(0, apparent, left_out_weights(parts, len(cohort.y)), found)
     theirs = (
         cox_optimism(X, TIME, EVENT, COUNTS, method=".632+")
         if kind == "survival"
@@ -139,12 +144,8 @@ def test_patients_in_every_sample_are_refused() -> None:
         Resample(name="a", repeat=0, fold=0, train=np.array([0, 0, 1]), held_out=np.array([2])),
         Resample(name="b", repeat=1, fold=0, train=np.array([0, 2, 2]), held_out=np.array([1])),
     ]
-    p = Predictions(
-        y=np.array([True, False, True]), linear_predictor=np.zeros(3), risk=np.zeros((3, 1)),
-        horizons=(),
-    )  # fmt: skip
     with pytest.raises(ValueError, match=r"1 of 3 patients never are .*Draw more resamples"):
-        left_out_scores(0, p, parts, [{}, {}])
+        left_out_weights(parts, 3)
 
 
 def test_nothing_left_out_depends_on_the_jobs() -> None:
@@ -160,3 +161,28 @@ def test_nothing_left_out_depends_on_the_jobs() -> None:
     assert one.scores == two.scores
     np.testing.assert_array_equal(one.weights, two.weights)
     assert one.weights.sum() == pytest.approx(1)
+
+
+def with_a_thin_stratum() -> Cohort:
+    """Stratum b alone is followed to the horizon 12, by one of its 20 patients."""
+    cohort = made_cohort(120)
+    thin = np.arange(120) < 20
+    time = np.where(thin, np.minimum(cohort.y["time"], 11), cohort.y["time"])
+    time[0] = 13.0
+    X = cohort.X.assign(**{"clinical:Site": pd.Categorical(np.where(thin, "b", "a"))})
+    return with_outcome(with_table(cohort, X), survival_outcome(time, cohort.y["event"]))
+
+
+def test_samples_that_cannot_predict_the_same_patients_have_failed() -> None:
+    cohort = with_a_thin_stratum()
+    pipelines = {"m": risk_pipeline(["clinical:Age"], CoxModel(), strata="clinical:Site")}
+    plan = Plan(folds=2, repeats=1, bootstrap=40, bootstrap_632=50, draws=20, seed=2)
+    found = validate(pipelines, cohort, plan=plan)
+    lacking = sum(0 not in part.train for part in bootstrap(120, resamples=40, seed=3))
+    table = found.failures.set_index("validation")
+    assert table.loc["optimism_corrected", "failed"] >= lacking > 0
+    assert "nobody of their stratum is in the sample" in table.loc["optimism_corrected", "reason"]
+    assert table.loc["bootstrap_632_plus", "failed"] > 0
+    optimism = performance(found, thresholds=[0.5]).optimism
+    assert (optimism["n_failed"] >= lacking).all()
+    assert len(found.left_out["m"].scores) == 50 - table.loc["bootstrap_632_plus", "failed"]

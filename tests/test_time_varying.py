@@ -104,6 +104,8 @@ def test_what_has_no_fit_is_named() -> None:
     separated = ROWS.assign(treated=((ROWS["event"] == 0) & (ROWS["stop"] > 0)).astype(int))
     with pytest.raises(FitError, match="finite estimate, but none was found for 'treated'"):
         fit(separated, ["treated"])
+    with pytest.raises(ValueError, match="1 of 2 have none"):
+        time_varying_cox(ROWS[["age"]][:2], [0, 0], [1, 1], [1, 0], patient=["A", None])
     with pytest.raises(ValueError, match="one value per patient"):
         time_varying_cox(ROWS[["age"]], [0], [1], [1], patient=[1])
 
