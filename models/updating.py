@@ -157,6 +157,8 @@ def updating(
     horizons: tuple[float, ...],
     thresholds: Iterable[float],
     plan: Plan,
+    harm: float = 0.0,
+    prevalence: float | None = None,
 ) -> Updating:
     """Update a frozen pipeline in another cohort by every method, and compare them there.
 
@@ -172,6 +174,8 @@ def updating(
         Empty for a binary outcome.
     thresholds : iterable of float in (0, 1)
         Threshold probabilities of net benefit.
+    harm, prevalence : float
+        What net benefit is to know of the place, as for `models.decision.decision_curve`.
     plan : Plan
         Its `bootstrap` (0 leaves optimism and intervals out), `level` and `seed`.
 
@@ -204,7 +208,12 @@ def updating(
     tests = closed_tests(
         cohort.original, cohort.matrix.to_numpy(), cohort.model, learnt=list(learnt)
     )
-    look = partial(figures_with_benefit, thresholds=np.array(cohort.thresholds))
+    look = partial(
+        figures_with_benefit,
+        thresholds=np.array(cohort.thresholds),
+        harm=harm,
+        prevalence=prevalence,
+    )
     draws = _draws(cohort, methods, look, plan)
     return Updating(
         table=_performance({m: look(p) for m, p in whole.items()}, draws, plan.level),

@@ -24,7 +24,9 @@ class FigureKey(NamedTuple):
 Figures = dict[FigureKey, float]
 
 
-def figures_with_benefit(p: Predictions, *, thresholds: Floats) -> Figures:
+def figures_with_benefit(
+    p: Predictions, *, thresholds: Floats, harm: float = 0.0, prevalence: float | None = None
+) -> Figures:
     """Give C-index or AUC, calibration slope, O/E, Brier score, IPA and net benefit.
 
     Parameters
@@ -33,6 +35,8 @@ def figures_with_benefit(p: Predictions, *, thresholds: Floats) -> Figures:
         All known.
     thresholds : ndarray of shape (n_thresholds,)
         In [0, 1), of net benefit.
+    harm, prevalence : float
+        As for `models.decision.decision_curve`; a prevalence is of a binary outcome.
 
     Examples
     --------
@@ -43,11 +47,14 @@ def figures_with_benefit(p: Predictions, *, thresholds: Floats) -> Figures:
     [0.0625, 0.5]
     """
     slope = next(iter(slope_scores(p).values()))
-    figures = _survival(p, thresholds) if is_survival(p.y) else _binary(p, thresholds)
+    if is_survival(p.y):
+        figures = _survival(p, thresholds, harm)
+    else:
+        figures = _binary(p, thresholds, harm, prevalence)
     return figures | {FigureKey("calibration_slope", np.nan, np.nan): slope}
 
 
-def _survival(p: Predictions, thresholds: Floats) -> Figures:
+def _survival(p: Predictions, thresholds: Floats, harm: float) -> Figures:
     time, event = p.y["time"], p.y["event"]
     figures = {FigureKey("c_index", np.nan, np.nan): c_index(time, event, p.linear_predictor)}
     for j, h in enumerate(p.horizons):
@@ -58,12 +65,12 @@ def _survival(p: Predictions, thresholds: Floats) -> Figures:
             ("ipa", ipa_at(time, event, risk, horizon=h)),
         ):
             figures[FigureKey(metric, h, np.nan)] = value
-        curve = decision_curve_at(risk, time, event, horizon=h, thresholds=thresholds)
+        curve = decision_curve_at(risk, time, event, horizon=h, thresholds=thresholds, harm=harm)
         figures |= _benefits(curve.columns, h)
     return figures
 
 
-def _binary(p: Predictions, thresholds: Floats) -> Figures:
+def _binary(p: Predictions, thresholds: Floats, harm: float, prevalence: float | None) -> Figures:
     risk = p.risk[:, 0]
     figures = {
         FigureKey("auc", np.nan, np.nan): roc_auc(p.y, p.linear_predictor),
@@ -71,7 +78,7 @@ def _binary(p: Predictions, thresholds: Floats) -> Figures:
         FigureKey("brier", np.nan, np.nan): brier(p.y, risk),
         FigureKey("ipa", np.nan, np.nan): ipa(p.y, risk),
     }
-    curve = decision_curve(risk, p.y, thresholds=thresholds)
+    curve = decision_curve(risk, p.y, thresholds=thresholds, prevalence=prevalence, harm=harm)
     return figures | _benefits(curve.columns, np.nan)
 
 

@@ -218,6 +218,7 @@ class Cohort:
         outcome: SurvivalSpec | BinarySpec,
         cohorts: CohortsSpec | None = None,
         centre: str | None = None,
+        external: bool = False,
     ) -> "Cohort":
         """Join the views of a study by patient.
 
@@ -231,6 +232,9 @@ class Cohort:
             By default all patients are development patients.
         centre : str, optional
             Column of the centre, `table:column`. A patient without one stays.
+        external : bool
+            True for tables of a second cohort, to be added by `with_external`: nobody there need
+            have had a competing event.
 
         Returns
         -------
@@ -245,7 +249,7 @@ class Cohort:
         views = tuple(views)
         _check_views(views)
         anchor = table_name(outcome.columns[0])
-        known = read_outcome(outcome, views)
+        known = read_outcome(outcome, views, external=external)
         groups = None if cohorts is None else read_groups(cohorts, views)
         centres = None if centre is None else find_column(views, centre, role="centre")
         findings = [*_compare_all(views, anchor), *outcome_findings(outcome, known, views)]

@@ -119,7 +119,7 @@ def as_number(text: str) -> float | None:
 
 
 def match_values(
-    values: pd.Series, declared: Sequence[Value], *, role: str, where: str
+    values: pd.Series, declared: Sequence[Value], *, role: str, where: str, required: bool = True
 ) -> NDArray[np.bool_]:
     """Tell which patients hold one of the declared values.
 
@@ -128,9 +128,11 @@ def match_values(
     values : Series of shape (n_patients,)
         Raw values of the column.
     declared : sequence of values
-        As the study states them; each must occur.
+        As the study states them.
     role, where : str
         The key of the study, and the column, for the message.
+    required : bool
+        True if each of them must occur.
 
     Returns
     -------
@@ -139,7 +141,7 @@ def match_values(
     Raises
     ------
     StudyError
-        If a declared value never occurs.
+        If a required value never occurs.
 
     Examples
     --------
@@ -153,7 +155,7 @@ def match_values(
         wanted = [TRUTH.get(str(value), value) for value in wanted]
     present = set(written.dropna())
     for value, stated in zip(wanted, declared, strict=True):
-        if value not in present:
+        if required and value not in present:
             raise StudyError(
                 f"{role} must occur in {where}, but {stated!r} does not: it holds "
                 f"{count_values(values)}. State the value as the table writes it."
@@ -166,8 +168,12 @@ def count_values(values: pd.Series) -> str:
     return counted(canonical_values(values).dropna()) or "no value"
 
 
-def read_outcome(spec: SurvivalSpec | BinarySpec, views: Sequence[View]) -> pd.DataFrame:
+def read_outcome(
+    spec: SurvivalSpec | BinarySpec, views: Sequence[View], *, external: bool = False
+) -> pd.DataFrame:
     """Read the declared outcome of every patient of its table or tables.
+
+    In an external cohort's own tables nobody need have had the competing event.
 
     Returns
     -------
@@ -183,7 +189,7 @@ def read_outcome(spec: SurvivalSpec | BinarySpec, views: Sequence[View]) -> pd.D
         no number.
     """
     if spec.kind == "survival":
-        return _read_survival(spec, views)
+        return _read_survival(spec, views, external)
     values = find_column(views, spec.column, role="outcome")
     if spec.marker_cut is not None:
         table = table_name(spec.column)
@@ -238,10 +244,10 @@ def _where(address: str) -> str:
     return f"column {column_name(address)!r} of table {table_name(address)!r}"
 
 
-def _read_survival(spec: SurvivalSpec, views: Sequence[View]) -> pd.DataFrame:
+def _read_survival(spec: SurvivalSpec, views: Sequence[View], external: bool) -> pd.DataFrame:
     raw_time = find_column(views, spec.time, role="time")
     raw_event = find_column(views, spec.event, role="event")
-    events = _read_events(raw_event, spec)
+    events = _read_events(raw_event, spec, external)
     times = _read_times(raw_time, where=_where(spec.time)).to_frame("time")
     times["row"] = np.arange(1, len(times) + 1)
     frame = times.join(events, how="outer")
@@ -255,12 +261,18 @@ def _read_survival(spec: SurvivalSpec, views: Sequence[View]) -> pd.DataFrame:
     return frame
 
 
-def _read_events(raw: pd.Series, spec: SurvivalSpec) -> pd.DataFrame:
+def _read_events(raw: pd.Series, spec: SurvivalSpec, external: bool) -> pd.DataFrame:
     """Say who had the event, who another one before, and why it is unknown."""
     where = _where(spec.event)
     competing = np.zeros(len(raw), dtype=np.bool_)
     if spec.competing_value is not None:
-        competing = match_values(raw, spec.competing_value, role="competing_value", where=where)
+        competing = match_values(
+            raw,
+            spec.competing_value,
+            role="competing_value",
+            where=where,
+            required=not external,
+        )
         for role, values in (
             ("event_value", spec.event_value),
             ("censored_value", spec.censored_value or ()),

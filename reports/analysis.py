@@ -440,6 +440,8 @@ def _updating(
                 horizons=cohort.outcome.horizons,
                 thresholds=tenths(*about.thresholds),
                 plan=validation.plan,
+                harm=about.setting.harm_of(name),
+                prevalence=about.setting.prevalence,
             )
         except (FitError, ValueError) as error:
             findings.append(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.design import Design
 from models.external_tests import ExternalTests
 from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.subgroups import LEAST_EVENTS
@@ -25,15 +26,19 @@ _MISSING = {
     "chained": " Missing predictors were filled by chained equations among the predictors "
     "(Bayesian ridge regressions learned on the training patients, mean fills, the likeliest level "
     "of a category; the outcome was not used).",
-    "multiple": " Missing predictors were imputed several times by chained equations that know the "
-    "outcome (event and Nelson-Aalen hazard, or the class): predictive mean matching for numbers, "
-    "multinomial logistic regression for categories. A model was fitted to each copy; coefficients "
-    "were pooled by Rubin's rules, predictions on the linear scale. New patients' gaps were drawn "
-    "without the outcome, and their risks averaged.",
+    "multiple": " Missing predictors were imputed {imputations} times by chained equations that "
+    "know the outcome (event and Nelson-Aalen hazard, or the class): predictive mean matching for "
+    "numbers, multinomial logistic regression for categories. A model was fitted to each copy; "
+    "coefficients were pooled by Rubin's rules, predictions on the linear scale. New patients' "
+    "gaps were drawn without the outcome, and their risks averaged.",
     "indicator": " Missing predictors were set to the median of the training patients and marked "
     "by an indicator column, or a level of its own where categories were missing.",
     "keep": " Missing values were left to the trees.",
 }
+
+
+def _missing(design: Design) -> str:
+    return _MISSING[design.missing].format(imputations=design.imputations)
 
 
 def methods_text(results: Results) -> str:
@@ -158,7 +163,7 @@ def _model(name: str, fitted: Fitted) -> str:
             f"learning rate {model.learning_rate:g}, depth {model.max_depth}) on {predictors}. "
             f"Probabilities come from out-of-fold margins of {model.inner_folds} inner folds: a "
             "calibration slope and a baseline estimated on them. Risk groups are cut on these "
-            f"margins too.{_MISSING[design.missing]}"
+            f"margins too.{_missing(design)}"
         )
     kind = _cox_words(model) if isinstance(model, CoxModel) else "Logistic regression"
     penalty = (
@@ -180,7 +185,7 @@ def _model(name: str, fitted: Fitted) -> str:
     )
     products = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
     interact = f" Interactions (full products of columns): {products}." if pairs else ""
-    return f"{name}. {kind}{penalty}, on {predictors}.{splines}{interact}{_MISSING[design.missing]}"
+    return f"{name}. {kind}{penalty}, on {predictors}.{splines}{interact}{_missing(design)}"
 
 
 def _cox_words(model: CoxModel) -> str:
@@ -248,7 +253,8 @@ def _validation(results: Results) -> str:
     if results.validation.left_out:
         text += (
             f" All models: .632+ from {plan.bootstrap_632} bootstrap samples and the patients that "
-            "each left out, of discrimination and accuracy, without interval."
+            "each left out (samples without a fit are counted in the session table), of "
+            "discrimination and accuracy, without interval."
         )
     if results.validation.external:
         text += " External cohorts were scored once, by the frozen pipelines."
@@ -372,11 +378,12 @@ def _updating(results: Results) -> str:
         if resamples
         else ", apparent"
     )
+    were = "was" if len(results.updating) == 1 else "were"
     survival = results.cohort.outcome.kind == "survival"
     level = "the baseline hazard" if survival else "the intercept"
     return (
-        f"Updating. {', '.join(results.updating)} were updated in {updates.cohort}: {level} alone "
-        f"beside the frozen linear predictor as offset, {level} and one slope, or every "
+        f"Updating. {', '.join(results.updating)} {were} updated in {updates.cohort}: {level} "
+        f"alone beside the frozen linear predictor as offset, {level} and one slope, or every "
         "coefficient of the same columns where the model has coefficients. Closed testing at 5% "
         f"chose among them. Figures of updates are those in {updates.cohort}{corrected}."
     )

@@ -195,9 +195,9 @@ def _rounding_words(nomogram: Nomogram) -> str:
     for row in found.table.to_dict("records"):
         at = "" if np.isnan(row["horizon"]) else f" by {row['horizon']:g}{unit}"
         parts.append(
-            f"the risk{at} differs from the model's by at most {_hundredths(row['largest'])} "
-            f"percentage points (in 95% of patients by at most "
-            f"{_hundredths(row['percentile_95'])}, on average by {_hundredths(row['mean'])})"
+            f"the risk{at} differs from the model's by {_at_most(row['largest'])} "
+            f"percentage points (in 95% of patients by {_at_most(row['percentile_95'])}, on "
+            f"average by {_hundredths(row['mean'])})"
         )
     points = "whole numbers" if found.step == 1 else f"multiples of {found.step:g}"
     return (
@@ -210,6 +210,11 @@ def _rounding_words(nomogram: Nomogram) -> str:
 
 def _hundredths(share: float) -> str:
     return f"{100 * share:.1f}" if share >= 0.0005 else "less than 0.1"
+
+
+def _at_most(share: float) -> str:
+    words = _hundredths(share)
+    return words if words.startswith("less") else f"at most {words}"
 
 
 def _performance_blocks(performance: Performance, name: str) -> Iterable[Block]:

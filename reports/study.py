@@ -110,7 +110,13 @@ def _join(study: Study, paths: dict[str, Path], count: _Counter) -> Cohort:
             views.append(read_table(there, name=name, reserve=reserved.get(name, ())))
             count()
     cohorts = None if paths else study.cohorts
-    return Cohort.join(views, outcome=study.outcome, cohorts=cohorts, centre=study.centre)
+    return Cohort.join(
+        views,
+        outcome=study.outcome,
+        cohorts=cohorts,
+        centre=study.centre,
+        external=bool(paths),
+    )
 
 
 def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:

@@ -542,6 +542,12 @@ class Study(_Section):
             )
         harm = self.report.harm if isinstance(self.report.harm, dict) else {}
         updated = [] if self.updating is None else self.updating.models
+        for model in self.every_model:
+            if model.strata is not None and model.name in updated:
+                raise ValueError(
+                    f"[updating] models must have one baseline hazard, but {model.name!r} has one "
+                    f"for each level of {model.strata!r}: take it out of [updating]"
+                )
         names = [model.name for model in self.every_model]
         for key, given in (("[report] harm", list(harm)), ("[updating] models", updated)):
             for name in given:

@@ -74,6 +74,16 @@ def test_codes_and_several_values() -> None:
     assert declared.describe().competing_label == "2 or 3"
 
 
+def test_in_another_hospital_nobody_need_have_had_it() -> None:
+    known = read_outcome(spec(), [view(["relapse", "alive"])], external=True)
+    assert known["event"].tolist() == [True, False]
+    assert not known["competing"].any()
+    with pytest.raises(StudyError, match="censored_value must be stated where"):  # a misspelt one
+        read_outcome(spec(), [view(["relapse", "alive", "Tod"])], external=True)
+    with pytest.raises(StudyError, match="event_value must occur"):
+        read_outcome(spec(), [view(["alive", "alive"])], external=True)
+
+
 def test_none_declared_is_as_before() -> None:
     declared = spec(competing_value=None)
     known = read_outcome(declared, [view(["relapse", "alive", "alive"])])

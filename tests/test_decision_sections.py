@@ -314,3 +314,40 @@ def test_updating_where_nobody_is_is_refused_before_anything_is_fitted(
         del study.tables["clinical"]["Centre"]
     with pytest.raises(StudyError, match=words):
         load_cohort(read_study(study.write()))
+
+
+@pytest.mark.parametrize("make", [small_study, binary_study])
+def test_the_original_model_has_the_same_net_benefit_where_it_is_updated(
+    make: Any, tmp_path: Path
+) -> None:
+    study = make(tmp_path)
+    clinical = study.tables["clinical"]
+    clinical["Centre"] = np.where(np.arange(len(clinical)) % 3 == 0, "B", "A")
+    study.content["cohorts"] = {"column": "clinical:Centre", "development": "A", "external": ["B"]}
+    name = study.content["models"][0]["name"]
+    study.content["updating"] = {"cohort": "B", "models": [name]}
+    study.content["validation"] = {
+        "cross_validation": {"folds": 2, "repeats": 1}, "bootstrap": 0, "draws": 20,
+    }  # fmt: skip
+    study.content["report"] = {"harm": 0.01, "thresholds": [0.2, 0.4], "assumptions": False}
+    if make is binary_study:
+        study.content["report"]["prevalence"] = 0.2
+    found = read_study(study.write())
+    results = compute(found, load_cohort(found), n_jobs=1)
+    decision = results.performance.decision.query("validation == 'external'")
+    table = results.updating[name].table
+    original = table[(table["method"] == "original") & (table["metric"] == "net_benefit")]
+    assert len(original)
+    for row in original.itertuples():
+        same = np.isclose(decision["threshold"], row.threshold)
+        if not np.isnan(row.horizon):
+            same &= decision["horizon"] == row.horizon
+        assert row.estimate == pytest.approx(decision.loc[same, "net_benefit"].item())
+    assert f"{name} was updated in B" in methods_text(results)
+
+
+def test_a_stratified_model_is_not_updated(tmp_path: Path) -> None:
+    study = with_updating(tmp_path)
+    study.content["models"][0]["strata"] = "clinical:Sex"
+    with pytest.raises(StudyError, match=r"one baseline hazard, but 'Age' has one for each level"):
+        read_study(study.write())
