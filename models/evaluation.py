@@ -35,7 +35,7 @@ View = tuple[Predictions, NDArray[np.intp] | None]  # with each patient's fold, 
 
 _BOOTSTRAP = (
     "percentile bootstrap of the evaluated patients, {draws} draws, model fixed (too narrow for "
-    "ICI, E50, E90 and Emax, which no sample brings to zero)"
+    "ICI, E50, E90 and Emax, and too high, up to above the estimate: no sample brings them to zero)"
 )
 _FOLDS = (
     "mean of {repeats} x {folds} held-out folds; corrected resampled t interval, approximate "

@@ -259,9 +259,11 @@ def _validation(results: Results) -> str:
     if results.validation.external:
         text += " External cohorts were scored once, by the frozen pipelines."
     groups = ", ".join(f"{q:g}" for q in plan.quantiles)
-    text += (
-        f" Risk groups were cut at quantile {groups} of the training patients' linear predictor."
-    )
+    if results.cohort.outcome.kind == "survival":
+        text += (
+            f" Risk groups were cut at quantile {groups} of the training patients' linear "
+            "predictor."
+        )
     stratified = [name for name, one in results.validation.fitted.items() if one.pipeline.strata]
     if stratified:
         text += (
