@@ -100,7 +100,7 @@ def draw_decision_curve(
     colour_of = colours(curves)
     for position, (name, curve) in enumerate(curves.items()):
         if len(curves) == 1:
-            figure.add_traces(_band(curve, plain(name), colour_of[name], drawn.interval))
+            figure.add_traces(interval_band(curve, plain(name), colour_of[name], drawn.interval))
         dash = DASHES[position % len(DASHES)]
         line = {"color": colour_of[name], "width": 2.4, "dash": dash}
         figure.add_trace(_line(curve, quantity, plain(name), line, drawn))
@@ -137,9 +137,10 @@ def _line(
     )
 
 
-def _band(
+def interval_band(
     curve: pd.DataFrame, name: str, colour: str, interval: tuple[str, str]
 ) -> list[go.Scatter]:
+    """Shade between two columns over the threshold; nothing where they are absent."""
     lower, upper = interval
     if not {lower, upper} <= set(curve.columns):
         return []

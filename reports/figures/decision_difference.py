@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from reports.figures.decision_curve import interval_band
 from reports.style import (
     DASHES,
     INK,
     add_narrow,
     check_columns,
     colours,
-    faded,
     new_figure,
     plain,
 )
@@ -60,7 +60,9 @@ def draw_decision_difference(
     for position, (name, table) in enumerate(curves.items()):
         curve = table.sort_values("threshold", kind="stable")
         if len(curves) == 1:
-            figure.add_traces(_band(curve, plain(name), colour_of[name]))
+            figure.add_traces(
+                interval_band(curve, plain(name), colour_of[name], ("lower", "upper"))
+            )
         figure.add_trace(
             go.Scatter(
                 x=curve["threshold"].tolist(),
@@ -96,19 +98,3 @@ def draw_decision_difference(
         },
     )
     return figure
-
-
-def _band(curve: pd.DataFrame, name: str, colour: str) -> list[go.Scatter]:
-    band = curve[["threshold", "lower", "upper"]].dropna()
-    edge: dict[str, Any] = {
-        "x": band["threshold"].tolist(),
-        "mode": "lines",
-        "line": {"width": 0, "color": colour},
-        "hoverinfo": "skip",
-        "showlegend": False,
-        "name": f"{name}, interval",
-    }
-    return [
-        go.Scatter(y=band["lower"].tolist(), **edge),
-        go.Scatter(y=band["upper"].tolist(), fill="tonexty", fillcolor=faded(colour, 0.13), **edge),
-    ]
