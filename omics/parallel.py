@@ -1,5 +1,6 @@
 """Many fits side by side: one process each, one BLAS thread each, in order, kept when done."""
 
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
@@ -21,7 +22,9 @@ def in_parallel(tasks: Iterable[Callable[[], T]], *, n_jobs: int) -> Iterator[T]
     >>> list(in_parallel([partial(pow, 2, 3), partial(pow, 3, 2)], n_jobs=1))
     [8, 9]
     """
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+    # a terminal sends Ctrl-C to every process: whoever asked for the work stops it, in one place
+    deaf = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1, **deaf):
         results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
             joblib.delayed(task)() for task in tasks
         )

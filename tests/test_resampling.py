@@ -1,5 +1,6 @@
 """Divisions of patients, steps learned once, and a run that goes on where it stopped."""
 
+import signal
 import time
 import warnings
 from functools import partial
@@ -201,6 +202,12 @@ def test_work_left_early_stops_at_once_and_without_a_word() -> None:
     begun = time.monotonic()
     results.close()  # type: ignore[attr-defined]  # joblib would warn here, and warnings are errors
     assert time.monotonic() - begun < 20  # all of them take 50 seconds
+
+
+def test_only_who_asked_for_work_hears_ctrl_c() -> None:
+    asked = [partial(signal.getsignal, signal.SIGINT)] * 2
+    assert list(in_parallel(asked, n_jobs=2)) == [signal.SIG_IGN] * 2  # no traceback from a worker
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_numbers_do_not_depend_on_the_number_of_processes() -> None:
