@@ -205,9 +205,10 @@ def test_work_left_early_stops_at_once_and_without_a_word() -> None:
 
 
 def test_only_who_asked_for_work_hears_ctrl_c() -> None:
+    handler = signal.getsignal(signal.SIGINT)
     asked = [partial(signal.getsignal, signal.SIGINT)] * 2
     assert list(in_parallel(asked, n_jobs=2)) == [signal.SIG_IGN] * 2  # no traceback from a worker
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_numbers_do_not_depend_on_the_number_of_processes() -> None:
