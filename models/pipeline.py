@@ -6,7 +6,7 @@ a new patient passes through the frozen one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,21 @@ from omics.outcome import is_survival
 Model = CoxModel | LogisticModel | BoostedModel
 
 LEAST_EVENTS_PER_COLUMN = 5
+CLEANING = "cleaning "  # begins the name of each step that cleans columns
+
+
+class Cleaning(Protocol):
+    """A transformer from wide table to wide table that cleans columns before any model."""
+
+    @property
+    def drops_columns(self) -> bool:
+        """True if it takes columns away, as a filter does."""
+
+    def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None) -> Self:
+        """Learn from the training patients."""
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Clean the columns of any patients."""
 
 
 def rarer_class(y: NDArray[Any]) -> int:
@@ -172,13 +187,19 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         return [(name, step.learned) for name, step in self.steps if isinstance(step, WithLearned)]
 
     @property
+    def cleaning(self) -> tuple[Any, ...]:
+        """The steps that clean columns before anything is learned from them, in their order."""
+        return tuple(step for name, step in self.steps if name.startswith(CLEANING))
+
+    @property
     def prespecified(self) -> bool:
         """True if nothing is selected and nothing learned but coefficients.
 
         Holds for Cox and logistic models, plain or ridge, on columns named in advance; not where
-        factors or signatures are learned and not for boosted trees.
+        factors or signatures are learned, where a filter drops columns and not for boosted trees.
         """
-        return not self.learned_steps and not isinstance(self.model, BoostedModel)
+        plain = not self.learned_steps and not any(step.drops_columns for step in self.cleaning)
+        return plain and not isinstance(self.model, BoostedModel)
 
     def bootstrap_is_valid(self, y: NDArray[Any]) -> bool:
         """Tell, of a fitted pipeline, whether the optimism bootstrap may be trusted."""
@@ -208,8 +229,10 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
             return "boosted trees memorise their patients"
         if self.signatures:
             return "a signature selects features"
-        if not self.prespecified:
+        if self.learned_steps:
             return "factors are learned"
+        if not self.prespecified:
+            return "a filter drops columns"
         events, n_learned = rarer_class(y), len(self.model.feature_names_in_)
         learned = f"{n_learned} columns"
         if self.strata is not None and isinstance(self.model, CoxModel):
@@ -372,6 +395,7 @@ def risk_pipeline(
     predictors: Sequence[str],
     model: Model,
     *,
+    cleaning: Sequence[Cleaning] = (),
     factors: FactorModel | None = None,
     signatures: Sequence[Signature] = (),
     splines: Mapping[str, Any] | None = None,
@@ -379,13 +403,15 @@ def risk_pipeline(
     missing: Missing = "refuse",
     strata: str | None = None,
 ) -> RiskPipeline:
-    """Assemble factors, signatures, design matrix and model into one estimator.
+    """Assemble cleaning, factors, signatures, design matrix and model into one estimator.
 
     Parameters
     ----------
     predictors : sequence of str
         Columns (`clinical:Age`, `signature:Radscore`) or whole views (`clinical:*`, `factors:*`).
     model : CoxModel, LogisticModel or BoostedModel
+    cleaning : sequence of Cleaning
+        Such as a filter of features that repeat badly; each takes what the one before it gives.
     factors : FactorModel, optional
         Needed where a predictor starts with `factors:`.
     signatures : sequence of Signature
@@ -459,7 +485,10 @@ def risk_pipeline(
         )
     learned: list[tuple[str, Any]] = [] if factors is None else [("factors", factors)]
     learned += [(f"signature {number}", one) for number, one in enumerate(signatures, start=1)]
-    steps: list[tuple[str, Any]] = [(name, WithLearned(step)) for name, step in learned]
+    steps: list[tuple[str, Any]] = [
+        (f"{CLEANING}{number}", step) for number, step in enumerate(cleaning, start=1)
+    ]
+    steps += [(name, WithLearned(step)) for name, step in learned]
     design = Design(
         list(predictors),
         splines=splines,

@@ -1,11 +1,11 @@
 """One estimator from the wide table to a risk; what does not fit together is refused."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
@@ -51,6 +51,42 @@ def test_pipeline_is_its_steps_by_hand() -> None:
     ]
     assert pipeline.factor_model is not None
     pd.testing.assert_frame_equal(pipeline.factor_model.loadings_, factors.loadings_)
+
+
+class Doubled(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Doubles a column; drops another where it is told to."""
+
+    def __init__(self, column: str, drops: str | None = None) -> None:
+        self.column, self.drops = column, drops
+
+    @property
+    def drops_columns(self) -> bool:
+        return self.drops is not None
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        return X.assign(**{self.column: 2 * X[self.column]}).drop(columns=self.drops or [])
+
+
+def test_cleaning_comes_before_the_design_matrix() -> None:
+    X, y = COHORT.X, COHORT.y
+    steps = [Doubled("clinical:Age"), Doubled("mri:f1", drops="mri:f2")]
+    pipeline = risk_pipeline(
+        ["clinical:Age", "mri:*"], CoxModel(ridge=1.0), cleaning=steps, missing="median"
+    )
+    pipeline.fit(X, y)
+    matrix = pipeline.design_matrix(NEW)
+    np.testing.assert_array_equal(matrix["clinical:Age"], 2 * NEW["clinical:Age"])
+    np.testing.assert_array_equal(matrix["mri:f1"], 2 * NEW["mri:f1"])
+    assert "mri:f2" not in matrix
+    assert pipeline.cleaning == tuple(step for _, step in pipeline.steps[:2])
+    assert pipeline.why_no_bootstrap(y) == "a filter drops columns"
+    assert not pipeline.prespecified
+    harmless = risk_pipeline(["clinical:Age"], CoxModel(), cleaning=steps[:1]).fit(X, y)
+    assert harmless.prespecified
+    assert harmless.bootstrap_is_valid(y)
 
 
 def test_the_order_of_a_new_tables_columns_changes_nothing() -> None:
