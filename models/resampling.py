@@ -6,14 +6,11 @@ share (the same parameters on the same rows) is learned once. Tasks go through j
 thread each, and a store keeps what is done, so that an interrupted run goes on where it stopped.
 """
 
-import hashlib
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -23,6 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from omics.errors import NomomicsWarning, SmallViewWarning
 from omics.parallel import Arrays as Arrays
+from omics.parallel import FolderStore as FolderStore
 from omics.parallel import Progress as Progress
 from omics.parallel import Store as Store
 from omics.parallel import in_parallel_kept
@@ -166,46 +164,6 @@ class StepMemory:
             return self._kept[key][1]
 
         return remembered
-
-
-class FolderStore:
-    """Keeps arrays as npz files (no pickle) in a folder of one study's fingerprint.
-
-    Parameters
-    ----------
-    folder : Path
-        Made when first written to.
-    fingerprint : str
-        Of everything a result depends on: study, data, versions.
-    """
-
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        self.folder = folder
-        self.fingerprint = fingerprint
-
-    def _path(self, key: str) -> Path:
-        digest = hashlib.sha256(f"{self.fingerprint}|{key}".encode()).hexdigest()
-        return self.folder / f"{digest[:32]}.npz"
-
-    def get(self, key: str) -> Arrays | None:
-        """Return what was kept under `key`, or None."""
-        path = self._path(key)
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as kept:
-            return {name: kept[name] for name in kept.files}
-
-    def put(self, key: str, arrays: Arrays) -> None:
-        """Keep `arrays` under `key`: written beside, then moved, so that no half file is found."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(key)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 @contextmanager
