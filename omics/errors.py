@@ -8,6 +8,10 @@ class StudyError(ValueError):
     """A mistake in a study file or its tables: the message names it, and the cure."""
 
 
+class CaseError(ValueError):
+    """The image or mask of one case cannot be used: the case is listed, the others go on."""
+
+
 class FitError(ValueError):
     """A model cannot be fitted to these patients; in a resample it is counted, not fatal."""
 
