@@ -25,6 +25,7 @@ from omics.radiomics_names import (
 )
 
 __all__ = [
+    "DELTA",
     "FEATURE_CLASSES",
     "FeatureName",
     "feature_table",
@@ -32,6 +33,10 @@ __all__ = [
     "is_volume",
     "parse_feature_name",
 ]
+
+
+DELTA = "delta"
+"""What stands, with a bar, before the name of a feature's change between two timepoints."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +191,8 @@ def feature_table(names: Iterable[str]) -> pd.DataFrame:
 def is_volume(name: str) -> bool:
     """Tell whether a feature is nothing but the volume of the tumour or of a part of it.
 
+    A change in volume (`delta|...`) is none.
+
     Examples
     --------
     >>> is_volume("original_shape_MeshVolume"), is_volume("original_shape_Sphericity")
@@ -194,7 +201,7 @@ def is_volume(name: str) -> bool:
     (True, True)
     """
     parsed = parse_feature_name(name)
-    if parsed.program is None or parsed.feature_class != "shape":
+    if parsed.program is None or parsed.feature_class != "shape" or name.startswith(f"{DELTA}|"):
         return False
     return parsed.feature in VOLUMES[parsed.program]
 

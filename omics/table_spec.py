@@ -22,6 +22,7 @@ Kind: TypeAlias = Literal[
 ]
 Transform: TypeAlias = Literal["log2p1", "beta_to_m"]
 Unit: TypeAlias = Literal["percent", "fraction", "number"]
+Change: TypeAlias = Literal["absolute", "relative", "per_day"]
 
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PROTEIN_ALTERING = (
@@ -116,6 +117,51 @@ class SampleMap(BaseModel):
     )
 
 
+class DeltaSpec(BaseModel):
+    """What changed between two timepoints: the option `delta` of a table.
+
+    Examples
+    --------
+    >>> DeltaSpec.model_validate({"column": "timepoint", "from": "pre", "to": "post",
+    ...                           "kind": "relative"}).end
+    'post'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    column: str = Field(description="the column that tells the timepoints of one patient apart")
+    start: str = Field(
+        alias="from",
+        coerce_numbers_to_str=True,
+        description="the first timepoint, as the column writes it",
+    )
+    end: str = Field(alias="to", coerce_numbers_to_str=True, description="the second timepoint")
+    kind: Change = Field(
+        description="absolute: second less first; relative: that over the size of the first; "
+        "per_day: that over the days between them"
+    )
+    days: str | None = Field(
+        default=None,
+        description="for per_day: the column with the day of each image, a number counted from "
+        "any day that is the same for all images of a patient",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.start == self.end:
+            raise ValueError(f"from and to must be two timepoints, but both are {self.start!r}")
+        if "|" in self.start + self.end:
+            raise ValueError("from and to must hold no bar: recode the column of timepoints")
+        if (self.kind == "per_day") != (self.days is not None):
+            raise ValueError(
+                'days is needed where kind = "per_day", and nowhere else: the column with the day '
+                "of each image"
+            )
+        if self.days == self.column:
+            raise ValueError("days must be another column than that of timepoints")
+        return self
+
+
 class TableSpec(BaseModel):
     """One table of a study: where it lies, how it is read, what is taken from it.
 
@@ -134,6 +180,11 @@ class TableSpec(BaseModel):
 
     >>> spec = TableSpec(path="pyradiomics.csv", kind="radiomics", id="Patient",
     ...                  spread=["Sequence", "ROI"])
+
+    What changed between two scans, one row per patient and scan:
+
+    >>> spec = TableSpec(path="pyradiomics.csv", kind="radiomics", id="Patient",
+    ...                  delta={"column": "Scan", "from": "pre", "to": "post", "kind": "absolute"})
 
     Files of a cBioPortal study name samples; a map says whose they are. A MAF lists mutations only:
     `profiled` says which samples were sequenced, so that their other genes are 0 and not unknown.
@@ -175,6 +226,11 @@ class TableSpec(BaseModel):
         default=[],
         description="columns, such as sequence and region, whose values tell the rows of one "
         "patient apart: they come to stand before the names of all features",
+    )
+    delta: DeltaSpec | None = Field(
+        default=None,
+        description="take what changed between two timepoints of each patient: features such as "
+        "delta|original_firstorder_Mean",
     )
     comment: str | None = Field(
         default=None,
@@ -315,12 +371,25 @@ class TableSpec(BaseModel):
             raise ValueError(f"comment is for text files only, but path is {self.path.name!r}")
         if self.repeated is not None and self.patients != "columns":
             raise ValueError('repeated is for tables with patients = "columns" only')
-        if self.spread and (self.reduce is not None or self.patients == "columns"):
-            raise ValueError(
-                "spread makes one row per patient of several: take out reduce and patients = "
-                '"columns"'
-            )
+        for option in ("spread", "delta"):
+            if getattr(self, option) and (self.reduce is not None or self.patients == "columns"):
+                raise ValueError(
+                    f"{option} makes one row per patient of several: take out reduce and patients "
+                    '= "columns"'
+                )
+        self._check_delta()
         self._check_maf(ending)
+
+    def _check_delta(self) -> None:
+        if self.delta is None:
+            return
+        if self.delta.column in self.spread:
+            raise ValueError(
+                f"spread and delta both name {self.delta.column!r}: take it out of spread"
+            )
+        for option in ("categories", "transform", "unit"):
+            if getattr(self, option):
+                raise ValueError(f"delta is of numbers as they stand: take out {option}")
 
     def _check_maf(self, ending: str) -> None:
         if self.layout != "maf":
@@ -330,9 +399,10 @@ class TableSpec(BaseModel):
                 if getattr(self, option) != type(self).model_fields[option].default:
                     raise ValueError(f'{option} is for layout = "maf" only')
             return
-        if self.kind != "mutations" or self.spread or self.patients == "columns":
+        if self.kind != "mutations" or self.spread or self.delta or self.patients == "columns":
             raise ValueError(
-                'layout = "maf" is for tables of kind "mutations", without spread or patients'
+                'layout = "maf" is for tables of kind "mutations", without spread, delta or '
+                "patients"
             )
         if ending not in (*TEXT_SUFFIXES, ".maf") or self.separator or self.comment:
             raise ValueError(

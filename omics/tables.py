@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from omics.delta_tables import changes, take_timepoints
 from omics.errors import Finding, StudyError
 from omics.features import read_features
 from omics.long_tables import spread_rows
@@ -143,6 +144,9 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         raw = read_raw(spec, name=name, title=title)
     if spec.sample_map is not None:
         raw = map_samples(raw, spec, name=name, title=title)
+    timepoints = None
+    if spec.delta is not None:
+        raw, spec, timepoints = take_timepoints(raw, spec, spec.delta, title=title)
     if spec.spread:
         raw, spec = spread_rows(raw, spec, reserve=reserve, name=name, title=title)
     plan = plan_table(raw, spec, reserve=reserve, title=title)
@@ -163,6 +167,10 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         spec=spec,
         title=title,
     )
+    table, moments = frames[0], plan.known
+    found: tuple[Finding, ...] = ()
+    if timepoints is not None:
+        table, moments, found = changes(table, timepoints, known=moments, name=name, title=title)
     unknown = {**features.unknown, **unknown_reserved}
     notes = ViewNotes(
         n_rows=len(ids),
@@ -176,13 +184,13 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
     return View(
         name=name,
         kind=spec.kind,
-        table=frames[0],
+        table=table,
         reserved=frames[1],
         provenance=frames[2],
         notes=notes,
-        findings=(*raw.findings, *features.findings, *_row_findings(notes, name=name)),
+        findings=(*raw.findings, *features.findings, *_row_findings(notes, name=name), *found),
         decimal=spec.decimal,
-        known=plan.known,
+        known=moments,
     )
 
 
