@@ -32,6 +32,7 @@ __all__ = [
     "is_provenance",
     "is_volume",
     "parse_feature_name",
+    "total_name",
 ]
 
 
@@ -215,3 +216,14 @@ def is_provenance(name: str) -> bool:
     (True, True)
     """
     return PROVENANCE.fullmatch(name.rpartition("|")[2]) is not None
+
+
+def total_name(name: str) -> str:
+    """Name the sum of a feature over the lesions of a patient.
+
+    Examples
+    --------
+    >>> total_name("original_shape_MeshVolume"), is_volume(total_name("original_shape_MeshVolume"))
+    ('total|original_shape_MeshVolume', True)
+    """
+    return f"total|{name}"

@@ -42,6 +42,7 @@ Mayakonda A, et al. Genome Research 2018;28:1747-1756. doi:10.1101/gr.239244.118
 """
 SUFFIXES = (*TEXT_SUFFIXES, ".maf", ".xlsx", ".parquet", ".h5mu")
 WITH_CATEGORIES = ("clinical", "pathology")
+_AVERAGES = ("mean", "weighted")
 
 
 def suffix(path: Path) -> str:
@@ -117,6 +118,58 @@ class SampleMap(BaseModel):
     )
 
 
+class ReduceSpec(BaseModel):
+    """How several rows of one patient, such as those of lesions, become one: the option `reduce`.
+
+    Examples
+    --------
+    >>> spec = ReduceSpec(weighted="Volume", total=["Volume"], count="lesions")
+    >>> spec.way, spec.size
+    ('weighted', 'Volume')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    largest: str | None = Field(
+        default=None, description="take the row with the largest value of this column"
+    )
+    weighted: str | None = Field(
+        default=None, description="take the mean of all rows, weighted by this column"
+    )
+    by: Literal["first", "mean"] | None = Field(
+        default=None, description="take the first row or the mean, where total or count is wanted"
+    )
+    total: list[str] = Field(
+        default=[],
+        description="columns, such as the volume, whose sum over the rows is added: total|column",
+    )
+    count: str | None = Field(
+        default=None, min_length=1, description="the name of a column to add: the number of rows"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        stated = [way for way in ("largest", "weighted", "by") if getattr(self, way) is not None]
+        if len(stated) != 1:
+            raise ValueError(
+                'reduce must state one way, such as { largest = "column" }, { weighted = "column" '
+                f'}} or {{ by = "mean" }}, but states {" and ".join(stated) or "none"}'
+            )
+        return self
+
+    @property
+    def way(self) -> Literal["first", "largest", "mean", "weighted"]:
+        """What becomes of several rows."""
+        if self.by is not None:
+            return self.by
+        return "largest" if self.largest is not None else "weighted"
+
+    @property
+    def size(self) -> str | None:
+        """The column that picks or weights rows."""
+        return self.largest if self.largest is not None else self.weighted
+
+
 class DeltaSpec(BaseModel):
     """What changed between two timepoints: the option `delta` of a table.
 
@@ -180,6 +233,13 @@ class TableSpec(BaseModel):
 
     >>> spec = TableSpec(path="pyradiomics.csv", kind="radiomics", id="Patient",
     ...                  spread=["Sequence", "ROI"])
+
+    Several lesions of one patient, each with a row of its own:
+
+    >>> spec = TableSpec(path="lesions.csv", kind="radiomics", id="Patient",
+    ...                  reduce={"weighted": "original_shape_MeshVolume", "count": "lesions"})
+    >>> TableSpec(path="lesions.csv", kind="radiomics", reduce="mean").reduce.way
+    'mean'
 
     What changed between two scans, one row per patient and scan:
 
@@ -281,10 +341,10 @@ class TableSpec(BaseModel):
     transform: dict[str, Transform] = Field(
         default={}, description='a transform by column, "*" for all columns of numbers'
     )
-    reduce: Literal["first", "mean"] | dict[Literal["largest"], str] | None = Field(
+    reduce: ReduceSpec | None = Field(
         default=None,
-        description="what to do with several rows of one patient: the first, their mean, or the "
-        "one with the largest value of a column",
+        description='what to do with several rows of one patient: "first", "mean", '
+        '{ largest = "column" } or { weighted = "column" }',
     )
     unit: dict[str, Unit] = Field(
         default={}, description="what a bare number means in a column such as Ki-67"
@@ -327,6 +387,12 @@ class TableSpec(BaseModel):
         description='when the columns are known, all alike or by column, "*" for the others',
     )
 
+    @field_validator("reduce", mode="before")
+    @classmethod
+    def _from_word(cls, value: Any) -> Any:
+        """Take the way alone as well."""
+        return {"by": value} if isinstance(value, str) else value
+
     @field_validator("id_rules", mode="before")
     @classmethod
     def _gather(cls, rules: Any) -> Any:
@@ -351,13 +417,16 @@ class TableSpec(BaseModel):
                     f"{option} is for tables of kind {' and '.join(WITH_CATEGORIES)} only, "
                     f"but kind is {self.kind!r}"
                 )
-        if self.kind == "mutations" and self.reduce == "mean":
+        if self.kind == "mutations" and self.reduce is not None and self.reduce.way in _AVERAGES:
             raise ValueError(
-                'reduce = "mean" would make fractions of the 0 and 1 of a mutations table: '
-                'use "first" or { largest = "column" }'
+                f"reduce by the {self.reduce.way} would make fractions of the 0 and 1 of a "
+                'mutations table: use "first" or { largest = "column" }'
             )
-        if isinstance(self.reduce, dict) and not self.reduce:
-            raise ValueError('reduce must name a column: { largest = "column" }')
+        if self.transform and self.reduce and (self.reduce.total or self.reduce.count):
+            raise ValueError(
+                "reduce adds totals and counts of values as they stand: take out transform, total "
+                "and count do not go with it"
+            )
         self._check_layout(ending)
         self._check_double_entries()
         return self
