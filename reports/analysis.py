@@ -4,7 +4,7 @@ The study file and a notebook meet here: `nomomics run` calls `analyse` as a rea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -327,7 +327,8 @@ def analyse(
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort, about.nomogram_ticks)
         examined = _assumptions(validation, cohort) if about.assumptions else {}
-        factors, untested = _factor_results(cohort, validation, about)
+        seen = _cleaned(cohort, validation)
+        factors, untested = _factor_results(seen, validation, about)
         quality = None
         if factors is not None:
             quality = factor_quality(
@@ -346,7 +347,7 @@ def analyse(
     if about.moment is not None:
         found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
-        found += _findings_of(factors.model, cohort)
+        found += _findings_of(factors.model, seen)
     found += () if quality is None else quality.findings
     if added is not None and volume is not None:
         found += volume_findings(added.correlations, volume)
@@ -655,6 +656,17 @@ def _regressions(validation: Validation, cohort: Cohort) -> dict[str, Regression
 def _coefficients(pipeline: RiskPipeline) -> pd.DataFrame:
     model = pipeline.model
     return model.importances if isinstance(model, BoostedModel) else model.coefficients
+
+
+def _cleaned(cohort: Cohort, validation: Validation) -> Cohort:
+    """Give the cohort as the first factor model sees it; columns that a filter took stay as is."""
+    fitted = [one.pipeline for one in validation.fitted.values()]
+    first = next((one for one in fitted if one.factor_model is not None), None)
+    if first is None or not first.cleaning:
+        return cohort
+    table = first.cleaned(cohort.X)
+    X = pd.concat([table, cohort.X.drop(columns=table.columns)], axis=1)[cohort.X.columns]
+    return replace(cohort, X=X)
 
 
 def _factor_results(
