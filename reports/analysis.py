@@ -39,6 +39,7 @@ from models.ticks import AxisTicks
 from models.updating import Updating, updating
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
+from models.volume_surrogates import VolumeSurrogates, cohort_surrogates, surrogate_findings
 from omics.checks import check_probability
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
@@ -234,6 +235,8 @@ class Results:
         None where no groups are asked for.
     hosmer_lemeshow : HosmerLemeshowTests or None
         None where it is not asked for.
+    volume_surrogates : VolumeSurrogates or None
+        None where no radiomics table has a volume.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -266,6 +269,7 @@ class Results:
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
     grouped_calibration: GroupedCalibration | None = None
     hosmer_lemeshow: HosmerLemeshowTests | None = None
+    volume_surrogates: VolumeSurrogates | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -342,6 +346,8 @@ def analyse(
             )
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested, *not_updated]
     found += model_findings(validation, figures, cohort)
+    surrogates = cohort_surrogates(cohort, level=plan.level)
+    found += surrogate_findings(surrogates)
     for name, one in examined.items():
         found += assumption_findings(name, one)
     if about.moment is not None:
@@ -386,6 +392,7 @@ def analyse(
         competing=competing_description(validation, cohort),
         factor_quality=quality,
         assumptions=examined,
+        volume_surrogates=surrogates,
     )
 
 
