@@ -10,6 +10,7 @@ from omics.errors import CaseError
 from omics.images import read_image
 from omics.masks import check_region, read_brain_mask, read_masks
 from tests.made_images import ORIGIN, SPACING, noise, oblique, sitk, volume, write_series
+from tests.realdata import DATA, needs_data
 
 SHAPE = (8, 12, 14)
 
@@ -211,6 +212,27 @@ def test_regions_too_small(voxels: list[tuple[int, int, int]], flat: bool, messa
         values[voxel] = 1
     with pytest.raises(CaseError, match=f"region 'rim' must .*{message}"):
         check_region(volume(values), name="rim", flat=flat)
+
+
+@needs_data("images")
+@pytest.mark.parametrize(
+    ("name", "size", "n_voxels"),
+    # as pyradiomics' baselines have them: diagnostics_Mask-original_VoxelNum
+    [("brain1", (256, 256, 25), 4137), ("brain2", (256, 256, 23), 453)],
+)
+def test_real_scans_and_their_masks(name: str, size: tuple[int, ...], n_voxels: int) -> None:
+    image = read_image(DATA / "images" / f"{name}_image.nrrd")
+    masks = read_masks(DATA / "images" / f"{name}_label.nrrd", (), image=image)
+    assert image.GetSize() == size
+    assert {label: int(array(mask).sum()) for label, mask in masks.items()} == {"1": n_voxels}
+
+
+@needs_data("ibsi_digital")
+def test_the_digital_phantom() -> None:
+    image = read_image(DATA / "ibsi_digital" / "phantom.nii.gz")
+    masks = read_masks(DATA / "ibsi_digital" / "mask.nii.gz", (), image=image)
+    assert int(array(masks["1"]).sum()) == 74  # voxels of the region, by its definition
+    check_region(masks["1"], name="1")
 
 
 def test_regions_large_enough() -> None:
