@@ -98,7 +98,7 @@ def read_dicom_regions(
         the image, lacks a region (those there are stand in the message), or does not fit the grid.
     """
     dataset = _open(path)
-    _check_patient(dataset, image)
+    check_patient(dataset.get("PatientID"), image)
     with _damage():
         return _read_regions(dataset, labels, image=image, resample=resample)
 
@@ -155,8 +155,22 @@ def _damage() -> Iterator[None]:
             raise unreadable("mask", f"{type(error).__name__} in reading its content") from error
 
 
-def _check_patient(dataset: Any, image: "sitk.Image") -> None:
-    mine = str(dataset.get("PatientID", "") or "").strip()
+def check_patient(patient: object, image: "sitk.Image") -> None:
+    """Raise if a DICOM mask and a DICOM image name different patients.
+
+    Parameters
+    ----------
+    patient : object
+        The id that the mask names, if any.
+    image : SimpleITK.Image
+        As read by `omics.images.read_image`; images of other formats name nobody.
+
+    Raises
+    ------
+    CaseError
+        Without the ids.
+    """
+    mine = str(patient or "").strip()
     if _said(image, PATIENT_ID) and mine and mine != _said(image, PATIENT_ID):
         raise CaseError(
             "mask must be of the patient of its image, but the two DICOM files are of different "

@@ -1,7 +1,9 @@
 """Scans come in as they were written, or with the reason why they do not."""
 
 import gzip
+import os
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,25 @@ def test_what_is_not_there_or_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     with pytest.raises(CaseError, match=r"must end in one of \.nii.*but ends in '\.png'"):
         read_image(tmp_path / "a.png")
+
+
+def test_threads_take_turns(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    # each lends the terminal and gives it back: out of turn one would keep the other's
+    for n in range(6):
+        sitk.WriteImage(volume(noise()), str(tmp_path / f"{n}.mha"))
+        whole = (tmp_path / f"{n}.mha").read_bytes()
+        (tmp_path / f"{n}.mha").write_bytes(whole[: len(whole) // (1 + n % 2)])
+
+    def read(n: int) -> bool:
+        try:
+            return read_image(tmp_path / f"{n}.mha").GetDimension() == 3
+        except CaseError:
+            return False
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(read, range(6))) == [True, False] * 3
+    os.write(2, b"still there")
+    assert capfd.readouterr().err == "still there"
 
 
 def test_spacing_has_no_say_in_the_order_of_axes(tmp_path: Path) -> None:

@@ -69,6 +69,13 @@ def test_a_series_of_labels(tmp_path: Path, image: Any) -> None:
     )
 
 
+def test_a_series_of_labels_of_another_patient(tmp_path: Path) -> None:
+    write_series(tmp_path / "scan", volume(noise()))
+    write_series(tmp_path / "mask", volume(labels()), PatientID="P-002")
+    with pytest.raises(CaseError, match="different patients"):
+        read_masks(tmp_path / "mask", ("2",), image=read_image(tmp_path / "scan"))
+
+
 def test_negative_and_huge_labels_are_listed(tmp_path: Path, image: Any) -> None:
     values = labels().astype(np.int32)
     values[values == 2] = -3
