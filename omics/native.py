@@ -1,14 +1,17 @@
-"""C++ libraries write to the terminal and raise in their own words: both are caught here."""
+"""What libraries raise and write over a damaged file becomes a reason in words."""
 
 import os
 import re
+import struct
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 from omics.errors import CaseError
+from omics.extras import needed
 
 _STDERR = 2
 _TURN = Lock()
@@ -34,6 +37,23 @@ def native_errors(path: Path, *, what: str) -> Iterator[None]:
         finally:
             os.dup2(kept, _STDERR)
             os.close(kept)
+
+
+@contextmanager
+def damaged(what: str) -> Iterator[None]:
+    """Tell that a DICOM file is damaged, where libraries stumble over what it holds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values that break a rule of DICOM
+        try:
+            yield
+        except CaseError:
+            raise
+        except (
+            *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+            *(EOFError, OSError, RuntimeError, struct.error),
+            needed("pydicom").errors.BytesLengthException,
+        ) as error:
+            raise unreadable(what, f"{type(error).__name__} in reading its content") from error
 
 
 def unreadable(what: str, reason: str) -> CaseError:

@@ -144,6 +144,24 @@ def test_a_broken_slice_is_not_passed_over(tmp_path: Path) -> None:
             read_image(tmp_path)
 
 
+def test_a_slice_with_a_wrong_byte(tmp_path: Path) -> None:
+    write_series(tmp_path, volume(noise()))
+    content = (tmp_path / "003.dcm").read_bytes()
+    (tmp_path / "003.dcm").write_bytes(content.replace(b"-12.5", b"-1?.5"))
+    with pytest.raises(CaseError, match="ValueError in reading its content"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"PixelSpacing": [0, 0.8]}, {"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]}],
+)
+def test_slices_without_extent_or_plane(tmp_path: Path, changed: dict[str, Any]) -> None:
+    write_series(tmp_path, volume(noise()), **changed)
+    with pytest.raises(CaseError, match="pixels of some size in a plane"):
+        read_image(tmp_path)
+
+
 def test_several_volumes_of_one_series_are_told(tmp_path: Path) -> None:
     write_series(tmp_path, volume(noise()))
     for path in list(tmp_path.iterdir()):
