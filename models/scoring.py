@@ -204,7 +204,7 @@ def _score_by(
     needed = list(pipeline.design.needed_)
     table["not_predicted"] = _names(X[needed].isna().to_numpy(), needed)
     table["outside"] = _outside(X, columns)
-    return _with_learned(table, pipeline, X)
+    return _with_learned(table, pipeline, pipeline.cleaned(X))
 
 
 def _numbers_of(
