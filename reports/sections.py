@@ -21,6 +21,7 @@ from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Tab
 from reports.methods import methods_text
 from reports.missing_section import missing_section
 from reports.model_sections import comparison_section, models_section
+from reports.repeatability_sections import repeatability_section
 from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
@@ -48,6 +49,7 @@ def page_of(results: Results) -> Page:
             more = competing_blocks(results.competing)
             described = replace(described, blocks=[*described.blocks, *more])
         sections.append(described)
+    sections += _cleaning_sections(results)
     if results.factors is not None:
         sections.append(factors_section(results.factors))
     if results.factors is not None and results.factor_quality is not None:
@@ -96,6 +98,14 @@ def page_of(results: Results) -> Page:
         footer=f"nomomics {results.versions['nomomics']}. Every number of this page stands in the "
         "folder tables beside it.",
     )
+
+
+def _cleaning_sections(results: Results) -> list[Section]:
+    """Show what was done to columns before any model saw them."""
+    found = []
+    if results.repeatability:
+        found.append(repeatability_section(results.repeatability))
+    return found
 
 
 def outcome_sentence(cohort: Cohort) -> str:
