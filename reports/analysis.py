@@ -40,6 +40,7 @@ from models.ticks import AxisTicks
 from models.updating import Updating, updating
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
+from models.volume_surrogates import VolumeSurrogates, cohort_surrogates, surrogate_findings
 from omics.checks import check_probability
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
@@ -237,6 +238,8 @@ class Results:
         None where it is not asked for.
     repeatability : dict of table to Repeatability
         Of the tables whose features a filter judges by their repeats.
+    volume_surrogates : VolumeSurrogates or None
+        None where no radiomics table has a volume.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -270,6 +273,7 @@ class Results:
     grouped_calibration: GroupedCalibration | None = None
     hosmer_lemeshow: HosmerLemeshowTests | None = None
     repeatability: dict[str, Repeatability] = field(default_factory=dict)
+    volume_surrogates: VolumeSurrogates | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -348,6 +352,8 @@ def analyse(
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested, *not_updated]
     found += repeatability_findings(repeats)
     found += model_findings(validation, figures, cohort)
+    surrogates = cohort_surrogates(cohort, level=plan.level)
+    found += surrogate_findings(surrogates)
     for name, one in examined.items():
         found += assumption_findings(name, one)
     if about.moment is not None:
@@ -393,6 +399,7 @@ def analyse(
         factor_quality=quality,
         assumptions=examined,
         repeatability=repeats,
+        volume_surrogates=surrogates,
     )
 
 

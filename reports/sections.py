@@ -29,6 +29,7 @@ from reports.survival_section import survival_section
 from reports.table_one import table_one_blocks
 from reports.tables import table_rows
 from reports.updating_sections import updating_section
+from reports.volume_section import volume_section
 
 MOST_FACTOR_FIGURES = 6
 FEATURES_PER_FACTOR = 10
@@ -43,13 +44,13 @@ def page_of(results: Results) -> Page:
         table_one_section(results),
         missing_section(results),
     ]
+    sections += radiomics_sections(results)
     if results.survival is not None:
         described = survival_section(results.survival)
         if results.competing is not None:
             more = competing_blocks(results.competing)
             described = replace(described, blocks=[*described.blocks, *more])
         sections.append(described)
-    sections += _cleaning_sections(results)
     if results.factors is not None:
         sections.append(factors_section(results.factors))
     if results.factors is not None and results.factor_quality is not None:
@@ -100,11 +101,13 @@ def page_of(results: Results) -> Page:
     )
 
 
-def _cleaning_sections(results: Results) -> list[Section]:
-    """Show what was done to columns before any model saw them."""
+def radiomics_sections(results: Results) -> list[Section]:
+    """Say what the radiomics features are worth before any model reads them."""
     found = []
     if results.repeatability:
         found.append(repeatability_section(results.repeatability))
+    if results.volume_surrogates is not None:
+        found.append(volume_section(results.volume_surrogates))
     return found
 
 
