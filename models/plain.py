@@ -32,6 +32,8 @@ from models.rubin import Pooled
 from models.signature import Signature
 from models.terms import Term
 from models.updated_model import Recalibration, UpdatedModel
+from omics.covariates import Covariates
+from omics.harmonise import ComBat
 from omics.mofa import FactorModel
 
 Arrays = dict[str, NDArray[Any]]
@@ -39,7 +41,7 @@ Arrays = dict[str, NDArray[Any]]
 ESTIMATORS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(RiskPipeline, WithLearned, Signature),
+        *(RiskPipeline, WithLearned, Signature, ComBat),
         *(Design, CoxModel, LogisticModel, BoostedModel),
         *(PooledCox, PooledLogistic, UpdatedModel),
     )
@@ -49,7 +51,7 @@ RECORDS: dict[str, type[Any]] = {
     for kind in (
         *(Term, Interaction, Chain, Equation),
         *(Nomogram, AxisGroup, RoundingError, HazardSpread, StrataSpread, Recalibration),
-        *(Pooled, Variable, DrawEquation, DrawChain),
+        *(Pooled, Variable, DrawEquation, DrawChain, Covariates),
     )
 }
 # what a fit keeps of its own patients, or what says nothing to a new one
