@@ -19,6 +19,7 @@ from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design, Missing, matching
 from models.logistic import LogisticModel
+from models.named_columns import NamedColumns
 from models.pooled import PooledCox, PooledLogistic, pooled_model
 from models.signature import PREFIX, Signature
 from models.terms import Term
@@ -206,13 +207,6 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         """Those of the cleaning steps that take out the mark of the centre."""
         return tuple(step for step in self.cleaning if isinstance(step, ComBat))
 
-    def cleaned(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Take the wide table through the cleaning steps: what factors and signatures see."""
-        table = X
-        for step in self.cleaning:
-            table = step.transform(table)
-        return table
-
     @property
     def prespecified(self) -> bool:
         """True if nothing is selected and nothing learned but coefficients.
@@ -264,6 +258,13 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
             what = "events" if is_survival(y) else "patients of the rarer class"
             return f"{events} {what} for {learned} are fewer than {LEAST_EVENTS_PER_COLUMN} each"
         return ""
+
+    def cleaned(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Take the wide table through the steps that clean its columns: what is learned sees it."""
+        table = X
+        for step in self.cleaning:
+            table = step.transform(table)
+        return table
 
     def before_design(self, X: pd.DataFrame) -> pd.DataFrame:
         """Take the wide table through the steps before the design matrix: what these add joins."""
@@ -520,6 +521,8 @@ def risk_pipeline(
     steps: list[tuple[str, Any]] = [
         (f"{CLEANING}{number}", step) for number, step in enumerate(cleaning, start=1)
     ]
+    if any(step.drops_columns for step in cleaning):
+        steps.append(("named columns", NamedColumns(_read(predictors, factors, signatures))))
     steps += [(name, WithLearned(step)) for name, step in learned]
     design = Design(
         list(predictors),
@@ -531,6 +534,16 @@ def risk_pipeline(
     steps.append(("design", design))
     steps.append(("model", model))
     return RiskPipeline(steps)
+
+
+def _read(
+    predictors: Sequence[str], factors: FactorModel | None, signatures: Sequence[Signature]
+) -> list[str]:
+    """List what a pipeline reads of the wide table, as columns and patterns."""
+    learned = (PREFIX, "factors:")
+    read = [name for name in predictors if not name.startswith(learned)]
+    read += [f"{view}:*" for view in (factors.views if factors is not None else None) or ()]
+    return list(dict.fromkeys([*read, *(name for one in signatures for name in one.predictors)]))
 
 
 def _stratified(

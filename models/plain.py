@@ -24,6 +24,7 @@ from models.imputation import Chain, Equation
 from models.interactions import Interaction
 from models.intervals import HazardSpread, StrataSpread
 from models.logistic import LogisticModel
+from models.named_columns import NamedColumns
 from models.nomogram import Nomogram
 from models.pipeline import RiskPipeline, WithLearned
 from models.pooled import PooledCox, PooledLogistic
@@ -35,6 +36,7 @@ from models.updated_model import Recalibration, UpdatedModel
 from omics.covariates import Covariates
 from omics.harmonise import ComBat
 from omics.mofa import FactorModel
+from omics.reliability import ReliabilityFilter
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -44,6 +46,7 @@ ESTIMATORS: dict[str, type[Any]] = {
         *(RiskPipeline, WithLearned, Signature, ComBat),
         *(Design, CoxModel, LogisticModel, BoostedModel),
         *(PooledCox, PooledLogistic, UpdatedModel),
+        *(ReliabilityFilter, NamedColumns),
     )
 }
 RECORDS: dict[str, type[Any]] = {
@@ -58,9 +61,10 @@ RECORDS: dict[str, type[Any]] = {
 NOT_KEPT = {
     "BoostedModel": {"inner_fold_", "unseen_margin_"},
     "Signature": {"cross_fitted_"},
+    "ReliabilityFilter": {"reliability_"},
 }
-# what a fitted step holds a fitted copy of
-FORGOTTEN = {"WithLearned": {"step"}}
+# parameters that scoring does without: what a step holds a fitted copy of, what it learned from
+FORGOTTEN = {"WithLearned": {"step"}, "ReliabilityFilter": {"repeats"}}
 INLINE = 100  # numbers up to which an array stands in the JSON, for the eye
 
 

@@ -98,7 +98,7 @@ def reading_rules(spec: TableSpec, table: pd.DataFrame) -> TableSpec:
         path=PLACE,
         kind=spec.kind,
         decimal=spec.decimal,
-        unknown=spec.unknown,
+        unknown=[] if spec.delta is not None else spec.unknown,  # a change may be -99 in earnest
         rename={old: new for old, new in final.items() if new in table.columns},
         recode={name: recode[name] for name in table.columns if name in recode},
         categories=_levels(table),

@@ -4,7 +4,7 @@ The study file and a notebook meet here: `nomomics run` calls `analyse` as a rea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -39,6 +39,7 @@ from models.ticks import AxisTicks
 from models.updating import Updating, updating
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
+from models.volume_surrogates import VolumeSurrogates, cohort_surrogates, surrogate_findings
 from omics.checks import check_probability
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
@@ -234,6 +235,8 @@ class Results:
         None where no groups are asked for.
     hosmer_lemeshow : HosmerLemeshowTests or None
         None where it is not asked for.
+    volume_surrogates : VolumeSurrogates or None
+        None where no radiomics table has a volume.
     study : dict
         The study file as understood; empty where the analysis was called by hand.
     inputs : DataFrame
@@ -266,6 +269,7 @@ class Results:
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
     grouped_calibration: GroupedCalibration | None = None
     hosmer_lemeshow: HosmerLemeshowTests | None = None
+    volume_surrogates: VolumeSurrogates | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -327,7 +331,8 @@ def analyse(
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort, about.nomogram_ticks)
         examined = _assumptions(validation, cohort) if about.assumptions else {}
-        factors, untested = _factor_results(cohort, validation, about)
+        seen = _cleaned(cohort, validation)
+        factors, untested = _factor_results(seen, validation, about)
         quality = None
         if factors is not None:
             quality = factor_quality(
@@ -341,12 +346,14 @@ def analyse(
             )
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested, *not_updated]
     found += model_findings(validation, figures, cohort)
+    surrogates = cohort_surrogates(cohort, level=plan.level)
+    found += surrogate_findings(surrogates)
     for name, one in examined.items():
         found += assumption_findings(name, one)
     if about.moment is not None:
         found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
-        found += _findings_of(factors.model, cohort)
+        found += _findings_of(factors.model, seen)
     found += () if quality is None else quality.findings
     if added is not None and volume is not None:
         found += volume_findings(added.correlations, volume)
@@ -385,6 +392,7 @@ def analyse(
         competing=competing_description(validation, cohort),
         factor_quality=quality,
         assumptions=examined,
+        volume_surrogates=surrogates,
     )
 
 
@@ -655,6 +663,17 @@ def _regressions(validation: Validation, cohort: Cohort) -> dict[str, Regression
 def _coefficients(pipeline: RiskPipeline) -> pd.DataFrame:
     model = pipeline.model
     return model.importances if isinstance(model, BoostedModel) else model.coefficients
+
+
+def _cleaned(cohort: Cohort, validation: Validation) -> Cohort:
+    """Give the cohort as the first factor model sees it; columns that a filter took stay as is."""
+    fitted = [one.pipeline for one in validation.fitted.values()]
+    first = next((one for one in fitted if one.factor_model is not None), None)
+    if first is None or not first.cleaning:
+        return cohort
+    table = first.cleaned(cohort.X)
+    X = pd.concat([table, cohort.X.drop(columns=table.columns)], axis=1)[cohort.X.columns]
+    return replace(cohort, X=X)
 
 
 def _factor_results(

@@ -41,6 +41,7 @@ from models.survival_curves import KaplanMeier
 from models.survival_description import StudySurvival, SurvivalSummary
 from models.transductive import TransductiveOptimism
 from models.updating import Updating
+from models.volume_surrogates import VolumeSurrogates
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
@@ -92,6 +93,7 @@ from reports.survival_section import survival_section
 from reports.table_one import table_one_blocks
 from reports.tables import format_number
 from reports.updating_sections import updating_blocks
+from reports.volume_section import volume_blocks
 
 
 def notebook_html(part: Section | Page) -> str:
@@ -197,6 +199,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Reclassifications: _of_blocks("Reclassification", reclassification_blocks),
     DecisionDifferences: _of_blocks("Differences of decision curves", difference_blocks),
     Updating: _of_blocks("Updating", updating_blocks),
+    VolumeSurrogates: _of_blocks("Volume", volume_blocks),
     ExternalTests: _of_blocks("Paired tests", paired_test_block),
     RocCurves: _of_blocks("ROC curves", roc_blocks),
     RocCurve: _roc_section,

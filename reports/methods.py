@@ -49,7 +49,7 @@ def methods_text(results: Results) -> str:
     str
         Paragraphs with an empty line between them.
     """
-    parts = [_patients(results), _description(results)]
+    parts = [_patients(results), _description(results), _volume_surrogates(results)]
     factors = results.factors
     if factors is not None:
         parts += [
@@ -462,6 +462,18 @@ def _subgroups(results: Results) -> str:
         "bootstrap of the whole. Patients whose value is unknown are a group of their own; groups "
         f"with fewer than {LEAST_EVENTS} events (patients of the rarer class) have no figures. "
         "Intervals are not adjusted for the number of groups."
+    )
+
+
+def _volume_surrogates(results: Results) -> str:
+    found = results.volume_surrogates
+    if found is None:
+        return ""
+    return (
+        "Volume. Each radiomics feature was compared with the volume of its region by Spearman's "
+        "rank correlation in the development patients (intervals by Fisher's z with the variance "
+        "of Bonett and Wright); a feature was called a surrogate of volume where the absolute "
+        f"correlation was {found.threshold:g} or more."
     )
 
 

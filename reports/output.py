@@ -218,6 +218,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield from _table_one_tables(results.table_one)
     yield "missing", results.missing
     yield "missing_predictors", results.predictor_gaps
+    if results.volume_surrogates is not None:
+        yield "volume_surrogates", results.volume_surrogates.table
     yield "findings", findings_table(results)
     yield from _figure_tables(results)
     yield "failed_resamples", results.validation.failures

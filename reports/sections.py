@@ -28,6 +28,7 @@ from reports.survival_section import survival_section
 from reports.table_one import table_one_blocks
 from reports.tables import table_rows
 from reports.updating_sections import updating_section
+from reports.volume_section import volume_section
 
 MOST_FACTOR_FIGURES = 6
 FEATURES_PER_FACTOR = 10
@@ -42,6 +43,7 @@ def page_of(results: Results) -> Page:
         table_one_section(results),
         missing_section(results),
     ]
+    sections += radiomics_sections(results)
     if results.survival is not None:
         described = survival_section(results.survival)
         if results.competing is not None:
@@ -96,6 +98,13 @@ def page_of(results: Results) -> Page:
         footer=f"nomomics {results.versions['nomomics']}. Every number of this page stands in the "
         "folder tables beside it.",
     )
+
+
+def radiomics_sections(results: Results) -> list[Section]:
+    """Say what the radiomics features are worth before any model reads them."""
+    if results.volume_surrogates is None:
+        return []
+    return [volume_section(results.volume_surrogates)]
 
 
 def outcome_sentence(cohort: Cohort) -> str:
