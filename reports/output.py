@@ -20,6 +20,7 @@ from models.description import TableOne
 from models.one_resample import risk_groups
 from models.passport import NAME as PASSPORT
 from models.passport import Passport, make_passport, write_passport
+from omics.centres import META, centre_rules
 from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
 from omics.table_spec import TableSpec
@@ -436,6 +437,10 @@ def influence_table(results: Results) -> pd.DataFrame:
 def passport_of(results: Results) -> Passport:
     """Collect what new patients need to be scored by the models of a run."""
     declared: Any = results.study.get("tables", {})
+    tables = {name: TableSpec.model_validate(spec) for name, spec in declared.items()}
+    centre = results.study.get("centre")
+    if centre is not None:
+        tables[META] = centre_rules(str(centre))
     return make_passport(
         results.cohort,
         results.validation,
@@ -444,7 +449,7 @@ def passport_of(results: Results) -> Passport:
         synthetic=results.about.synthetic,
         nomograms=results.nomograms,
         figures=results.performance.table,
-        tables={name: TableSpec.model_validate(spec) for name, spec in declared.items()},
+        tables=tables,
         versions=results.versions,
     )
 
