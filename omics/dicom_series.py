@@ -42,6 +42,7 @@ _TAGS = [
     "RescaleSlope",
     "RescaleIntercept",
 ]
+_SUFFIXES = (".dcm", ".dicom", ".ima")
 _EVEN = 0.01  # of the distance between slices: positions are written with few decimals
 _TILT = 0.1  # of a pixel, over the whole stack
 _TURN = 1e-4  # of a direction cosine
@@ -88,9 +89,15 @@ def read_series(folder: Path, *, what: str) -> "sitk.Image":
 
 
 def headers(folder: Path) -> list[tuple[Path, Any]]:
-    """Return the DICOM files of a folder with what their headers say; other files are left out."""
+    """Return the DICOM files of a folder with what their headers say; other files are left out.
+
+    Raises
+    ------
+    CaseError
+        If a file named as DICOM files are cannot be read as one.
+    """
     pydicom = needed("pydicom")
-    found = []
+    found, broken = [], 0
     for path in sorted(folder.iterdir()):
         if not path.is_file() or path.name == "DICOMDIR":
             continue
@@ -99,8 +106,14 @@ def headers(folder: Path) -> list[tuple[Path, Any]]:
             try:
                 header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
             except (pydicom.errors.InvalidDicomError, EOFError):
+                broken += path.suffix.casefold() in _SUFFIXES
                 continue
         found.append((path, header))
+    if broken:
+        raise CaseError(
+            f"DICOM files must be whole, but {broken} of {broken + len(found)} in the folder "
+            "cannot be read. Copy or export them again."
+        )
     return found
 
 
@@ -166,7 +179,7 @@ def _check_even(place: NDArray[np.float64], *, what: str) -> float:
     if len(place) < 2:
         raise CaseError(f"{what} must have several slices, but the series has one.")
     steps = np.diff(place)
-    step = float(np.median(steps))
+    step = float(np.sort(steps)[(len(steps) - 1) // 2])  # of a half that is even, despite gaps
     if (steps <= _EVEN * steps.max()).any():
         doubled = int((steps <= _EVEN * steps.max()).sum())
         raise CaseError(

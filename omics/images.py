@@ -1,7 +1,8 @@
 """The voxels of one scan, whole and finite, or the reason why they cannot be used.
 
 NIfTI, NRRD and MetaImage files and folders with one DICOM series are read by SimpleITK. What it
-lets pass is refused here: it fills a NIfTI file that was cut short with zeros and says nothing.
+lets pass is refused here: of NIfTI it fills files that were cut short with zeros, and puts zeros in
+the place of voxels that are no finite numbers, and says nothing.
 
 Messages name no file and no patient: they may stand in a report.
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omics.dicom_series import read_series
 from omics.errors import CaseError
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
-_CHUNK = 1 << 20
+_FLOATS = {"16": "f4", "64": "f8"}  # by the datatype of NIfTI
 
 
 def read_image(path: Path) -> "sitk.Image":
@@ -50,7 +52,7 @@ def read_image(path: Path) -> "sitk.Image":
     image = read_volume(path, what="image")
     values = needed("SimpleITK").GetArrayViewFromImage(image)
     if np.issubdtype(values.dtype, np.floating):
-        _refuse_non_finite(values)
+        _refuse_non_finite(values, what="image")
     least, most = values.min(), values.max()
     if least == most:
         raise CaseError(
@@ -98,7 +100,7 @@ def read_volume(path: Path, *, what: str) -> "sitk.Image":
         reader.ReadImageInformation()
         _check_header(reader, what=what)
         if path.name.casefold().endswith((".nii", ".nii.gz")):
-            _check_whole(path, reader, what=what)
+            _check_bytes(path, reader, what=what)
         image = reader.Execute()
     return _without_single_axes(image)
 
@@ -121,25 +123,28 @@ def _check_header(reader: "sitk.ImageFileReader", *, what: str) -> None:
         )
 
 
-def _check_whole(path: Path, reader: "sitk.ImageFileReader", *, what: str) -> None:
-    """Refuse a NIfTI file with fewer bytes than its header announces."""
-    start = float(reader.GetMetaData("vox_offset"))
-    wanted = int(start) + int(np.prod(reader.GetSize())) * int(reader.GetMetaData("bitpix")) // 8
-    compressed = path.name.casefold().endswith(".gz")
-    there = _unpacked_size(path, what=what) if compressed else path.stat().st_size
-    if there < wanted:
-        raise unreadable(what, f"{there} of {wanted} bytes are there")
+def _check_bytes(path: Path, reader: "sitk.ImageFileReader", *, what: str) -> None:
+    """Refuse a NIfTI file with fewer bytes than its header announces, or non-finite floats."""
+    content = _unpacked(path, what=what)
+    start = int(float(reader.GetMetaData("vox_offset")))
+    n_voxels = int(np.prod(reader.GetSize()))
+    wanted = start + n_voxels * int(reader.GetMetaData("bitpix")) // 8
+    if len(content) < wanted:
+        raise unreadable(what, f"{len(content)} of {wanted} bytes are there")
+    kind = _FLOATS.get(reader.GetMetaData("datatype"))
+    if kind is not None:
+        order = "<" if int.from_bytes(content[:4], "little") < 1 << 16 else ">"
+        voxels = np.frombuffer(content, dtype=order + kind, offset=start, count=n_voxels)
+        _refuse_non_finite(voxels.reshape(reader.GetSize()[2::-1]), what=what)
 
 
-def _unpacked_size(path: Path, *, what: str) -> int:
-    size = 0
+def _unpacked(path: Path, *, what: str) -> bytes:
+    if not path.name.casefold().endswith(".gz"):
+        return path.read_bytes()
     try:
-        with gzip.open(path) as file:
-            while chunk := file.read(_CHUNK):
-                size += len(chunk)
+        return gzip.decompress(path.read_bytes())
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise unreadable(what, str(error).rstrip(".")) from error
-    return size
 
 
 def _without_single_axes(image: "sitk.Image") -> "sitk.Image":
@@ -149,12 +154,12 @@ def _without_single_axes(image: "sitk.Image") -> "sitk.Image":
     return image
 
 
-def _refuse_non_finite(values: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> None:
+def _refuse_non_finite(values: NDArray[np.floating], *, what: str) -> None:
     wrong = ~np.isfinite(values)
     if wrong.any():
         z, y, x = np.unravel_index(int(wrong.argmax()), wrong.shape)
         raise CaseError(
-            f"image must hold finite numbers, but {wrong.sum()} of {wrong.size} voxels do not "
+            f"{what} must hold finite numbers, but {wrong.sum()} of {wrong.size} voxels do not "
             f"(first: {values[z, y, x]} at voxel ({x}, {y}, {z})). Correct the step that made it, "
             "such as a division by zero outside the brain."
         )
