@@ -1,0 +1,51 @@
+"""Which patient, when, drawn by whom, on which sequence: one case is one row of the manifest."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+PLACE = ("patient", "timepoint", "reader", "sequence", "centre")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An image, a mask on it, and the regions of the mask that are asked for.
+
+    Attributes
+    ----------
+    patient : str
+        As written: `007` stays `007`.
+    image, mask : Path
+        A file, or a folder with one DICOM series.
+    labels : tuple of str
+        The regions: each a label (`1`), a union of labels (`1+2+4`), or the number or name of a
+        DICOM segment or structure. Empty means the only label there is.
+    timepoint, reader, sequence, centre : str
+        Empty where the manifest has no such column.
+    brain_mask : Path or None
+    row : int
+        Line of the manifest; 1 is the first case.
+
+    Examples
+    --------
+    >>> case = Case(patient="007", image=Path("t1.nii"), mask=Path("seg.nii"), row=1)
+    >>> case.key
+    '["007", "", "", "", []]'
+    """
+
+    patient: str
+    image: Path
+    mask: Path
+    labels: tuple[str, ...] = ()
+    timepoint: str = ""
+    reader: str = ""
+    sequence: str = ""
+    centre: str = ""
+    brain_mask: Path | None = None
+    row: int
+
+    @property
+    def key(self) -> str:
+        """What tells this case from every other of its manifest, as JSON text."""
+        place = [self.patient, self.timepoint, self.reader, self.sequence, list(self.labels)]
+        return json.dumps(place, ensure_ascii=False)
