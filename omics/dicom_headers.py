@@ -88,8 +88,8 @@ def files_of(folder: Path) -> list[tuple[Path, Any]]:
     Raises
     ------
     CaseError
-        If a file named as DICOM files are cannot be read as one: passed over, it would be a slice
-        that is missing.
+        If a DICOM file, or an empty one, cannot be read: passed over, it would be a slice that is
+        missing.
     """
     found, broken = [], 0
     for path in sorted(folder.iterdir()):
@@ -98,9 +98,9 @@ def files_of(folder: Path) -> list[tuple[Path, Any]]:
         try:
             header = _header(path)
         except CaseError:
-            broken += path.suffix.casefold() in _SUFFIXES
+            broken += 1
         else:
-            found.append((path, header))
+            found += [(path, header)] if header is not None else []
     if broken:
         raise CaseError(
             f"DICOM files must be whole, but {broken} in the folder cannot be read. Copy or export "
@@ -122,13 +122,18 @@ def slices_of(folder: Path, *, what: str) -> list[Slice]:
 
 
 def _header(path: Path) -> Any:
-    """Read a header; a slice must say its size, and a kind nobody knows is one that was cut."""
+    """Read a header, None if it is none of DICOM.
+
+    A slice must say its size and series, and a kind nobody knows is one that was cut short.
+    """
     pydicom = needed("pydicom")
     with damaged("DICOM file"):
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-        except pydicom.errors.InvalidDicomError as error:
-            raise CaseError("it is no DICOM file") from error
+        except pydicom.errors.InvalidDicomError:
+            if path.suffix.casefold() in _SUFFIXES or path.stat().st_size == 0:
+                raise
+            return None
         kind = pydicom.uid.UID(header.SOPClassUID)
         if kind.name.endswith(("Image Storage", str(kind))):
             header.Rows, header.SeriesInstanceUID  # noqa: B018 - stumbles where they lack

@@ -19,7 +19,7 @@ from omics.dicom_series import FRAME_OF_REFERENCE, PATIENT_ID
 from omics.errors import CaseError
 from omics.extras import needed
 from omics.messages import nearest, number_of, some_of
-from omics.native import damaged, unreadable
+from omics.native import damaged
 from omics.one_grid import within
 
 if TYPE_CHECKING:
@@ -127,10 +127,7 @@ def _read_regions(
 def _open(path: Path) -> Any:
     pydicom = needed("pydicom")
     with damaged("mask"):
-        try:
-            return pydicom.dcmread(path)
-        except pydicom.errors.InvalidDicomError as error:
-            raise unreadable("mask", "it is no DICOM file") from error
+        return pydicom.dcmread(path)
 
 
 def check_patient(patient: object, image: "sitk.Image") -> None:
