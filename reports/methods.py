@@ -14,6 +14,7 @@ from reports.added_value import AddedValueResults
 from reports.analysis import Results
 from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
+from reports.repeatability_sections import repeatability_text
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
 
@@ -49,7 +50,8 @@ def methods_text(results: Results) -> str:
     str
         Paragraphs with an empty line between them.
     """
-    parts = [_patients(results), _description(results)]
+    parts = [_patients(results), _description(results), _volume_surrogates(results)]
+    parts += [repeatability_text(results.repeatability)]
     factors = results.factors
     if factors is not None:
         parts += [
@@ -462,6 +464,18 @@ def _subgroups(results: Results) -> str:
         "bootstrap of the whole. Patients whose value is unknown are a group of their own; groups "
         f"with fewer than {LEAST_EVENTS} events (patients of the rarer class) have no figures. "
         "Intervals are not adjusted for the number of groups."
+    )
+
+
+def _volume_surrogates(results: Results) -> str:
+    found = results.volume_surrogates
+    if found is None:
+        return ""
+    return (
+        "Volume. Each radiomics feature was compared with the volume of its region by Spearman's "
+        "rank correlation in the development patients (intervals by Fisher's z with the variance "
+        "of Bonett and Wright); a feature was called a surrogate of volume where the absolute "
+        f"correlation was {found.threshold:g} or more."
     )
 
 

@@ -21,6 +21,7 @@ from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Tab
 from reports.methods import methods_text
 from reports.missing_section import missing_section
 from reports.model_sections import comparison_section, models_section
+from reports.repeatability_sections import repeatability_section
 from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
@@ -28,6 +29,7 @@ from reports.survival_section import survival_section
 from reports.table_one import table_one_blocks
 from reports.tables import table_rows
 from reports.updating_sections import updating_section
+from reports.volume_section import volume_section
 
 MOST_FACTOR_FIGURES = 6
 FEATURES_PER_FACTOR = 10
@@ -42,6 +44,7 @@ def page_of(results: Results) -> Page:
         table_one_section(results),
         missing_section(results),
     ]
+    sections += radiomics_sections(results)
     if results.survival is not None:
         described = survival_section(results.survival)
         if results.competing is not None:
@@ -96,6 +99,16 @@ def page_of(results: Results) -> Page:
         footer=f"nomomics {results.versions['nomomics']}. Every number of this page stands in the "
         "folder tables beside it.",
     )
+
+
+def radiomics_sections(results: Results) -> list[Section]:
+    """Say what the radiomics features are worth before any model reads them."""
+    found = []
+    if results.repeatability:
+        found.append(repeatability_section(results.repeatability))
+    if results.volume_surrogates is not None:
+        found.append(volume_section(results.volume_surrogates))
+    return found
 
 
 def outcome_sentence(cohort: Cohort) -> str:

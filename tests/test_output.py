@@ -60,7 +60,7 @@ def test_every_promised_file_is_there_and_nothing_else(finished: SmallStudy) -> 
         f"tables/{name}.csv"
         for name in (
             *("flow", "table_one", "missing", "findings", "performance", "calibration"),
-            "calibration_groups",
+            *("calibration_groups", "volume_surrogates"),
             *("decision", "survival", "log_rank", "coefficients_Clinical", "nomogram_Clinical"),
             *("assumptions_Clinical", "influence_Clinical", "sample_size_Clinical"),
         )

@@ -188,10 +188,10 @@ def drawings(blocks: Iterator[Block] | list[Block]) -> Iterator[Figure]:
 def test_every_section_is_there(results: Results) -> None:
     page = page_of(results)
     assert [part.id for part in page.sections] == [
-        *("findings", "flow", "table-one", "missing", "survival", "factors", "factor-quality"),
-        *("models", "comparison", "assumptions", "methods", "session"),
+        *("findings", "flow", "table-one", "missing", "volume", "survival", "factors"),
+        *("factor-quality", "models", "comparison", "assumptions", "methods", "session"),
     ]
-    assert [part.title for part in page.sections[7].sections] == ["Clinical", "Factors"]
+    assert [part.title for part in page.sections[8].sections] == ["Clinical", "Factors"]
     shown = {
         block.title.partition(",")[0].rstrip(".")
         for block in section(results, "model-1").blocks
@@ -253,6 +253,24 @@ def test_missing_shares_are_percentages_of_the_file(results: Results, folder: Pa
     assert cell(printed, "Grade", "Of development") == format_percent(row["development"], digits=1)
     assert cell(printed, "Grade", "Of external") == format_percent(row["external"], digits=1)
     assert [cells[0] for cells in printed.rows] == ["Grade"]  # columns without a gap are not listed
+
+
+def test_volume_is_that_of_the_file(results: Results, folder: Path) -> None:
+    part, written = section(results, "volume"), csv(folder, "volume_surrogates")
+    assert list(written) == [
+        *("feature", "feature_class", "volume", "correlation", "lower", "upper", "level"),
+        *("n_patients", "surrogate"),
+    ]
+    assert len(written) == 9
+    strongest = written.loc[written["correlation"].abs().idxmax()]
+    first = tables(part)["Features that go most with volume"].rows[0]
+    limits = strongest[["correlation", "lower", "upper"]].astype(float)
+    assert first[0] == strongest["feature"].removeprefix("radiomics:")
+    assert first[2] == format_estimate(*limits, digits=2)
+    assert first[3] == str(strongest["n_patients"]) == "45"  # development patients
+    (text,) = [block.text for block in part.blocks if isinstance(block, Text)]
+    assert text.startswith(f"{written['surrogate'].sum()} of 9 features")
+    assert "Volume. Each radiomics feature was compared" in methods_text(results)
 
 
 def test_factors_show_variance_loadings_and_associations(results: Results, folder: Path) -> None:
@@ -565,6 +583,7 @@ def drawn_results(results: Results) -> dict[type, Any]:
         quality.transductive,
         saved_factors(results),
         signature,
+        results.volume_surrogates,
         results.performance,
         compare(results.validation, results.cohort, reference="Clinical", thresholds=[0.3]),
         subgroups(results.validation, results.cohort, splits={"clinical:Sex": "levels"}),

@@ -1,0 +1,165 @@
+"""The voxels of one scan, whole and finite, or the reason why they cannot be used.
+
+NIfTI, NRRD and MetaImage files and folders with one DICOM series are read by SimpleITK. What it
+lets pass is refused here: of NIfTI it fills files that were cut short with zeros, and puts zeros in
+the place of voxels that are no finite numbers, and says nothing.
+
+Messages name no file and no patient: they may stand in a report.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omics.dicom_series import read_series
+from omics.errors import CaseError
+from omics.extras import needed
+from omics.native import native_errors, unreadable
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_FLOATS = {"16": "f4", "64": "f8"}  # by the datatype of NIfTI
+
+
+def read_image(path: Path) -> "sitk.Image":
+    """Read a scan.
+
+    Parameters
+    ----------
+    path : Path
+        A NIfTI, NRRD or MetaImage file, or a folder with one DICOM series.
+
+    Returns
+    -------
+    SimpleITK.Image
+        Three-dimensional, one finite number per voxel, of the type that the file has. A DICOM
+        series carries its patient id and frame of reference as metadata (`0010|0020`,
+        `0020|0052`), for masks to be compared with.
+
+    Raises
+    ------
+    CaseError
+        If the file is missing, of another kind, damaged or cut short; if it holds several volumes
+        or colours, voxels that are no finite number, one value only, or a mask; if a series lacks
+        slices.
+    """
+    image = read_volume(path, what="image")
+    values = needed("SimpleITK").GetArrayViewFromImage(image)
+    if np.issubdtype(values.dtype, np.floating):
+        _refuse_non_finite(values, what="image")
+    least, most = values.min(), values.max()
+    if least == most:
+        raise CaseError(
+            f"image must hold different values, but every voxel is {least:g}. Export it again."
+        )
+    if (least, most) == (0, 1) and np.isin(values, (0, 1)).all():
+        raise CaseError(
+            "image must be a scan, but it holds 0 and 1 only: it looks like a mask. Correct the "
+            "columns image and mask of the manifest."
+        )
+    return image
+
+
+def read_volume(path: Path, *, what: str) -> "sitk.Image":
+    """Read a file or a DICOM series as one volume of one number per voxel.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        How messages name it: `image` or `mask`.
+
+    Returns
+    -------
+    SimpleITK.Image
+        Three-dimensional; the numbers are not looked at.
+
+    Raises
+    ------
+    CaseError
+        As of `read_image`, its voxels aside.
+    """
+    if path.is_dir():
+        return read_series(path, what=what)
+    if not path.is_file():
+        raise CaseError(f"{what} must be a file or folder, but there is none of that name.")
+    if not path.name.casefold().endswith(SUFFIXES):
+        raise CaseError(
+            f"{what} must end in one of {', '.join(SUFFIXES)} or be the folder of a DICOM series, "
+            f"but ends in {path.suffix!r}. Correct the manifest, or convert the file."
+        )
+    with native_errors(path, what=what):
+        reader = needed("SimpleITK").ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        _check_header(reader, what=what)
+        if path.name.casefold().endswith((".nii", ".nii.gz")):
+            _check_bytes(path, reader, what=what)
+        image = reader.Execute()
+    return _without_single_axes(image)
+
+
+def _check_header(reader: "sitk.ImageFileReader", *, what: str) -> None:
+    """Refuse several volumes, colours and complex numbers before the voxels are read."""
+    size = reader.GetSize()
+    if len(size) < 3:
+        raise CaseError(f"{what} must have three dimensions, but has {len(size)}.")
+    if any(extent > 1 for extent in size[3:]):
+        raise CaseError(
+            f"{what} must be one volume, but holds {np.prod(size[3:])} of them (size "
+            f"{' x '.join(map(str, size))}). Take one out of the series of volumes."
+        )
+    if reader.GetNumberOfComponents() > 1:
+        kind = needed("SimpleITK").GetPixelIDValueAsString(reader.GetPixelID())
+        raise CaseError(
+            f"{what} must hold one number per voxel, but holds {reader.GetNumberOfComponents()} "
+            f"({kind}): colours, vectors or complex numbers. Export the grey values."
+        )
+
+
+def _check_bytes(path: Path, reader: "sitk.ImageFileReader", *, what: str) -> None:
+    """Refuse a NIfTI file with fewer bytes than its header announces, or non-finite floats."""
+    content = _unpacked(path, what=what)
+    start = int(float(reader.GetMetaData("vox_offset")))
+    n_voxels = int(np.prod(reader.GetSize()))
+    wanted = start + n_voxels * int(reader.GetMetaData("bitpix")) // 8
+    if len(content) < wanted:
+        raise unreadable(what, f"{len(content)} of {wanted} bytes are there")
+    kind = _FLOATS.get(reader.GetMetaData("datatype"))
+    if kind is not None:
+        order = "<" if int.from_bytes(content[:4], "little") < 1 << 16 else ">"
+        voxels = np.frombuffer(content, dtype=order + kind, offset=start, count=n_voxels)
+        _refuse_non_finite(voxels.reshape(reader.GetSize()[2::-1]), what=what)
+
+
+def _unpacked(path: Path, *, what: str) -> bytes:
+    if not path.name.casefold().endswith(".gz"):
+        return path.read_bytes()
+    try:
+        return gzip.decompress(path.read_bytes())
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise unreadable(what, str(error).rstrip(".")) from error
+
+
+def _without_single_axes(image: "sitk.Image") -> "sitk.Image":
+    """Drop the fourth and further dimensions, of extent 1."""
+    while image.GetDimension() > 3:
+        image = image[(slice(None),) * (image.GetDimension() - 1) + (0,)]
+    return image
+
+
+def _refuse_non_finite(values: NDArray[np.floating], *, what: str) -> None:
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        z, y, x = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        raise CaseError(
+            f"{what} must hold finite numbers, but {wrong.sum()} of {wrong.size} voxels do not "
+            f"(first: {values[z, y, x]} at voxel ({x}, {y}, {z})). Correct the step that made it, "
+            "such as a division by zero outside the brain."
+        )

@@ -1,0 +1,289 @@
+"""Which images and masks belong together: the manifest, a table with one row per case.
+
+Columns `patient`, `image` and `mask` are needed; `timepoint`, `reader`, `sequence`, `centre`,
+`label` and `brain_mask` may be there. A label cell parts regions by `;` and joins labels by `+`:
+`1;2;1+2+4`. Paths are relative to the folder of the manifest.
+
+What a slip of the spreadsheet does is looked for: the same case twice, files that are not there,
+and an image of one patient beside the mask of another. The last is seen by the paths: an id of the
+manifest that stands there as a whole word, between signs that are no letters or digits, must be
+that of the row. Ids of fewer than three characters are neither looked for nor are their rows, since
+`1` stands in many paths and means nothing; the folders that all paths share are left aside.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+
+from omics.case import PLACE, Case
+from omics.errors import StudyError
+from omics.messages import nearest, number_of, quoted, some_of
+from omics.patients import read_ids
+from omics.reading import check_file, open_text, read_raw
+from omics.table_spec import IdRules, TableSpec, suffix
+from omics.values import Unknown, read_texts
+
+NEEDED = ("patient", "image", "mask")
+OPTIONAL = ("timepoint", "reader", "sequence", "centre", "label", "brain_mask")
+_SHOWN = 3
+_SHORTEST_ID = 3
+_WORD = re.compile(r"[^\W_]+")
+_JOINED = re.compile(r"\d+(\s*\+\s*\d+)*")
+_FILES = ("image", "mask", "brain_mask")
+
+
+def read_manifest(path: Path) -> list[Case]:
+    """Read a manifest.
+
+    Parameters
+    ----------
+    path : Path
+        A csv file with commas or semicolons, or another kind of table that studies read.
+
+    Returns
+    -------
+    list of Case
+        In the order of the file.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read, has an unknown column or lacks a needed one, a cell that must be
+        filled is blank, a case stands there twice, a file is missing or shared by two patients, or
+        image and mask belong to different patients.
+    """
+    title = f"manifest {path.name}"
+    cells = _read_cells(path, title=title)
+    _check_filled(cells, title=title)
+    cases = [
+        _case(
+            dict(zip(cells.columns, row, strict=True)),
+            number,
+            place,
+            path.parent.absolute(),
+            title=title,
+        )
+        for number, (place, row) in enumerate(
+            zip(cells.index, cells.to_numpy(dtype=object), strict=True), start=1
+        )
+    ]
+    places = [str(place) for place in cells.index]
+    for check in (_check_once, _check_there, _check_own_files, _check_names):
+        check(cases, places, title)
+    return cases
+
+
+def _read_cells(path: Path, *, title: str) -> pd.DataFrame:
+    """Return the cells as text, None where blank; the index says where each row stands."""
+    check_file(path, title=title)
+    spec = TableSpec(path=path, kind="features", separator=_separator(path, title))
+    raw = read_raw(spec, name="manifest", title=title)
+    cells = raw.cells.assign(**{raw.id_name: raw.ids})
+    _check_columns([str(name) for name in cells], title=title)
+    texts = cells[[name for name in (*NEEDED, *OPTIONAL) if name in cells]].apply(
+        lambda column: read_texts(column, unknown=Unknown.of(()))[0]
+    )
+    ids = read_ids(cells["patient"].to_numpy(dtype=object), IdRules(strip=True), title=title)
+    return texts.assign(patient=ids)
+
+
+def _separator(path: Path, title: str) -> str | None:
+    """Take the semicolons that spreadsheets write where the comma is the decimal sign."""
+    if suffix(path) != ".csv":
+        return None
+    with open_text(path, title=title) as file:
+        header = file.readline()
+    return ";" if ";" in header and "," not in header else None
+
+
+def _check_columns(columns: Sequence[str], *, title: str) -> None:
+    known = (*NEEDED, *OPTIONAL)
+    unknown = [column for column in columns if column not in known]
+    if unknown:
+        raise StudyError(
+            f"{title}: the columns must be among {', '.join(known)}, but {len(unknown)} of "
+            f"{len(columns)} are not: {quoted(unknown)}. {nearest(unknown[0], known)}"
+        )
+    lacking = [column for column in NEEDED if column not in columns]
+    if lacking:
+        raise StudyError(
+            f"{title}: the columns {', '.join(NEEDED)} are needed, but {quoted(lacking)} "
+            f"{'is' if len(lacking) == 1 else 'are'} not among {quoted(columns, limit=10)}."
+        )
+
+
+def _check_filled(cells: pd.DataFrame, *, title: str) -> None:
+    """Refuse blanks in needed columns, and in columns that tell cases apart."""
+    for column in cells:
+        blank = cells[column].isna().to_numpy()
+        if column in ("label", "brain_mask") or not blank.any():
+            continue
+        optional = "" if column in NEEDED else ", or take the column out"
+        raise StudyError(
+            f"{title}: column {column!r} must be filled in every row, but {blank.sum()} of "
+            f"{len(cells)} are blank ({some_of(cells.index[blank], limit=_SHOWN)}). Fill them in, "
+            f"or remove the rows{optional}."
+        )
+
+
+def _case(
+    cells: dict[str, str | None], number: int, place: str, folder: Path, *, title: str
+) -> Case:
+    def file(name: str) -> Path:
+        return Path(os.path.normpath(folder / str(cells[name])))
+
+    return Case(
+        **{name: cells.get(name) or "" for name in PLACE},
+        image=file("image"),
+        mask=file("mask"),
+        brain_mask=file("brain_mask") if cells.get("brain_mask") else None,
+        labels=_labels(cells.get("label"), place, title=title),
+        row=number,
+    )
+
+
+def _labels(cell: str | None, place: str, *, title: str) -> tuple[str, ...]:
+    if cell is None:
+        return ()
+    labels = [part.strip() for part in cell.split(";")]
+    labels = [re.sub(r"\s", "", one) if _JOINED.fullmatch(one) else one for one in labels]
+    if "" in labels or len(set(labels)) < len(labels):
+        raise StudyError(
+            f"{title}: a label must name each region once, parted by ';', but {place} has {cell!r}."
+        )
+    return tuple(labels)
+
+
+def _refuse(
+    wrong: Sequence[str], cases: Sequence[Case], *, title: str, must: str, cure: str
+) -> None:
+    if wrong:
+        raise StudyError(
+            f"{title}: {must}, but {len(wrong)} of {len(cases)} rows do not "
+            f"({'; '.join(wrong[:_SHOWN])}{_rest(wrong)}). {cure}"
+        )
+
+
+def _rest(wrong: Sequence[str]) -> str:
+    return f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+
+
+def _check_once(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
+    """Refuse a case that stands there twice; rows of one place may ask for different regions."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for at, case in enumerate(cases):
+        place = (case.patient, case.timepoint, case.reader, case.sequence)
+        alike.setdefault(place, []).append(at)
+    twice = [
+        f"{places[one]} and {places[other]}: {', '.join(word for word in place if word)}"
+        for place, rows in alike.items()
+        for one, other in combinations(rows, 2)
+        if _overlap(cases[one].labels, cases[other].labels)
+    ]
+    if twice:
+        raise StudyError(
+            f"{title}: every case must stand in one row, but {number_of(len(twice), 'pair')} of "
+            f"rows have the same patient, timepoint, reader, sequence and label "
+            f"({'; '.join(twice[:_SHOWN])}{_rest(twice)}). Remove the repeated rows, or add the "
+            "column that tells them apart."
+        )
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return not one or not other or not set(one).isdisjoint(other)
+
+
+def _files(case: Case) -> dict[str, Path]:
+    paths = {name: getattr(case, name) for name in _FILES}
+    return {name: path for name, path in paths.items() if path is not None}
+
+
+def _check_there(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
+    lacking = [
+        f"{place}, {name}: {path}"
+        for case, place in zip(cases, places, strict=True)
+        for name, path in _files(case).items()
+        if not path.exists()
+    ]
+    if lacking:
+        raise StudyError(
+            f"{title}: every file must be there, but {number_of(len(lacking), 'path')} of "
+            f"{number_of(len(cases), 'row')} lead nowhere ({'; '.join(lacking[:_SHOWN])}"
+            f"{_rest(lacking)}). Paths are relative to the folder of the manifest."
+        )
+
+
+def _check_own_files(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
+    """Refuse a file of two patients, and an image that is its own mask."""
+    itself = [place for case, place in zip(cases, places, strict=True) if case.image == case.mask]
+    _refuse(
+        itself,
+        cases,
+        title=title,
+        must="image and mask must be two files",
+        cure="Correct the paths.",
+    )
+    first: dict[Path, tuple[str, str]] = {}
+    shared = []
+    for case, place in zip(cases, places, strict=True):
+        for name, path in _files(case).items():
+            owner, where = first.setdefault(path, (case.patient, place))
+            if owner != case.patient:
+                shared.append(f"{place}, {name}: {path.name} is that of {owner!r} in {where}")
+    _refuse(
+        shared,
+        cases,
+        title=title,
+        must="every file must be of one patient",
+        cure="Correct the paths.",
+    )
+
+
+def _check_names(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
+    """Refuse paths that name another patient of the manifest, and not the row's own."""
+    ids = {
+        case.patient.casefold(): case.patient for case in cases if len(case.patient) >= _SHORTEST_ID
+    }
+    find = _finder(ids)
+    shared = os.path.commonpath([p.parent for case in cases for p in _files(case).values()])
+    wrong = []
+    for case, place in zip(cases, places, strict=True):
+        if case.patient.casefold() not in ids:
+            continue
+        for name, path in _files(case).items():
+            found = find(str(path).removeprefix(shared).casefold())
+            if found and case.patient.casefold() not in found:
+                other = quoted(sorted(ids[one] for one in found), limit=1)
+                wrong.append(f"{place}: {name} of {case.patient!r} names {other}")
+                break
+    _refuse(
+        wrong,
+        cases,
+        title=title,
+        must="image and mask must belong to the patient of their row, as their paths name them",
+        cure="Correct the rows: often a column was sorted alone.",
+    )
+
+
+def _finder(ids: Iterable[str]) -> Callable[[str], set[str]]:
+    """Return a function that finds the ids standing in a text as whole words, the longest first."""
+    known = frozenset(ids)
+    longest = max((len(_WORD.findall(one)) for one in known), default=0)
+
+    def find(text: str) -> set[str]:
+        words = [match.span() for match in _WORD.finditer(text)]
+        found, at = set(), 0
+        while at < len(words):
+            for last in range(min(at + longest, len(words)) - 1, at - 1, -1):
+                if (part := text[words[at][0] : words[last][1]]) in known:
+                    found.add(part)
+                    at = last
+                    break
+            at += 1
+        return found
+
+    return find

@@ -1,0 +1,220 @@
+"""Which voxels belong to each region: masks read, and laid on the grid of their image.
+
+A mask is an image file of whole numbers (0 is background), a DICOM segmentation or a structure set.
+A region is a label or a union of labels; of an image file a union takes those of its labels that
+are there, for a label map cannot say that a tumour has no enhancing part (`1+2+4`), while a segment
+or structure must be declared.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omics.dicom_masks import check_patient, dicom_mask, read_dicom_regions
+from omics.dicom_series import PATIENT_ID
+from omics.errors import CaseError
+from omics.extras import needed
+from omics.images import SUFFIXES, read_volume
+from omics.messages import some_of
+from omics.one_grid import on_grid
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+_UNION = re.compile(r"\d+(\+\d+)*")
+_MANY = 10  # labels: more than a reader draws
+
+
+def read_masks(
+    path: Path, labels: Sequence[str], *, image: "sitk.Image", resample: bool = False
+) -> "dict[str, sitk.Image]":
+    """Read the regions of a mask.
+
+    Parameters
+    ----------
+    path : Path
+        A NIfTI, NRRD or MetaImage file, the folder of a DICOM series of labels, a DICOM
+        segmentation or structure set, or a folder with one of these two.
+    labels : sequence of str
+        Each a label (`1`), a union (`1+2+4`), or the number or name of a segment or structure.
+        Empty means the only label there is.
+    image : SimpleITK.Image
+        As read by `read_image`: with what a DICOM series says of its patient.
+    resample : bool
+        Lay a mask of another geometry on the image's grid (nearest neighbour). Structure sets are
+        always drawn on the image's grid.
+
+    Returns
+    -------
+    dict of str to SimpleITK.Image
+        By label as asked, or the label found; 0 and 1, on the grid of the image. Grids are one
+        when they agree to a thousandth of a voxel (`omics.geometry.same_grid`).
+
+    Raises
+    ------
+    CaseError
+        If the mask cannot be read, holds other than whole numbers, lies on another grid, is of
+        another patient or frame of reference, lacks a label, or a region is empty.
+    """
+    found = _regions(path, labels, image=image, resample=resample)
+    return {label: _as_image(region, image, name=label) for label, region in found.items()}
+
+
+def read_brain_mask(path: Path, *, image: "sitk.Image", resample: bool = False) -> "sitk.Image":
+    """Read a mask whose every label means brain.
+
+    Parameters
+    ----------
+    path : Path
+        An image file or the folder of a DICOM series.
+    image : SimpleITK.Image
+    resample : bool
+        As of `read_masks`.
+
+    Returns
+    -------
+    SimpleITK.Image
+        0 and 1, on the grid of the image.
+
+    Raises
+    ------
+    CaseError
+        As of `read_masks`.
+    """
+    values = _label_map(path, image=image, resample=resample)
+    return _as_image(values != 0, image, name="brain")
+
+
+def check_region(mask: "sitk.Image", *, name: str, flat: bool = False) -> None:
+    """Raise unless features can be computed of a region.
+
+    Parameters
+    ----------
+    mask : SimpleITK.Image
+        0 and 1.
+    name : str
+        How messages name the region.
+    flat : bool
+        Whether one slice is enough (settings that compute features slice by slice).
+
+    Raises
+    ------
+    CaseError
+        If it is empty, one voxel, or, unless `flat`, lies in one slice along any axis.
+    """
+    inside = needed("SimpleITK").GetArrayViewFromImage(mask) > 0
+    n_voxels = int(inside.sum())
+    if n_voxels < 2:
+        raise CaseError(
+            f"region {name!r} must have several voxels, but has "
+            f"{'one' if n_voxels else 'none'}. Draw it anew, or leave the row out."
+        )
+    thick = [
+        int(np.ptp(np.flatnonzero(inside.any(axis=others)))) + 1
+        for others in ((0, 1), (0, 2), (1, 2))  # x, y, z
+    ]
+    if min(thick) == 1 and not flat:
+        raise CaseError(
+            f"region {name!r} must extend over several slices, but is {thick[0]} x {thick[1]} x "
+            f"{thick[2]} voxels: shape and texture in space have no meaning in one slice. Draw "
+            "more slices, or state force2D in the settings."
+        )
+
+
+def _regions(
+    path: Path, labels: Sequence[str], *, image: "sitk.Image", resample: bool
+) -> dict[str, NDArray[np.bool_]]:
+    if not path.exists():
+        raise CaseError("mask must be a file or folder, but there is none of that name.")
+    if not path.name.casefold().endswith(SUFFIXES):
+        file = dicom_mask(path)
+        if file is not None:
+            return read_dicom_regions(file, labels, image=image, resample=resample)
+    values = _label_map(path, image=image, resample=resample)
+    counts = _counts(values)
+    if not labels:
+        labels = [_only(counts)]
+    return {label: np.isin(values, _wanted(label, counts)) for label in labels}
+
+
+def _label_map(path: Path, *, image: "sitk.Image", resample: bool) -> NDArray[np.integer]:
+    mask = read_volume(path, what="mask")
+    _check_whole(mask)
+    if mask.HasMetaDataKey(PATIENT_ID):
+        check_patient(mask.GetMetaData(PATIENT_ID), image)
+    laid = on_grid(mask, image, resample=resample)
+    values = np.asarray(needed("SimpleITK").GetArrayFromImage(laid))
+    return values if np.issubdtype(values.dtype, np.integer) else values.astype(np.int64)
+
+
+def _check_whole(mask: "sitk.Image") -> None:
+    """Refuse values between labels: an interpolated mask, a probability, or a scan."""
+    values = needed("SimpleITK").GetArrayViewFromImage(mask)
+    if np.issubdtype(values.dtype, np.integer):
+        return
+    wrong = ~(np.isfinite(values) & (values == np.round(values)))
+    if wrong.any():
+        raise CaseError(
+            f"mask must hold whole numbers, but {wrong.sum()} of {wrong.size} voxels do not "
+            f"(first: {values[wrong][0]:g}): it is an interpolated mask, a map of probabilities, "
+            "or a scan. Resample masks by nearest neighbour; compare the columns image and mask."
+        )
+
+
+def _counts(values: NDArray[np.integer]) -> dict[int, int]:
+    """Count the voxels of each label but 0."""
+    if int(values.min()) >= 0 and int(values.max()) < 1 << 16:
+        counts = np.bincount(values.ravel())
+        present = np.flatnonzero(counts)
+        pairs = zip(present.tolist(), counts[present].tolist(), strict=True)
+    else:
+        pairs = zip(*(part.tolist() for part in np.unique_counts(values)), strict=True)
+    return {label: count for label, count in pairs if label != 0}
+
+
+def _listed(counts: dict[int, int]) -> str:
+    if not counts:
+        return "the mask is empty"
+    each = some_of((f"{label} ({n} voxels)" for label, n in counts.items()), limit=_MANY)
+    many = " So many labels are rather a scan than a mask." if len(counts) > _MANY else ""
+    return f"there are {each}.{many}"
+
+
+def _only(counts: dict[int, int]) -> str:
+    if not counts:
+        raise CaseError("mask must hold a region, but every voxel is 0. Draw it anew.")
+    if len(counts) > 1:
+        raise CaseError(
+            f"label must say which region to take, but is blank, and {_listed(counts)} Fill the "
+            "column label of the manifest."
+        )
+    return str(next(iter(counts)))
+
+
+def _wanted(label: str, counts: dict[int, int]) -> list[int]:
+    if not _UNION.fullmatch(label):
+        raise CaseError(
+            f"label must be a whole number or a union such as 1+2 in a mask that is an image, but "
+            f"is {label!r}; {_listed(counts)}"
+        )
+    wanted = [int(part) for part in label.split("+")]
+    if 0 in wanted:
+        raise CaseError("label must be above 0, for 0 is the background. Correct the manifest.")
+    if not set(wanted) & set(counts):
+        raise CaseError(f"label must stand in the mask, but {label!r} does not; {_listed(counts)}")
+    return wanted
+
+
+def _as_image(region: NDArray[np.bool_], image: "sitk.Image", *, name: str) -> "sitk.Image":
+    if not region.any():
+        raise CaseError(
+            f"region {name!r} must hold a voxel of the image, but is empty on its grid. Compare "
+            "the columns image and mask of the manifest."
+        )
+    mask = needed("SimpleITK").GetImageFromArray(region.astype(np.uint8))
+    mask.CopyInformation(image)
+    return mask

@@ -1,0 +1,61 @@
+"""C++ libraries write to the terminal and raise in their own words: both are caught here."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from omics.errors import CaseError
+
+_STDERR = 2
+_TURN = Lock()
+_UNKNOWN = "Unable to determine ImageIO reader"
+
+
+@contextmanager
+def native_errors(path: Path, *, what: str) -> Iterator[None]:
+    """Turn the failure of a library to read `path` into a CaseError that names no file.
+
+    What the library writes to the terminal meanwhile is kept from it, and stands in the message.
+    Threads take turns, for all write to one terminal.
+    """
+    with _TURN, tempfile.TemporaryFile() as said:
+        kept = os.dup(_STDERR)
+        os.dup2(said.fileno(), _STDERR)
+        try:
+            yield
+        except RuntimeError as error:
+            said.seek(0)
+            told = said.read().decode(errors="replace") or str(error)
+            raise unreadable(what, _in_words(told, path)) from error
+        finally:
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+
+
+def unreadable(what: str, reason: str) -> CaseError:
+    """Say that a file is damaged, and how that was seen."""
+    return CaseError(
+        f"{what} must be a whole file, but it is damaged, cut short or not what its name says "
+        f"({reason}). Copy or export it again."
+    )
+
+
+def _in_words(told: str, path: Path) -> str:
+    r"""Take the last thing a library said, without places in its source and the file's name.
+
+    Examples
+    --------
+    >>> _in_words("sitk::ERROR: Unable to determine ImageIO reader for x", Path("x"))
+    'no image format is recognised in it'
+    >>> _in_words("itk::ERROR: Error reading /a/b.nrrd:\n got 68 of 210", Path("/a/b.nrrd"))
+    'got 68 of 210'
+    """
+    if _UNKNOWN in told:
+        return "no image format is recognised in it"
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    last = re.sub(r"^(\[\w+\]|\w+::\w+:|ITK ERROR:|\w+:)\s*", "", lines[-1])
+    return last.replace(str(path), "the file").replace(path.name, "the file").rstrip(".")

@@ -1,0 +1,187 @@
+"""The manifest: cases as they are written, and every slip of a spreadsheet named."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omics.case import Case
+from omics.errors import StudyError
+from omics.manifest import _finder, read_manifest
+
+FILES = ("P-001_T1", "P-001_seg", "P-002_T1", "P-002_seg", "a", "b", "c", "d")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "scans").mkdir()
+    for name in FILES:
+        (tmp_path / "scans" / f"{name}.nii").touch()
+    return tmp_path
+
+
+def written(folder: Path, text: str, name: str = "manifest.csv") -> Path:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / name
+
+
+def test_cases_are_read_as_written(folder: Path) -> None:
+    cases = read_manifest(
+        written(
+            folder,
+            """patient,image,mask,label,timepoint,brain_mask
+            007,scans/a.nii,scans/b.nii,1;2 ; 1 + 2+4,pre,scans/../scans/c.nii
+            007,scans/a.nii,scans/b.nii,core + rim,pre,
+            P-002,scans/P-002_T1.nii,scans/P-002_seg.nii,,post,""",
+        )
+    )
+    assert cases[0] == Case(
+        patient="007",
+        image=folder / "scans/a.nii",
+        mask=folder / "scans/b.nii",
+        labels=("1", "2", "1+2+4"),
+        timepoint="pre",
+        brain_mask=folder / "scans/c.nii",
+        row=1,
+    )
+    assert cases[1].labels == ("core + rim",)
+    assert cases[1].brain_mask is None
+    assert cases[2].labels == ()
+    assert [case.row for case in cases] == [1, 2, 3]
+    assert len({case.key for case in cases}) == 3
+
+
+def test_semicolons_part_cells_where_they_part_the_header(folder: Path) -> None:
+    path = written(
+        folder,
+        """patient;image;mask;label
+        1;scans/a.nii;scans/b.nii;"1;2"
+        2;scans/c.nii;scans/d.nii;4""",
+    )
+    assert [case.labels for case in read_manifest(path)] == [("1", "2"), ("4",)]
+
+
+def test_absolute_paths_stay(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    path = written(
+        folder,
+        f"patient,image,mask\n1,{folder}/scans/a.nii,{folder}/scans/b.nii",
+        name="elsewhere/manifest.csv",
+    )
+    assert read_manifest(path)[0].image == folder / "scans/a.nii"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "patient,image,mask,labels\n1,scans/a.nii,scans/b.nii,1",
+            r"1 of 4 are not: 'labels'\. Did you mean 'label'\?",
+        ),
+        ("patient,image\n1,scans/a.nii", r"'mask' is not among 'image', 'patient'"),
+        (
+            "patient,image,mask\n1,scans/a.nii,scans/b.nii\n2,,scans/d.nii\n3,,scans/d.nii",
+            r"column 'image' must be filled in every row, but 2 of 3 are blank \(row 3, row 4\)",
+        ),
+        (
+            """patient,image,mask,reader
+            1,scans/a.nii,scans/b.nii,A
+            2,scans/c.nii,scans/d.nii,""",
+            r"column 'reader' .* 1 of 2 are blank \(row 3\).*take the column out",
+        ),
+        (
+            """patient,image,mask,timepoint
+            1,scans/a.nii,scans/b.nii,pre
+            1,scans/c.nii,scans/b.nii,pre""",
+            r"1 pair of rows have the same.*\(row 2 and row 3: 1, pre\)",
+        ),
+        (
+            """patient,image,mask,label
+            1,scans/a.nii,scans/b.nii,1;2
+            1,scans/a.nii,scans/d.nii,2""",
+            "every case must stand in one row",
+        ),
+        (
+            "patient,image,mask\n1,scans/a.nii,scans/b.nii\n2,scans/z.nii,scans/y.nii",
+            r"2 paths of 2 rows lead nowhere \(row 3, image: .*z\.nii; row 3, mask: .*y\.nii\)",
+        ),
+        (
+            """patient,image,mask
+            P-001,scans/P-001_T1.nii,scans/P-002_seg.nii
+            P-002,scans/P-002_T1.nii,scans/P-001_seg.nii""",
+            r"2 of 2 rows do not \(row 2: mask of 'P-001' names 'P-002'; row 3: mask of 'P-002'",
+        ),
+        (
+            """patient,image,mask
+            P-001,scans/a.nii,scans/b.nii
+            P-002,scans/P-001_T1.nii,scans/d.nii""",
+            r"1 of 2 rows do not \(row 3: image of 'P-002' names 'P-001'\)",
+        ),
+        (
+            "patient,image,mask\n1,scans/a.nii,scans/b.nii\n2,scans/c.nii,scans/b.nii",
+            r"one patient, but 1 of 2 rows do not \(row 3, mask: b\.nii is that of '1' in row 2\)",
+        ),
+        ("patient,image,mask\n1,scans/a.nii,scans/a.nii", "image and mask must be two files"),
+        ("patient,image,mask,label\n1,scans/a.nii,scans/b.nii,1;1", "each region once.*row 2"),
+        ("patient,image,mask,label\n1,scans/a.nii,scans/b.nii,1;", "each region once.*'1;'"),
+        ("patient,image,mask", "a header, but no row"),
+    ],
+)
+def test_slips_are_named(folder: Path, text: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        read_manifest(written(folder, text))
+
+
+def test_many_mismatches_are_counted_and_three_shown(tmp_path: Path) -> None:
+    rows = ["patient,image,mask"]
+    for n in range(10):
+        for what, whose in (("T1", n), ("seg", (n + 1) % 10)):
+            (tmp_path / f"ID{whose:03d}_{what}.nii").touch()
+        rows.append(f"ID{n:03d},ID{n:03d}_T1.nii,ID{(n + 1) % 10:03d}_seg.nii")
+    with pytest.raises(StudyError, match=r"10 of 10 rows do not .*row 4.*and 7 more"):
+        read_manifest(written(tmp_path, "\n".join(rows)))
+
+
+def test_no_manifest_says_what_is_there(folder: Path) -> None:
+    path = written(folder, "patient,image,mask\n1,scans/a.nii,scans/b.nii")
+    with pytest.raises(StudyError, match=re.escape("Did you mean 'manifest.csv'?")):
+        read_manifest(path.with_name("manifst.csv"))
+
+
+def test_ids_in_folders_that_all_paths_share_mean_nothing(tmp_path: Path) -> None:
+    (tmp_path / "P-001").mkdir()
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / "P-001" / f"{name}.nii").touch()
+    text = "patient,image,mask\nP-001,P-001/a.nii,P-001/b.nii\nP-002,P-001/c.nii,P-001/d.nii"
+    assert len(read_manifest(written(tmp_path, text))) == 2
+
+
+def test_rows_of_short_ids_are_not_looked_at(tmp_path: Path) -> None:
+    for name in ("7_site_100", "7_seg", "100_T1", "100_seg"):
+        (tmp_path / f"{name}.nii").touch()
+    text = "patient,image,mask\n7,7_site_100.nii,7_seg.nii\n100,100_T1.nii,100_seg.nii"
+    cases = read_manifest(written(tmp_path, text))
+    assert [case.patient for case in cases] == ["7", "100"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "text", "found"),
+    [
+        (["p-1", "p-1-2"], "x/p-1-2_t1.nii", {"p-1-2"}),  # the longest
+        (["001", "002"], "sub-001_ses-002.nii", {"001", "002"}),
+        (["001"], "10010/img001.nii", set()),  # no word of its own
+        (["a b"], "scans/a b/t1.nii", {"a b"}),
+        ([], "x/y.nii", set()),
+    ],
+)
+def test_ids_are_found_as_whole_words(ids: list[str], text: str, found: set[str]) -> None:
+    assert _finder(ids)(text) == found
+
+
+@given(st.lists(st.from_regex(r"[a-z]{2}[0-9]{2}", fullmatch=True), min_size=1, unique=True))
+def test_every_id_is_found_in_its_own_path(ids: list[str]) -> None:
+    find = _finder(ids)
+    assert all(find(f"data/{one}/{one}_t1.nii") == {one} for one in ids)
