@@ -33,6 +33,8 @@ from models.rubin import Pooled
 from models.signature import Signature
 from models.terms import Term
 from models.updated_model import Recalibration, UpdatedModel
+from omics.covariates import Covariates
+from omics.harmonise import ComBat
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 
@@ -41,7 +43,7 @@ Arrays = dict[str, NDArray[Any]]
 ESTIMATORS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(RiskPipeline, WithLearned, Signature),
+        *(RiskPipeline, WithLearned, Signature, ComBat),
         *(Design, CoxModel, LogisticModel, BoostedModel),
         *(PooledCox, PooledLogistic, UpdatedModel),
         *(ReliabilityFilter, NamedColumns),
@@ -52,7 +54,7 @@ RECORDS: dict[str, type[Any]] = {
     for kind in (
         *(Term, Interaction, Chain, Equation),
         *(Nomogram, AxisGroup, RoundingError, HazardSpread, StrataSpread, Recalibration),
-        *(Pooled, Variable, DrawEquation, DrawChain),
+        *(Pooled, Variable, DrawEquation, DrawChain, Covariates),
     )
 }
 # what a fit keeps of its own patients, or what says nothing to a new one

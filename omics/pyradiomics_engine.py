@@ -292,6 +292,12 @@ def _shapes(
     extractor: Any, image: sitk.Image, mask: sitk.Image, setting: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     box = _checked_box(mask, setting, where="")
+    thick = (box.upper - box.lower)[2 - setting["force2Ddimension"]]  # arrays are z, y, x
+    if "shape2D" in extractor.enabledFeatures and thick > 1:
+        raise CaseError(
+            f"shape2D needs a region of one slice, but the region has {thick}. Leave shape2D out, "
+            "or draw one slice."
+        )
     bounds = np.column_stack([box.lower, box.upper - 1]).ravel() - np.repeat(box.lower, 2)
     result: Mapping[str, Any] = extractor.computeShape(
         box.cut(image), sitk.Cast(box.cut(mask), sitk.sitkUInt32), bounds, **setting
