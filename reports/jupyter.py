@@ -43,6 +43,7 @@ from models.survival_description import StudySurvival, SurvivalSummary
 from models.transductive import TransductiveOptimism
 from models.updating import Updating
 from models.volume_surrogates import VolumeSurrogates
+from omics.bland_altman import BlandAltman
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
@@ -79,7 +80,11 @@ from reports.reclassification_sections import (
     reclassification_blocks,
 )
 from reports.regression_section import regression_block
-from reports.repeatability_sections import reliability_blocks, repeatability_blocks
+from reports.repeatability_sections import (
+    bland_altman_blocks,
+    reliability_blocks,
+    repeatability_blocks,
+)
 from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
@@ -188,6 +193,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
     Reliability: _of_blocks("Repeatability", reliability_blocks),
     Repeatability: _of_blocks("Repeatability", repeatability_blocks),
+    BlandAltman: _of_blocks("Bland-Altman", bland_altman_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Assumptions: _of_blocks("Assumptions", assumption_blocks),
     RegressionTable: _of_blocks("Regression table", lambda found: [regression_block(found)]),
