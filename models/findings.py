@@ -270,7 +270,7 @@ def _information(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]
         return
     active = active_factors(factor_model)
     for label, part in {DEVELOPMENT: cohort.development, **cohort.external}.items():
-        information = factor_model.information(part.X)[active]
+        information = factor_model.information(fitted.pipeline.cleaned(part.X))[active]
         low = int((information.mean(axis=1) < LEAST_INFORMATION).sum()) if active else 0
         if low:
             yield Finding(
@@ -288,7 +288,7 @@ def _held_values(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Finding]
     if factor_model is None:
         return
     for label, part in cohort.external.items():
-        held = factor_model.beyond(part.X)
+        held = factor_model.beyond(fitted.pipeline.cleaned(part.X))
         if len(held):
             most = held.sort_values("n_values", ascending=False, kind="stable")["feature"].iloc[0]
             yield Finding(

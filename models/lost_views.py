@@ -55,7 +55,7 @@ def lost_views(validation: Validation, cohort: Cohort) -> pd.DataFrame:
     """
     rows = []
     for model, fitted in validation.fitted.items():
-        used = _used(fitted.pipeline, cohort.X)
+        used = _used(fitted.pipeline, fitted.pipeline.cleaned(cohort.X))
         predictions = {
             DEVELOPMENT: validation.apparent[model],
             **{label: models[model] for label, models in validation.external.items()},

@@ -108,9 +108,8 @@ class Passport:
 
     def differences(self, patients: NewPatients) -> pd.DataFrame:
         """List how new patients differ from what the models know; see `models.schema`."""
-        factors = [model.pipeline.factor_model for model in self.models.values()]
         return differences(
-            self.columns, patients, factors=[one for one in factors if one is not None]
+            self.columns, patients, pipelines=[model.pipeline for model in self.models.values()]
         )
 
     def score(self, table: RawTable | pd.DataFrame, *, title: str = "table") -> Scores:
@@ -185,8 +184,9 @@ def make_passport(
     strict: set[str] = set()
     for name, fitted in validation.fitted.items():
         mine = needed_columns(fitted.pipeline, list(X.columns))
-        direct |= mine.predictors | mine.features
+        direct |= mine.predictors | mine.features | mine.harmonising | mine.harmonised
         strict |= set() if takes_missing(fitted.pipeline.design) else mine.predictors
+        strict |= mine.harmonising
         strata = fitted.pipeline.strata
         if strata is not None:  # nothing fills in a stratum, and a level nobody had has no baseline
             X = X.assign(**{strata: X[strata].cat.remove_unused_categories()})

@@ -19,9 +19,11 @@ from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import Design, Missing, matching
 from models.logistic import LogisticModel
+from models.named_columns import NamedColumns
 from models.pooled import PooledCox, PooledLogistic, pooled_model
 from models.signature import PREFIX, Signature
 from models.terms import Term
+from omics.harmonise import ComBat
 from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.outcome import is_survival
@@ -103,9 +105,10 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
 
     Build it with `risk_pipeline`. Higher `linear_predictor` and `risk` are worse. Under the policy
     `complete_case` the model learns from the patients whose predictors are all known (factors from
-    all), and the others get NaN. Under `multiple` it is pooled over imputed copies of the patients
-    (`models.pooled`); a patient with a gap gets the mean linear predictor and the mean risk of the
-    draws, which do not know the outcome.
+    all), and the others get NaN, as do patients of a centre that harmonisation refuses. Under
+    `multiple` it is pooled over imputed copies of the patients (`models.pooled`); a patient with a
+    gap gets the mean linear predictor and the mean risk of the draws, which do not know the
+    outcome.
     """
 
     steps: list[tuple[str, Any]]
@@ -143,12 +146,20 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
         """Tell, of a fitted pipeline, who can be predicted, shape (n_patients,).
 
-        Everyone, but under `complete_case` those without a predictor, and those of a stratum that
-        the fit did not see.
+        Everyone, but under `complete_case` those without a predictor, those of a stratum that the
+        fit did not see, and those whom harmonisation refuses.
         """
-        if self.design.missing != "complete_case" and self.strata is None:
-            return np.ones(len(X), dtype=np.bool_)
-        return self._predictable(self.before_design(X))
+        known = self.accepted(X)
+        if known.any() and (self.design.missing == "complete_case" or self.strata is not None):
+            known[known] = self._predictable(self.before_design(X.loc[known]))
+        return known
+
+    def accepted(self, X: pd.DataFrame) -> NDArray[np.bool_]:
+        """Tell, of a fitted pipeline, whom no harmonisation refuses, shape (n_patients,)."""
+        accepted = np.ones(len(X), dtype=np.bool_)
+        for step in self.harmonised:
+            accepted &= ~step.refused(X)
+        return accepted
 
     def _predictable(self, table: pd.DataFrame) -> NDArray[np.bool_]:
         known = self.design.complete(table)
@@ -190,6 +201,11 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     def cleaning(self) -> tuple[Any, ...]:
         """The steps that clean columns before anything is learned from them, in their order."""
         return tuple(step for name, step in self.steps if name.startswith(CLEANING))
+
+    @property
+    def harmonised(self) -> tuple[ComBat, ...]:
+        """Those of the cleaning steps that take out the mark of the centre."""
+        return tuple(step for step in self.cleaning if isinstance(step, ComBat))
 
     @property
     def prespecified(self) -> bool:
@@ -242,6 +258,13 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
             what = "events" if is_survival(y) else "patients of the rarer class"
             return f"{events} {what} for {learned} are fewer than {LEAST_EVENTS_PER_COLUMN} each"
         return ""
+
+    def cleaned(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Take the wide table through the steps that clean its columns: what is learned sees it."""
+        table = X
+        for step in self.cleaning:
+            table = step.transform(table)
+        return table
 
     def before_design(self, X: pd.DataFrame) -> pd.DataFrame:
         """Take the wide table through the steps before the design matrix: what these add joins."""
@@ -347,13 +370,23 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Give linear predictor (n_patients,) and risks (n_patients, n_horizons), all at once.
 
+        Those whom harmonisation refuses have NaN.
+
         Parameters
         ----------
         X : DataFrame of shape (n_patients, n_columns)
         horizons : sequence of float or None
             As for `risk`.
         """
-        return self._predict(self.before_design(X), horizons=horizons)
+        accepted = self.accepted(X)
+        if accepted.all():
+            return self._predict(self.before_design(X), horizons=horizons)
+        linear_predictor = np.full(len(X), np.nan)
+        risk = np.full((len(X), len(horizons)), np.nan)
+        if accepted.any():
+            table = self.before_design(X.loc[accepted])
+            linear_predictor[accepted], risk[accepted] = self._predict(table, horizons=horizons)
+        return linear_predictor, risk
 
     def _predict(
         self, table: pd.DataFrame, *, horizons: Sequence[float | None]
@@ -488,6 +521,8 @@ def risk_pipeline(
     steps: list[tuple[str, Any]] = [
         (f"{CLEANING}{number}", step) for number, step in enumerate(cleaning, start=1)
     ]
+    if any(step.drops_columns for step in cleaning):
+        steps.append(("named columns", NamedColumns(_read(predictors, factors, signatures))))
     steps += [(name, WithLearned(step)) for name, step in learned]
     design = Design(
         list(predictors),
@@ -499,6 +534,16 @@ def risk_pipeline(
     steps.append(("design", design))
     steps.append(("model", model))
     return RiskPipeline(steps)
+
+
+def _read(
+    predictors: Sequence[str], factors: FactorModel | None, signatures: Sequence[Signature]
+) -> list[str]:
+    """List what a pipeline reads of the wide table, as columns and patterns."""
+    learned = (PREFIX, "factors:")
+    read = [name for name in predictors if not name.startswith(learned)]
+    read += [f"{view}:*" for view in (factors.views if factors is not None else None) or ()]
+    return list(dict.fromkeys([*read, *(name for one in signatures for name in one.predictors)]))
 
 
 def _stratified(

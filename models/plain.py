@@ -24,6 +24,7 @@ from models.imputation import Chain, Equation
 from models.interactions import Interaction
 from models.intervals import HazardSpread, StrataSpread
 from models.logistic import LogisticModel
+from models.named_columns import NamedColumns
 from models.nomogram import Nomogram
 from models.pipeline import RiskPipeline, WithLearned
 from models.pooled import PooledCox, PooledLogistic
@@ -32,16 +33,20 @@ from models.rubin import Pooled
 from models.signature import Signature
 from models.terms import Term
 from models.updated_model import Recalibration, UpdatedModel
+from omics.covariates import Covariates
+from omics.harmonise import ComBat
 from omics.mofa import FactorModel
+from omics.reliability import ReliabilityFilter
 
 Arrays = dict[str, NDArray[Any]]
 
 ESTIMATORS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(RiskPipeline, WithLearned, Signature),
+        *(RiskPipeline, WithLearned, Signature, ComBat),
         *(Design, CoxModel, LogisticModel, BoostedModel),
         *(PooledCox, PooledLogistic, UpdatedModel),
+        *(ReliabilityFilter, NamedColumns),
     )
 }
 RECORDS: dict[str, type[Any]] = {
@@ -49,16 +54,17 @@ RECORDS: dict[str, type[Any]] = {
     for kind in (
         *(Term, Interaction, Chain, Equation),
         *(Nomogram, AxisGroup, RoundingError, HazardSpread, StrataSpread, Recalibration),
-        *(Pooled, Variable, DrawEquation, DrawChain),
+        *(Pooled, Variable, DrawEquation, DrawChain, Covariates),
     )
 }
 # what a fit keeps of its own patients, or what says nothing to a new one
 NOT_KEPT = {
     "BoostedModel": {"inner_fold_", "unseen_margin_"},
     "Signature": {"cross_fitted_"},
+    "ReliabilityFilter": {"reliability_"},
 }
-# what a fitted step holds a fitted copy of
-FORGOTTEN = {"WithLearned": {"step"}}
+# parameters that scoring does without: what a step holds a fitted copy of, what it learned from
+FORGOTTEN = {"WithLearned": {"step"}, "ReliabilityFilter": {"repeats"}}
 INLINE = 100  # numbers up to which an array stands in the JSON, for the eye
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from omics.mofa import FactorModel
+from models.pipeline import RiskPipeline
+from omics.harmonise import ComBat
 from omics.new_patients import NewPatients
 
 FACTORS = (10.0, 100.0, 1000.0)  # between units of one quantity: mm and cm, per cent and fraction
@@ -114,7 +115,7 @@ def learn_column(
 
 
 def differences(
-    columns: Sequence[Column], patients: NewPatients, *, factors: Sequence[FactorModel] = ()
+    columns: Sequence[Column], patients: NewPatients, *, pipelines: Sequence[RiskPipeline] = ()
 ) -> pd.DataFrame:
     """List every difference between new patients and what the models know.
 
@@ -122,8 +123,9 @@ def differences(
     ----------
     columns : sequence of Column
     patients : NewPatients
-    factors : sequence of FactorModel, fitted
-        Whose views are compared as a whole, too.
+    pipelines : sequence of RiskPipeline, fitted
+        The views of their factors are compared as a whole, too, and centres with those that they
+        know.
 
     Returns
     -------
@@ -133,7 +135,8 @@ def differences(
     """
     found = [
         *_of_names(patients),
-        *_of_views(factors, patients),
+        *_of_centres(pipelines, patients),
+        *_of_views(pipelines, patients),
         *_of_values(columns, patients),
     ]
     rank = ("refused", "caution", "note")
@@ -170,11 +173,43 @@ def _of_names(patients: NewPatients) -> Iterator[Difference]:
         )
 
 
-def _of_views(factors: Sequence[FactorModel], patients: NewPatients) -> Iterator[Difference]:
+def _of_centres(pipelines: Sequence[RiskPipeline], patients: NewPatients) -> Iterator[Difference]:
+    """Patients of centres that no training patient is of, and whether they are let in."""
+    told: set[tuple[str, str]] = set()
+    steps = [step for pipeline in pipelines for step in pipeline.harmonised]
+    for step in steps:
+        if not set(step.reads) <= set(patients.X.columns) - {*patients.missing, *patients.wrong}:
+            continue  # what is absent or unreadable is said on its own
+        for row in step.new_centres(patients.X).to_dict("records"):
+            name, what = str(row["centre"]), str(row["what"])
+            if name and (name, what) not in told:
+                told.add((name, what))
+                yield _new_centre(step, name, int(row["n_patients"]), what)
+
+
+def _new_centre(step: ComBat, name: str, count: int, what: str) -> Difference:
+    least = f", of which {step.least_patients} are needed" if step.least_patients else ""
+    return Difference(
+        severity="refused" if what == "refused" else "caution",
+        difference="new centre",
+        column=step.centre,
+        count=count,
+        detail=f"{count} patients of {name!r}{least}; known are {_listed(step.n_patients_)}: "
+        f"{what}",
+    )
+
+
+def _of_views(pipelines: Sequence[RiskPipeline], patients: NewPatients) -> Iterator[Difference]:
     """Whole views on another scale than that of the patients the factors were learnt from."""
     told: set[str] = set()
-    for model in factors:
-        table = model.shifts(patients.X.reindex(columns=list(model.features_)))
+    for pipeline in pipelines:
+        model = pipeline.factor_model
+        if model is None:
+            continue
+        X = _cleaned(pipeline, patients)
+        if X.empty:
+            continue
+        table = model.shifts(X.reindex(columns=list(model.features_)))
         for row in table[table["flagged"]].to_dict("records"):
             view = str(row["view"])
             if view not in told:
@@ -188,6 +223,13 @@ def _of_views(factors: Sequence[FactorModel], patients: NewPatients) -> Iterator
                     f"away, spread {row['ratio']:.2g} times that of development; check units, "
                     "transformation and scanner before the scores are believed",
                 )
+
+
+def _cleaned(pipeline: RiskPipeline, patients: NewPatients) -> pd.DataFrame:
+    """Give what factors see of those who are let in; as it came, where a column is absent."""
+    if patients.missing or not pipeline.cleaning:
+        return patients.X
+    return pipeline.cleaned(patients.X.loc[pipeline.accepted(patients.X)])
 
 
 def _renamed(column: str, extra: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """What the frozen models say of new patients: risks with intervals, groups, points and factors.
 
 Each patient's row depends on that patient alone: one by one and in bulk the numbers are the same.
+The one exception is declared: patients of a new centre whose scale is estimated from them together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -102,16 +103,23 @@ class Needed:
         Of its signatures: a value may be missing, the column may not.
     through_factors : frozenset of str
         Whole tables of them may be missing.
+    harmonising : frozenset of str
+        The centre and the covariates of harmonisation, which no patient may lack.
+    harmonised : frozenset of str
+        Where a new centre is estimated, all that is harmonised: features tell of each other.
     """
 
     predictors: frozenset[str]
     features: frozenset[str]
     through_factors: frozenset[str]
+    harmonising: frozenset[str] = frozenset()
+    harmonised: frozenset[str] = frozenset()
 
     @property
     def every(self) -> frozenset[str]:
         """All of them."""
-        return self.predictors | self.features | self.through_factors
+        seen = self.predictors | self.features | self.through_factors
+        return seen | self.harmonising | self.harmonised
 
 
 def needed_columns(pipeline: RiskPipeline, known: Sequence[str]) -> Needed:
@@ -125,6 +133,13 @@ def needed_columns(pipeline: RiskPipeline, known: Sequence[str]) -> Needed:
             str(name) for one in pipeline.signatures for name in one.coef_["feature"]
         ),
         through_factors=frozenset(() if factors is None else factors.features_),
+        harmonising=frozenset(name for step in pipeline.harmonised for name in step.reads),
+        harmonised=frozenset(
+            name
+            for step in pipeline.harmonised
+            if step.new_centre == "estimate"
+            for name in step.features_
+        ),
     )
 
 
@@ -204,7 +219,7 @@ def _score_by(
     needed = list(pipeline.design.needed_)
     table["not_predicted"] = _names(X[needed].isna().to_numpy(), needed)
     table["outside"] = _outside(X, columns)
-    return _with_learned(table, pipeline, X)
+    return _with_learned(table, pipeline, pipeline.cleaned(X))
 
 
 def _numbers_of(

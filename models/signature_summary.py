@@ -74,7 +74,10 @@ def signature_summaries(validation: Validation, cohort: Cohort) -> dict[str, Sig
             rows = validation.selection
             mine = (rows["model"] == model) & (rows["signature"] == signature.name)
             scores = signature.cross_fitted_.iloc[:, 0]
-            others = [signature.transform(part.X).iloc[:, 0] for part in cohort.external.values()]
+            others = [
+                signature.transform(fitted.pipeline.cleaned(part.X)).iloc[:, 0]
+                for part in cohort.external.values()
+            ]
             values = scores.to_numpy()
             found[signature.name] = SignatureSummary(
                 signature=signature,

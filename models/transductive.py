@@ -17,7 +17,7 @@ Moscovich A, Rosset S. On the cross-validation bias due to unsupervised preproce
 the Royal Statistical Society B 2022;84:1474-1502. doi:10.1111/rssb.12537
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import joblib
@@ -27,7 +27,7 @@ from sklearn.base import clone
 from models.comparison import compare
 from models.evaluation import View, figures_of, samples
 from models.one_resample import FAILURE_COLUMNS, Pipelines, predictions_of
-from models.pipeline import RiskPipeline
+from models.pipeline import Cleaning, RiskPipeline
 from models.resampling import Arrays, Progress, Store, collected_warnings
 from models.scores import Predictions, Scores, ranking_scores
 from models.validation import Validation, validate
@@ -122,11 +122,11 @@ def transductive_optimism(
     complaints: list[str] = []
     found: list[Validation] = []
     external: dict[str, dict[str, Predictions]] = {label: {} for label in cohort.external}
-    for number, (factors, group) in enumerate(_by_factor_model(with_factors)):
+    for number, (factors, cleaning, group) in enumerate(_by_factor_model(with_factors)):
         with collected_warnings(complaints):
-            everyone = _with_factors(cohort.development, factors)
+            everyone = _with_factors(cohort.development, factors, cleaning)
             for label in external:
-                external[label] |= _external(group, factors, cohort, label)
+                external[label] |= _external(group, factors, cleaning, cohort, label)
         found.append(
             validate(
                 group,
@@ -179,30 +179,45 @@ def _labelled(progress: Progress) -> Progress:
     return lambda what, done, total: progress(f"transductive factors: {what}", done, total)
 
 
-def _by_factor_model(pipelines: Pipelines) -> Iterator[tuple[FactorModel, Pipelines]]:
+def _by_factor_model(
+    pipelines: Pipelines,
+) -> Iterator[tuple[FactorModel, Sequence[Cleaning], Pipelines]]:
     """Group models that share a factor model; give each without the step that learns it."""
     groups: dict[str, list[str]] = {}
     for name, pipeline in pipelines.items():
         model = pipeline.factor_model
         if model is not None:
-            groups.setdefault(str(joblib.hash(model.get_params())), []).append(name)
+            parts = [model, *pipeline.cleaning]
+            key = joblib.hash([(type(part), part.get_params()) for part in parts])
+            groups.setdefault(str(key), []).append(name)
     for names in groups.values():
-        factors = pipelines[names[0]].factor_model
-        if factors is not None:
-            yield clone(factors), {name: without_factors(pipelines[name]) for name in names}
+        first = pipelines[names[0]]
+        if first.factor_model is not None:
+            inductive = {name: without_factors(pipelines[name]) for name in names}
+            yield clone(first.factor_model), first.cleaning, inductive
 
 
-def _with_factors(cohort: Cohort, factors: FactorModel) -> Cohort:
-    """Learn factors from all patients of a cohort, and add them to its table."""
-    learnt = clone(factors).fit(cohort.X).transform(cohort.X)
+def _with_factors(
+    cohort: Cohort, factors: FactorModel, cleaning: Sequence[Cleaning] = ()
+) -> Cohort:
+    """Learn factors from all patients of a cohort, cleaned alike, and add them to its table."""
+    table = cohort.X
+    for step in cleaning:
+        table = clone(step).fit(table).transform(table)
+    learnt = clone(factors).fit(table).transform(table)
     return replace(cohort, X=pd.concat([cohort.X, learnt], axis=1))
 
 
 def _external(
-    pipelines: Pipelines, factors: FactorModel, cohort: Cohort, label: str
+    pipelines: Pipelines,
+    factors: FactorModel,
+    cleaning: Sequence[Cleaning],
+    cohort: Cohort,
+    label: str,
 ) -> dict[str, Predictions]:
     """Predict for one external cohort by factors learnt from it and the development patients."""
-    both = _with_factors(cohort.take(cohort.group.isin([DEVELOPMENT, label]).to_numpy()), factors)
+    those = cohort.take(cohort.group.isin([DEVELOPMENT, label]).to_numpy())
+    both = _with_factors(those, factors, cleaning)
     development, other = both.development, both.external[label]
     horizons = cohort.outcome.horizons
     return {

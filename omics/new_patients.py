@@ -15,7 +15,9 @@ import pandas as pd
 
 from omics.errors import StudyError
 from omics.features import Features, read_features
+from omics.harmonise import CENTRE
 from omics.messages import counted, quoted
+from omics.outcome_columns import canonical_values
 from omics.patients import read_ids
 from omics.reading import RawTable
 from omics.table_plan import plan_table
@@ -96,7 +98,7 @@ def reading_rules(spec: TableSpec, table: pd.DataFrame) -> TableSpec:
         path=PLACE,
         kind=spec.kind,
         decimal=spec.decimal,
-        unknown=spec.unknown,
+        unknown=[] if spec.delta is not None else spec.unknown,  # a change may be -99 in earnest
         rename={old: new for old, new in final.items() if new in table.columns},
         recode={name: recode[name] for name in table.columns if name in recode},
         categories=_levels(table),
@@ -191,7 +193,10 @@ def read_new_patients(
             absent.append(table)
         else:
             missing += [name for name in wanted if name not in places]
-        if there:
+        if there == [CENTRE]:  # read as the study's: a new one is no mistake of the file
+            centres = canonical_values(raw.cells[places[CENTRE]])
+            parts.append(centres.to_frame(CENTRE))
+        elif there:
             features = [name.partition(":")[2] for name in there]
             cells = raw.cells[[places[name] for name in there]].set_axis(features, axis=1)
             parts.append(_read_table(cells, spec, table, wrong, unknown, title=title))

@@ -122,7 +122,7 @@ def mean_rows(table: pd.DataFrame, ids: "pd.Series[str]", *, title: str) -> pd.D
         differ = grouped[column].nunique() > 1
         if differ.any():
             raise StudyError(
-                f'{title}: reduce = "mean" needs rows of one patient that agree where they are '
+                f"{title}: reduce by a mean needs rows of one patient that agree where they are "
                 f"not numbers, but in column {column!r} {differ.sum()} patients have different "
                 f"values ({quoted(differ.index[differ], limit=3)}). Use reduce = "
                 '"first" or { largest = "column" }.'

@@ -18,7 +18,7 @@ import importlib.metadata
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import product
 from typing import Any
 
@@ -32,6 +32,7 @@ from omics.laplacian import laplacian_of_gaussian
 
 _DISTRIBUTIONS = ("pyradiomics-cuda", "pyradiomics")  # the same import name, never both
 _MOST_GREY_LEVELS = 1500  # co-occurrences of 13 directions then fill 0.25 GB
+_MAP_MATRICES = 1_000_000  # entries of the matrices of one direction, of a batch of voxels of a map
 _Filtered = Iterator[tuple[sitk.Image, str]]
 
 
@@ -291,6 +292,12 @@ def _shapes(
     extractor: Any, image: sitk.Image, mask: sitk.Image, setting: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     box = _checked_box(mask, setting, where="")
+    thick = (box.upper - box.lower)[2 - setting["force2Ddimension"]]  # arrays are z, y, x
+    if "shape2D" in extractor.enabledFeatures and thick > 1:
+        raise CaseError(
+            f"shape2D needs a region of one slice, but the region has {thick}. Leave shape2D out, "
+            "or draw one slice."
+        )
     bounds = np.column_stack([box.lower, box.upper - 1]).ravel() - np.repeat(box.lower, 2)
     result: Mapping[str, Any] = extractor.computeShape(
         box.cut(image), sitk.Cast(box.cut(mask), sitk.sitkUInt32), bounds, **setting
@@ -340,3 +347,106 @@ def _check_grey_levels(
             f"({grey.min():g} to {grey.max():g}) into {levels:,.0f} bins, more than "
             f"{_MOST_GREY_LEVELS:,}. Take a larger binWidth, a binCount, or normalise the image."
         )
+
+
+def map_region(
+    image: sitk.Image,
+    mask: sitk.Image,
+    settings: ExtractionSettings,
+    *,
+    feature: str,
+    radius: int,
+    masked: bool,
+) -> sitk.Image:
+    """Compute one feature around every voxel of a region; see `omics.feature_maps.feature_map`.
+
+    Parameters
+    ----------
+    image, mask, settings
+        As of `extract_region`.
+    feature : str
+        One of `expected_features(settings)`, of no shape class.
+    radius : int
+        The neighbourhood reaches so many voxels in each direction.
+    masked : bool
+        Whether it holds the region's voxels alone.
+
+    Returns
+    -------
+    SimpleITK image of float64
+        The region's box, on the resampled grid; NaN outside the region.
+
+    Raises
+    ------
+    CaseError
+        If the region cannot be used, or pyradiomics fails.
+    """
+    with _contained() as failures:
+        try:
+            found = _mapped(image, mask, settings, feature, (radius, masked))
+        except CaseError:
+            raise
+        except (ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError) as error:
+            raise CaseError(f"pyradiomics cannot compute the map: {error}") from error
+    if failures:
+        raise CaseError(f"pyradiomics failed in the map of {feature} ({failures[0]}).")
+    return found
+
+
+def _mapped(
+    image: sitk.Image,
+    mask: sitk.Image,
+    settings: ExtractionSettings,
+    feature: str,
+    kernel: tuple[int, bool],
+) -> sitk.Image:
+    setting = {**settings.setting, "label": 1}
+    image, mask = _placed(image, mask, setting)
+    box = _checked_box(mask, setting, where=" on the resampled grid")
+    if "resegmentRange" in setting:
+        mask = _resegmented(image, mask, box, setting)
+        box = _checked_box(mask, setting, where=" within resegmentRange")
+    near = Box(
+        lower=np.maximum(box.lower - kernel[0], 0),
+        upper=np.minimum(box.upper + kernel[0], image.GetSize()),
+    )
+    inner = sitk.Cast(near.cut(mask), sitk.sitkUInt32)
+    wanted, family, name = feature.rsplit("_", 2)
+    for image_type, own in settings.image_types.items():
+        of_type = {**setting, **own}
+        if wanted in _image_names(image_type, of_type):
+            filtered = {name: part for part, name in _filtered(image, near, image_type, of_type)}
+            _check_grey_levels(filtered[wanted], inner, wanted, of_type)
+            found = _voxelwise(filtered[wanted], inner, (family, name), of_type, kernel)
+            return box.within(near).cut(found)
+    raise CaseError(f"pyradiomics gave no image {wanted!r}.")
+
+
+def _voxelwise(
+    filtered: sitk.Image,
+    mask: sitk.Image,
+    feature: tuple[str, str],
+    own: Mapping[str, Any],
+    kernel: tuple[int, bool],
+) -> sitk.Image:
+    """Run pyradiomics voxel by voxel, in batches whose matrices fit into memory."""
+    from radiomics import getFeatureClasses
+
+    grey = sitk.GetArrayViewFromImage(filtered)
+    levels = own.get("binCount") or (float(grey.max()) - float(grey.min())) / own["binWidth"] + 2
+    batch = int(np.clip(_MAP_MATRICES / levels**2, 1, 5000))
+    kept = {**own, "voxelBased": True, "kernelRadius": kernel[0], "maskedKernel": kernel[1]}
+    calculator = getFeatureClasses()[feature[0]](
+        filtered, mask, **kept, initValue=np.nan, voxelBatch=batch
+    )
+    calculator.enableFeatureByName(feature[1])
+    # the fork's own silent reporter does not take total=, with which the fork calls it
+    calculator.progressReporter = lambda **_: nullcontext(_Silent())
+    return calculator.execute()[feature[1]]
+
+
+class _Silent:
+    """A progress bar that nobody sees."""
+
+    def update(self, n: int) -> None:
+        """Take note of `n` more batches."""

@@ -25,13 +25,19 @@ from omics.radiomics_names import (
 )
 
 __all__ = [
+    "DELTA",
     "FEATURE_CLASSES",
     "FeatureName",
     "feature_table",
     "is_provenance",
     "is_volume",
     "parse_feature_name",
+    "total_name",
 ]
+
+
+DELTA = "delta"
+"""What stands, with a bar, before the name of a feature's change between two timepoints."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +192,8 @@ def feature_table(names: Iterable[str]) -> pd.DataFrame:
 def is_volume(name: str) -> bool:
     """Tell whether a feature is nothing but the volume of the tumour or of a part of it.
 
+    A change in volume (`delta|...`) is none.
+
     Examples
     --------
     >>> is_volume("original_shape_MeshVolume"), is_volume("original_shape_Sphericity")
@@ -194,7 +202,7 @@ def is_volume(name: str) -> bool:
     (True, True)
     """
     parsed = parse_feature_name(name)
-    if parsed.program is None or parsed.feature_class != "shape":
+    if parsed.program is None or parsed.feature_class != "shape" or name.startswith(f"{DELTA}|"):
         return False
     return parsed.feature in VOLUMES[parsed.program]
 
@@ -208,3 +216,14 @@ def is_provenance(name: str) -> bool:
     (True, True)
     """
     return PROVENANCE.fullmatch(name.rpartition("|")[2]) is not None
+
+
+def total_name(name: str) -> str:
+    """Name the sum of a feature over the lesions of a patient.
+
+    Examples
+    --------
+    >>> total_name("original_shape_MeshVolume"), is_volume(total_name("original_shape_MeshVolume"))
+    ('total|original_shape_MeshVolume', True)
+    """
+    return f"total|{name}"

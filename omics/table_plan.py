@@ -7,7 +7,7 @@ from typing import TypeVar
 from omics.errors import StudyError
 from omics.messages import nearest, quoted
 from omics.moment import Moment
-from omics.radiomics import is_provenance
+from omics.radiomics import is_provenance, total_name
 from omics.reading import RawTable
 from omics.table_spec import Scalar, TableSpec, Transform, Unit
 
@@ -26,9 +26,11 @@ class TablePlan:
         Features; outcome, cohort and centre columns; what says how features were made.
     recode, categories, transform, unit : dict by column
     known : dict by feature
-        When it is known, where that is stated.
-    largest : str or None
-        The column whose largest value picks a patient's row.
+        When it is known, where that is stated; of what `reduce` adds as well.
+    size : str or None
+        The column that picks or weights the rows of a patient.
+    total : list of str
+        Features whose sum over the rows of a patient is added.
     """
 
     names: list[str]
@@ -40,7 +42,8 @@ class TablePlan:
     transform: dict[str, Transform]
     unit: dict[str, Unit]
     known: dict[str, Moment]
-    largest: str | None
+    size: str | None
+    total: list[str]
 
 
 def plan_table(raw: RawTable, spec: TableSpec, *, reserve: Iterable[str], title: str) -> TablePlan:
@@ -82,6 +85,9 @@ def plan_table(raw: RawTable, spec: TableSpec, *, reserve: Iterable[str], title:
         and name not in reserved
         and (name in taken if taken is not None else not _is_aside(name, spec))
     ]
+    sizes = [spec.reduce.size] if spec.reduce is not None and spec.reduce.size is not None else []
+    wanted = dict.fromkeys(spec.reduce.total if spec.reduce is not None else [])
+    totals = list(door.rekey(wanted, option="reduce", taken=features))
     known = door.rekey(spec.known_by_column, option="known", taken=[*features, "*"])
     plan = TablePlan(
         names=names,
@@ -97,21 +103,26 @@ def plan_table(raw: RawTable, spec: TableSpec, *, reserve: Iterable[str], title:
         transform=door.rekey(spec.transform, option="transform", taken=[*features, "*"]),
         unit=door.rekey(spec.unit, option="unit", taken=features),
         known={
-            name: known[name if name in known else "*"]
-            for name in features
-            if name in known or "*" in known
+            name: known[source if source in known else "*"]
+            for name, source in [*((name, name) for name in features), *_added(spec, totals)]
+            if source in known or "*" in known
         },
-        largest=(
-            door.resolve([spec.reduce["largest"]], option="reduce")[0]
-            if isinstance(spec.reduce, dict)
-            else None
-        ),
+        size=next(iter(door.resolve(sizes, option="reduce")), None),
+        total=totals,
     )
     if not plan.features and not plan.reserved:
         raise StudyError(
             f"{title}: the table has no column to take beside the ids. See columns and drop."
         )
     return plan
+
+
+def _added(spec: TableSpec, totals: list[str]) -> list[tuple[str, str]]:
+    """Return the columns that `reduce` adds, each with the one whose moment is its own."""
+    if spec.reduce is None:
+        return []
+    added = [(total_name(name), name) for name in totals]
+    return added if spec.reduce.count is None else [*added, (spec.reduce.count, "*")]
 
 
 def _is_aside(name: str, spec: TableSpec) -> bool:

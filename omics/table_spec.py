@@ -22,6 +22,7 @@ Kind: TypeAlias = Literal[
 ]
 Transform: TypeAlias = Literal["log2p1", "beta_to_m"]
 Unit: TypeAlias = Literal["percent", "fraction", "number"]
+Change: TypeAlias = Literal["absolute", "relative", "per_day"]
 
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PROTEIN_ALTERING = (
@@ -41,6 +42,7 @@ Mayakonda A, et al. Genome Research 2018;28:1747-1756. doi:10.1101/gr.239244.118
 """
 SUFFIXES = (*TEXT_SUFFIXES, ".maf", ".xlsx", ".parquet", ".h5mu")
 WITH_CATEGORIES = ("clinical", "pathology")
+_AVERAGES = ("mean", "weighted")
 
 
 def suffix(path: Path) -> str:
@@ -116,6 +118,103 @@ class SampleMap(BaseModel):
     )
 
 
+class ReduceSpec(BaseModel):
+    """How several rows of one patient, such as those of lesions, become one: the option `reduce`.
+
+    Examples
+    --------
+    >>> spec = ReduceSpec(weighted="Volume", total=["Volume"], count="lesions")
+    >>> spec.way, spec.size
+    ('weighted', 'Volume')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    largest: str | None = Field(
+        default=None, description="take the row with the largest value of this column"
+    )
+    weighted: str | None = Field(
+        default=None, description="take the mean of all rows, weighted by this column"
+    )
+    by: Literal["first", "mean"] | None = Field(
+        default=None, description="take the first row or the mean, where total or count is wanted"
+    )
+    total: list[str] = Field(
+        default=[],
+        description="columns, such as the volume, whose sum over the rows is added: total|column",
+    )
+    count: str | None = Field(
+        default=None, min_length=1, description="the name of a column to add: the number of rows"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        stated = [way for way in ("largest", "weighted", "by") if getattr(self, way) is not None]
+        if len(stated) != 1:
+            raise ValueError(
+                'reduce must state one way, such as { largest = "column" }, { weighted = "column" '
+                f'}} or {{ by = "mean" }}, but states {" and ".join(stated) or "none"}'
+            )
+        return self
+
+    @property
+    def way(self) -> Literal["first", "largest", "mean", "weighted"]:
+        """What becomes of several rows."""
+        if self.by is not None:
+            return self.by
+        return "largest" if self.largest is not None else "weighted"
+
+    @property
+    def size(self) -> str | None:
+        """The column that picks or weights rows."""
+        return self.largest if self.largest is not None else self.weighted
+
+
+class DeltaSpec(BaseModel):
+    """What changed between two timepoints: the option `delta` of a table.
+
+    Examples
+    --------
+    >>> DeltaSpec.model_validate({"column": "timepoint", "from": "pre", "to": "post",
+    ...                           "kind": "relative"}).end
+    'post'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    column: str = Field(description="the column that tells the timepoints of one patient apart")
+    start: str = Field(
+        alias="from",
+        coerce_numbers_to_str=True,
+        description="the first timepoint, as the column writes it",
+    )
+    end: str = Field(alias="to", coerce_numbers_to_str=True, description="the second timepoint")
+    kind: Change = Field(
+        description="absolute: second less first; relative: that over the size of the first; "
+        "per_day: that over the days between them"
+    )
+    days: str | None = Field(
+        default=None,
+        description="for per_day: the column with the day of each image, a number counted from "
+        "any day that is the same for all images of a patient",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.start == self.end:
+            raise ValueError(f"from and to must be two timepoints, but both are {self.start!r}")
+        if "|" in self.start + self.end:
+            raise ValueError("from and to must hold no bar: recode the column of timepoints")
+        if (self.kind == "per_day") != (self.days is not None):
+            raise ValueError(
+                'days is needed where kind = "per_day", and nowhere else: the column with the day '
+                "of each image"
+            )
+        if self.days == self.column:
+            raise ValueError("days must be another column than that of timepoints")
+        return self
+
+
 class TableSpec(BaseModel):
     """One table of a study: where it lies, how it is read, what is taken from it.
 
@@ -134,6 +233,18 @@ class TableSpec(BaseModel):
 
     >>> spec = TableSpec(path="pyradiomics.csv", kind="radiomics", id="Patient",
     ...                  spread=["Sequence", "ROI"])
+
+    Several lesions of one patient, each with a row of its own:
+
+    >>> spec = TableSpec(path="lesions.csv", kind="radiomics", id="Patient",
+    ...                  reduce={"weighted": "original_shape_MeshVolume", "count": "lesions"})
+    >>> TableSpec(path="lesions.csv", kind="radiomics", reduce="mean").reduce.way
+    'mean'
+
+    What changed between two scans, one row per patient and scan:
+
+    >>> spec = TableSpec(path="pyradiomics.csv", kind="radiomics", id="Patient",
+    ...                  delta={"column": "Scan", "from": "pre", "to": "post", "kind": "absolute"})
 
     Files of a cBioPortal study name samples; a map says whose they are. A MAF lists mutations only:
     `profiled` says which samples were sequenced, so that their other genes are 0 and not unknown.
@@ -175,6 +286,11 @@ class TableSpec(BaseModel):
         default=[],
         description="columns, such as sequence and region, whose values tell the rows of one "
         "patient apart: they come to stand before the names of all features",
+    )
+    delta: DeltaSpec | None = Field(
+        default=None,
+        description="take what changed between two timepoints of each patient: features such as "
+        "delta|original_firstorder_Mean",
     )
     comment: str | None = Field(
         default=None,
@@ -225,10 +341,10 @@ class TableSpec(BaseModel):
     transform: dict[str, Transform] = Field(
         default={}, description='a transform by column, "*" for all columns of numbers'
     )
-    reduce: Literal["first", "mean"] | dict[Literal["largest"], str] | None = Field(
+    reduce: ReduceSpec | None = Field(
         default=None,
-        description="what to do with several rows of one patient: the first, their mean, or the "
-        "one with the largest value of a column",
+        description='what to do with several rows of one patient: "first", "mean", '
+        '{ largest = "column" } or { weighted = "column" }',
     )
     unit: dict[str, Unit] = Field(
         default={}, description="what a bare number means in a column such as Ki-67"
@@ -276,6 +392,12 @@ class TableSpec(BaseModel):
         description='when the columns are known, all alike or by column, "*" for the others',
     )
 
+    @field_validator("reduce", mode="before")
+    @classmethod
+    def _from_word(cls, value: Any) -> Any:
+        """Take the way alone as well."""
+        return {"by": value} if isinstance(value, str) else value
+
     @field_validator("id_rules", mode="before")
     @classmethod
     def _gather(cls, rules: Any) -> Any:
@@ -300,13 +422,16 @@ class TableSpec(BaseModel):
                     f"{option} is for tables of kind {' and '.join(WITH_CATEGORIES)} only, "
                     f"but kind is {self.kind!r}"
                 )
-        if self.kind == "mutations" and self.reduce == "mean":
+        if self.kind == "mutations" and self.reduce is not None and self.reduce.way in _AVERAGES:
             raise ValueError(
-                'reduce = "mean" would make fractions of the 0 and 1 of a mutations table: '
-                'use "first" or { largest = "column" }'
+                f"reduce by the {self.reduce.way} would make fractions of the 0 and 1 of a "
+                'mutations table: use "first" or { largest = "column" }'
             )
-        if isinstance(self.reduce, dict) and not self.reduce:
-            raise ValueError('reduce must name a column: { largest = "column" }')
+        if self.transform and self.reduce and (self.reduce.total or self.reduce.count):
+            raise ValueError(
+                "reduce adds totals and counts of values as they stand: take out transform, total "
+                "and count do not go with it"
+            )
         self._check_layout(ending)
         self._check_double_entries()
         return self
@@ -320,17 +445,30 @@ class TableSpec(BaseModel):
             raise ValueError(f"comment is for text files only, but path is {self.path.name!r}")
         if self.repeated is not None and self.patients != "columns":
             raise ValueError('repeated is for tables with patients = "columns" only')
-        if self.spread and (self.reduce is not None or self.patients == "columns"):
-            raise ValueError(
-                "spread makes one row per patient of several: take out reduce and patients = "
-                '"columns"'
-            )
+        for option in ("spread", "delta"):
+            if getattr(self, option) and (self.reduce is not None or self.patients == "columns"):
+                raise ValueError(
+                    f"{option} makes one row per patient of several: take out reduce and patients "
+                    '= "columns"'
+                )
+        self._check_delta()
         if self.different_settings and self.kind != "radiomics":
             raise ValueError(
                 'different_settings is for tables of kind "radiomics" only, but kind is '
                 f"{self.kind!r}"
             )
         self._check_maf(ending)
+
+    def _check_delta(self) -> None:
+        if self.delta is None:
+            return
+        if self.delta.column in self.spread:
+            raise ValueError(
+                f"spread and delta both name {self.delta.column!r}: take it out of spread"
+            )
+        for option in ("categories", "transform", "unit"):
+            if getattr(self, option):
+                raise ValueError(f"delta is of numbers as they stand: take out {option}")
 
     def _check_maf(self, ending: str) -> None:
         if self.layout != "maf":
@@ -340,9 +478,10 @@ class TableSpec(BaseModel):
                 if getattr(self, option) != type(self).model_fields[option].default:
                     raise ValueError(f'{option} is for layout = "maf" only')
             return
-        if self.kind != "mutations" or self.spread or self.patients == "columns":
+        if self.kind != "mutations" or self.spread or self.delta or self.patients == "columns":
             raise ValueError(
-                'layout = "maf" is for tables of kind "mutations", without spread or patients'
+                'layout = "maf" is for tables of kind "mutations", without spread, delta or '
+                "patients"
             )
         if ending not in (*TEXT_SUFFIXES, ".maf") or self.separator or self.comment:
             raise ValueError(

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from omics.delta_tables import changes, take_timepoints
 from omics.errors import Finding, StudyError
 from omics.features import read_features
+from omics.lesions import reduce_lesions
 from omics.long_tables import spread_rows
 from omics.maf import read_maf
 from omics.moment import Moment
@@ -147,6 +149,9 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         raw = read_raw(spec, name=name, title=title)
     if spec.sample_map is not None:
         raw = map_samples(raw, spec, name=name, title=title)
+    timepoints = None
+    if spec.delta is not None:
+        raw, spec, timepoints = take_timepoints(raw, spec, spec.delta, title=title)
     if spec.spread:
         raw, spec = spread_rows(raw, spec, reserve=reserve, name=name, title=title)
     plan = plan_table(raw, spec, reserve=reserve, title=title)
@@ -168,9 +173,14 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         (features.table, reserved, cells[plan.provenance]),
         patients,
         size=_read_size(cells, plan, spec, title=title),
+        plan=plan,
         spec=spec,
         title=title,
     )
+    table, moments = frames[0], plan.known
+    found: tuple[Finding, ...] = ()
+    if timepoints is not None:
+        table, moments, found = changes(table, timepoints, known=moments, name=name, title=title)
     unknown = {**features.unknown, **unknown_reserved}
     notes = ViewNotes(
         n_rows=len(ids),
@@ -184,13 +194,13 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
     return View(
         name=name,
         kind=spec.kind,
-        table=frames[0],
+        table=table,
         reserved=frames[1],
         provenance=frames[2],
         notes=notes,
-        findings=(*raw.findings, *features.findings, *_row_findings(notes, name=name)),
+        findings=(*raw.findings, *features.findings, *_row_findings(notes, name=name), *found),
         decimal=spec.decimal,
-        known=plan.known,
+        known=moments,
         different_settings=spec.different_settings,
     )
 
@@ -231,17 +241,17 @@ def _as_written(
 def _read_size(
     cells: pd.DataFrame, plan: TablePlan, spec: TableSpec, *, title: str
 ) -> "pd.Series[float] | None":
-    """Read the column whose largest value picks a patient's row."""
-    if plan.largest is None:
+    """Read the column that picks or weights the rows of a patient."""
+    if plan.size is None:
         return None
     table, _ = read_numbers(
-        cells[[plan.largest]],
+        cells[[plan.size]],
         title=title,
         decimal=spec.decimal,
         unknown=Unknown.of(spec.unknown),
         cure=lambda column: f"reduce needs numbers in {column!r}: name another column.",
     )
-    return table[plan.largest]
+    return table[plan.size]
 
 
 def _reduce(
@@ -249,22 +259,31 @@ def _reduce(
     patients: "pd.Series[str]",
     *,
     size: "pd.Series[float] | None",
+    plan: TablePlan,
     spec: TableSpec,
     title: str,
 ) -> list[pd.DataFrame]:
     """Leave one row per patient in each frame, and index it by patient."""
-    if spec.reduce == "mean" and patients.duplicated().any():
-        features, reserved, provenance = frames
-        reduced = [
-            mean_rows(features, patients, title=title),
-            mean_rows(reserved, patients, title=title),
-            provenance.iloc[first_rows(patients)],
-        ]
+    features, reserved, provenance = frames
+    index = pd.Index(patients.unique(), dtype=object, name="patient")
+    if spec.reduce is None:
+        return [frame.set_axis(index, axis=0) for frame in frames]
+    way, count = spec.reduce.way, spec.reduce.count
+    if count is not None and count in features:
+        raise StudyError(
+            f"{title}: reduce counts rows in a new column, but {count!r} is one already. Give "
+            "count another name."
+        )
+    reduced = reduce_lesions(
+        features, patients, by=way, size=size, total=plan.total, count=count, title=title
+    )
+    if way in ("mean", "weighted"):
+        reserved = mean_rows(reserved, patients, title=title)
+        provenance = provenance.iloc[first_rows(patients)]
     else:
         rows = first_rows(patients) if size is None else largest_rows(patients, size)
-        reduced = [frame.iloc[rows] for frame in frames]
-    index = pd.Index(patients.unique(), dtype=object, name="patient")
-    return [frame.set_axis(index, axis=0) for frame in reduced]
+        reserved, provenance = reserved.iloc[rows], provenance.iloc[rows]
+    return [frame.set_axis(index, axis=0) for frame in (reduced, reserved, provenance)]
 
 
 def _row_findings(notes: ViewNotes, *, name: str) -> list[Finding]:

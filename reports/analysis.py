@@ -4,7 +4,7 @@ The study file and a notebook meet here: `nomomics run` calls `analyse` as a rea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -30,6 +30,7 @@ from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
 from models.reclassification import check_categories
 from models.regression_tables import RegressionTable, regression_table
+from models.repeatability import Repeatability, repeatability_findings, study_repeatability
 from models.resampling import Progress, Store, collected_warnings
 from models.roc_curves import RocCurves, roc_curves
 from models.signature_summary import SignatureSummary, signature_summaries
@@ -235,6 +236,8 @@ class Results:
         None where no groups are asked for.
     hosmer_lemeshow : HosmerLemeshowTests or None
         None where it is not asked for.
+    repeatability : dict of table to Repeatability
+        Of the tables whose features a filter judges by their repeats.
     volume_surrogates : VolumeSurrogates or None
         None where no radiomics table has a volume.
     study : dict
@@ -269,6 +272,7 @@ class Results:
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
     grouped_calibration: GroupedCalibration | None = None
     hosmer_lemeshow: HosmerLemeshowTests | None = None
+    repeatability: dict[str, Repeatability] = field(default_factory=dict)
     volume_surrogates: VolumeSurrogates | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -331,7 +335,8 @@ def analyse(
     with collected_warnings(complaints):
         nomograms, without = _nomograms(wanted, validation, cohort, about.nomogram_ticks)
         examined = _assumptions(validation, cohort) if about.assumptions else {}
-        factors, untested = _factor_results(cohort, validation, about)
+        seen = _cleaned(cohort, validation)
+        factors, untested = _factor_results(seen, validation, about)
         quality = None
         if factors is not None:
             quality = factor_quality(
@@ -343,7 +348,9 @@ def analyse(
                 store=store,
                 progress=progress,
             )
+    repeats = study_repeatability(pipelines, cohort, plan=plan)
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested, *not_updated]
+    found += repeatability_findings(repeats)
     found += model_findings(validation, figures, cohort)
     surrogates = cohort_surrogates(cohort, level=plan.level)
     found += surrogate_findings(surrogates)
@@ -352,7 +359,7 @@ def analyse(
     if about.moment is not None:
         found += moment_findings(pipelines, cohort, about.moment)
     if factors is not None:
-        found += _findings_of(factors.model, cohort)
+        found += _findings_of(factors.model, seen)
     found += () if quality is None else quality.findings
     if added is not None and volume is not None:
         found += volume_findings(added.correlations, volume)
@@ -391,6 +398,7 @@ def analyse(
         competing=competing_description(validation, cohort),
         factor_quality=quality,
         assumptions=examined,
+        repeatability=repeats,
         volume_surrogates=surrogates,
     )
 
@@ -662,6 +670,17 @@ def _regressions(validation: Validation, cohort: Cohort) -> dict[str, Regression
 def _coefficients(pipeline: RiskPipeline) -> pd.DataFrame:
     model = pipeline.model
     return model.importances if isinstance(model, BoostedModel) else model.coefficients
+
+
+def _cleaned(cohort: Cohort, validation: Validation) -> Cohort:
+    """Give the cohort as the first factor model sees it; columns that a filter took stay as is."""
+    fitted = [one.pipeline for one in validation.fitted.values()]
+    first = next((one for one in fitted if one.factor_model is not None), None)
+    if first is None or not first.cleaning:
+        return cohort
+    table = first.cleaned(cohort.X)
+    X = pd.concat([table, cohort.X.drop(columns=table.columns)], axis=1)[cohort.X.columns]
+    return replace(cohort, X=X)
 
 
 def _factor_results(

@@ -123,12 +123,14 @@ def factor_quality(
     """
     fitted = {name: one.pipeline for name, one in validation.fitted.items()}
     users = users_of(fitted, model)
-    information = model.information(cohort.X)
+    learnt_by = next(one for one in fitted.values() if one.factor_model is model)
+    information = model.information(learnt_by.cleaned(cohort.X))
+    seen = learnt_by.cleaned(cohort.development.X)
     declared = model.least_information
     least = LEAST_INFORMATION if declared is None else declared
     try:
-        stability = _stability(checks, model, validation, cohort, store, progress)
-        error = _held_out_error(checks, model, validation, cohort, store, progress)
+        stability = _stability(checks, model, validation, seen, store, progress)
+        error = _held_out_error(checks, model, validation, seen, store, progress)
         optimism = None
         if checks.transductive:
             optimism = transductive_optimism(
@@ -159,7 +161,7 @@ def _stability(
     checks: FactorChecks,
     model: FactorModel,
     validation: Validation,
-    cohort: Cohort,
+    X: pd.DataFrame,
     store: Store | None,
     progress: Progress | None,
 ) -> FactorStability | None:
@@ -167,7 +169,7 @@ def _stability(
         return None
     return factor_stability(
         model,
-        cohort.development.X,
+        X,
         bootstraps=checks.bootstraps,
         starts=checks.starts,
         seed=validation.plan.seed,
@@ -183,7 +185,7 @@ def _held_out_error(
     checks: FactorChecks,
     model: FactorModel,
     validation: Validation,
-    cohort: Cohort,
+    X: pd.DataFrame,
     store: Store | None,
     progress: Progress | None,
 ) -> HeldOutError | None:
@@ -191,7 +193,7 @@ def _held_out_error(
         return None
     return held_out_error(
         model,
-        cohort.development.X,
+        X,
         grid=checks.grid,
         folds=checks.folds,
         seed=validation.plan.seed,

@@ -20,12 +20,14 @@ from models.description import TableOne
 from models.one_resample import risk_groups
 from models.passport import NAME as PASSPORT
 from models.passport import Passport, make_passport, write_passport
+from omics.centres import META, centre_rules
 from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
 from omics.table_spec import TableSpec
 from reports.added_value import AddedValueResults
 from reports.analysis import FactorResults, Results
 from reports.factor_quality import FactorQuality
+from reports.repeatability_sections import repeatability_table
 from reports.tables import write_csv
 from reports.updating_sections import updating_table
 
@@ -232,6 +234,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
     yield from _survival_tables(results)
+    if results.repeatability:
+        yield "repeatability", repeatability_table(results.repeatability)
     if results.factors is not None:
         yield from _factor_tables(results.factors)
     if results.factor_quality is not None:
@@ -433,6 +437,10 @@ def influence_table(results: Results) -> pd.DataFrame:
 def passport_of(results: Results) -> Passport:
     """Collect what new patients need to be scored by the models of a run."""
     declared: Any = results.study.get("tables", {})
+    tables = {name: TableSpec.model_validate(spec) for name, spec in declared.items()}
+    centre = results.study.get("centre")
+    if centre is not None:
+        tables[META] = centre_rules(str(centre))
     return make_passport(
         results.cohort,
         results.validation,
@@ -441,7 +449,7 @@ def passport_of(results: Results) -> Passport:
         synthetic=results.about.synthetic,
         nomograms=results.nomograms,
         figures=results.performance.table,
-        tables={name: TableSpec.model_validate(spec) for name, spec in declared.items()},
+        tables=tables,
         versions=results.versions,
     )
 

@@ -2,6 +2,7 @@
 
 from hypothesis import settings
 
-collect_ignore = ["reference/muon_files.py"]  # made the file once; muon is not installed here
+# made their files once; muon and pingouin are not installed here
+collect_ignore = ["reference/muon_files.py", "reference/pingouin_icc.py"]
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")

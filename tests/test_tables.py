@@ -498,7 +498,7 @@ def test_colon_in_a_name_is_refused(tmp_path: Path) -> None:
         ({"id_rules": {"regex": "("}}, "cannot be read"),
         ({"recode": {"a": {"b": 1}}, "unit": {"a": "percent"}}, "keep one of them"),
         ({"categories": {"a": "b"}, "transform": {"a": "log2p1"}}, "keep one of them"),
-        ({"reduce": {}}, "must name a column"),
+        ({"reduce": {}}, "must state one way.*states none"),
         ({"colums": []}, "colums"),
     ],
 )

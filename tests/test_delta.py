@@ -1,0 +1,388 @@
+"""Delta features: by hand, as base R takes them, and as a study declares them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from omics.delta import NO_DAYS, NO_END, NO_PAIR, NO_START, delta_features, long_delta
+from omics.errors import StudyError
+from omics.new_patients import reading_rules
+from omics.radiomics import feature_table, is_volume
+from omics.table_spec import DeltaSpec
+from omics.tables import TableSpec, View, read_table
+from tests.small_study import FEATURES, small_study
+
+REFERENCE = json.loads(Path(__file__).with_name("reference").joinpath("delta.json").read_text())
+MEAN, VOLUME = "original_firstorder_Mean", "original_shape_MeshVolume"
+
+LONG = pd.DataFrame(
+    {
+        "ID": ["P1", "P1", "P2", "P2", "P3", "P4", "P5", "P1"],
+        "when": ["pre", "post", "post", "pre", "pre", "post", "later", "later"],
+        "day": [0, 30, 70, 20, 0, 9, 90, 90],
+        "centre": ["A", "A", "B", "B", "A", "B", "A", "A"],
+        "diagnostics_Versions": ["1"] * 8,
+        MEAN: [-4.0, -3.0, 6.0, 0.0, 1.0, 2.0, 7.0, 8.0],
+        VOLUME: [100.0, 40.0, 90.0, 60.0, 5.0, 6.0, 7.0, 8.0],
+    }
+)
+
+
+def read(folder: Path, table: pd.DataFrame = LONG, **options: Any) -> View:
+    table.to_csv(folder / "long.csv", index=False)
+    delta = {"column": "when", "from": "pre", "to": "post", "kind": "absolute"}
+    delta |= options.pop("delta", {})
+    reserve = options.pop("reserve", ())
+    described = {"kind": "radiomics", "id": "ID", "drop": ["centre", "day"], **options}
+    spec = TableSpec(path=folder / "long.csv", delta=delta, **described)
+    return read_table(spec, name="scans", reserve=reserve)
+
+
+def message(view: View, code: str) -> str:
+    return next(finding.message for finding in view.findings if finding.code == code)
+
+
+# ---- numbers ------------------------------------------------------------------------------------
+
+
+def test_by_hand() -> None:
+    start = pd.DataFrame({"x": [-4.0, 0.0, 5.0], "y": [2.0, np.nan, 1.0]}, index=["a", "b", "c"])
+    end = pd.DataFrame({"y": [3.0, 1.0, 1.0], "x": [-3.0, 6.0, 5.0]}, index=["a", "b", "c"])
+    days = pd.Series({"a": 2.0, "b": 3.0, "c": 10.0})
+    absolute = delta_features(start, end, kind="absolute").table
+    assert absolute.columns.tolist() == ["delta|x", "delta|y"]
+    np.testing.assert_array_equal(absolute, [[1, 1], [6, np.nan], [0, 0]])
+    relative = delta_features(start, end, kind="relative")
+    np.testing.assert_array_equal(relative.table, [[0.25, 0.5], [np.nan, np.nan], [0, 0]])
+    assert relative.zero_start.to_dict("list") == {"feature": ["x"], "n_patients": [1]}
+    per_day = delta_features(start, end, kind="per_day", days=days).table
+    np.testing.assert_array_equal(per_day, [[0.5, 0.5], [2, np.nan], [0, 0]])
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative", "per_day"])
+def test_as_base_r(kind: Any) -> None:
+    long = pd.DataFrame(REFERENCE["long"]).astype({"x": float, "y": float})
+    delta = long_delta(
+        long,
+        between=("pre", "post"),
+        kind=kind,
+        within=["region"],
+        days="day" if kind == "per_day" else None,
+    )
+    wanted = pd.DataFrame(REFERENCE["changes"])
+    column = "delta|" + wanted["region"] + "|" + wanted["feature"]
+    wide = wanted.assign(column=column).pivot(index="patient", columns="column", values=kind)
+    wide = wide.astype(float).dropna(how="all")
+    found = delta.table[wide.columns].sort_index()
+    pd.testing.assert_frame_equal(found, wide, rtol=1e-12, check_names=False)
+    assert delta.left_out.to_dict("list") == {"patient": ["P03"], "reason": [NO_END]}
+
+
+def test_nobody_is_lost_in_silence() -> None:
+    start = pd.DataFrame({"x": [1.0, 2, np.nan, 4, 5], "y": [1.0, 2, np.nan, 4, np.nan]})
+    start.index = pd.Index(list("abcde"))
+    end = pd.DataFrame({"x": [1.0, 2, np.nan, 3], "y": [1.0, 1, 1, 2]}, index=["a", "c", "e", "f"])
+    days = pd.Series({"a": np.nan, "b": 1.0, "c": 1.0, "e": 1.0})
+    delta = delta_features(start, end, kind="per_day", days=days)
+    assert dict(zip(delta.left_out["patient"], delta.left_out["reason"], strict=True)) == {
+        "a": NO_DAYS,
+        "b": NO_END,
+        "c": NO_START,
+        "d": NO_END,
+        "e": NO_PAIR,
+        "f": NO_START,
+    }
+    assert delta.n_patients == 0
+    assert repr(delta) == "DeltaFeatures(per_day, 0 patients, 2 features, 6 left out)"
+
+
+values = st.lists(st.floats(-1e6, 1e6), min_size=5, max_size=5)
+
+
+@settings(max_examples=25)
+@given(a=values, b=values, scale=st.floats(0.01, 100), order=st.permutations(range(5)))
+def test_properties(a: list[float], b: list[float], scale: float, order: list[int]) -> None:
+    start, end = pd.DataFrame({"x": a}), pd.DataFrame({"x": b})
+    forward = delta_features(start, end, kind="absolute").table
+    backward = delta_features(end, start, kind="absolute").table
+    np.testing.assert_array_equal(forward, -backward)  # the other way round is the reverse
+    shuffled = delta_features(start.iloc[order], end, kind="absolute").table
+    pd.testing.assert_frame_equal(shuffled.sort_index(), forward)
+    one = delta_features(start, end, kind="relative").table
+    other = delta_features(start * scale, end * scale, kind="relative").table
+    small = np.abs(start.to_numpy()) < 1e-3  # scaling may round a subnormal value to 0
+    np.testing.assert_allclose(one.mask(small), other.mask(small), rtol=1e-9, atol=1e-9)
+    days = pd.Series(30.0, index=start.index)
+    monthly = delta_features(start, end, kind="per_day", days=days / 30).table
+    daily = delta_features(start, end, kind="per_day", days=days).table
+    np.testing.assert_allclose(monthly, daily * 30, rtol=1e-12)
+    known = one.notna().to_numpy()
+    assert (np.sign(one.to_numpy()[known]) == np.sign(forward.to_numpy()[known])).all()
+
+
+def test_a_quotient_that_overflows_counts_as_from_zero() -> None:
+    delta = delta_features(
+        pd.DataFrame({"x": [1e-310, 1.0]}), pd.DataFrame({"x": [5.0, 2.0]}), kind="relative"
+    )
+    np.testing.assert_array_equal(delta.table["delta|x"], [np.nan, 1.0])
+    assert delta.zero_start["n_patients"].tolist() == [1]
+
+
+def test_names_are_understood() -> None:
+    names = feature_table([f"delta|{MEAN}", f"delta|T1c|core|{VOLUME}"])
+    assert names["prefix"].tolist() == ["delta", "delta|T1c|core"]
+    assert names["feature_class"].tolist() == ["firstorder", "shape"]
+    assert is_volume(f"core|{VOLUME}")
+    assert not is_volume(f"delta|core|{VOLUME}")  # a change in volume is no volume
+
+
+def test_keys_of_a_long_table_are_no_features() -> None:
+    table = LONG.rename(columns={"ID": "patient"}).assign(reader=1, region="1")
+    delta = long_delta(table, between=("pre", "post"), kind="absolute", column="when", days=None)
+    assert delta.table.columns.tolist() == ["delta|day", f"delta|{MEAN}", f"delta|{VOLUME}"]
+
+
+# ---- wrong input --------------------------------------------------------------------------------
+
+GOOD = pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "options", "text"),
+    [
+        (GOOD, GOOD, {"kind": "relativ"}, "kind must be one of absolute, relative, per_day"),
+        (GOOD, GOOD, {"kind": "per_day"}, "days are absent. Give the days between"),
+        (
+            GOOD,
+            GOOD,
+            {"kind": "absolute", "days": pd.Series({"a": 1.0})},
+            "kind is 'absolute' and days are given. Take them out",
+        ),
+        (GOOD.iloc[[0, 0]], GOOD, {"kind": "absolute"}, "start must hold one row per patient"),
+        (GOOD, GOOD.assign(y=1.0), {"kind": "absolute"}, r"1 stand in one of them only \('y'\)"),
+        (GOOD, GOOD.assign(x=["1", "2"]), {"kind": "absolute"}, "end must hold numbers"),
+        (GOOD, GOOD * np.inf, {"kind": "absolute"}, "end must hold finite numbers"),
+        (
+            GOOD,
+            GOOD,
+            {"kind": "per_day", "days": pd.Series({"a": 3.0, "b": -2.0})},
+            r"above 0.*1 of 2 are not \(first: -2\)\. Exchange",
+        ),
+        (
+            GOOD,
+            GOOD,
+            {"kind": "per_day", "days": pd.Series([1.0, 2.0], index=["a", "a"])},
+            "days must hold one value per patient",
+        ),
+    ],
+)
+def test_wrong_tables_are_named(
+    start: pd.DataFrame, end: pd.DataFrame, options: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        delta_features(start, end, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "text"),
+    [
+        ({}, {"column": "timepoint"}, "must hold the column 'timepoint'"),
+        ({}, {"between": ("pre", "pre")}, "names 'pre' twice"),
+        ({}, {"between": ("pre", "Post")}, "no row is of 'Post'. Did you mean 'post'?"),
+        ({"when": "pre"}, {"between": ("pre", "post")}, "no row is of 'post'"),
+        ({"patient": "P1"}, {}, r"4 rows share theirs|rows share theirs \(first: 'P1', 'pre'\)"),
+        (
+            {"diagnostics_Configuration_Hash": list("aabbaaaa")},
+            {},
+            "same settings at both timepoints.*2 different ones",
+        ),
+        ({"day": list("abcdefgh")}, {"days": "day", "kind": "per_day"}, "a column of numbers"),
+    ],
+)
+def test_wrong_long_tables_are_named(
+    change: dict[str, Any], options: dict[str, Any], text: str
+) -> None:
+    table = LONG.rename(columns={"ID": "patient"}).assign(**change)
+    with pytest.raises(ValueError, match=text):
+        long_delta(
+            table, **{"between": ("pre", "post"), "kind": "absolute", "column": "when", **options}
+        )
+
+
+def test_days_must_agree_within_a_timepoint() -> None:
+    table = pd.DataFrame(
+        {
+            "patient": "P1",
+            "timepoint": ["pre", "pre", "post", "post"],
+            "region": ["1", "2", "1", "2"],
+            "day": [0, 1, 9, 9],
+            "x": 1.0,
+        }
+    )
+    with pytest.raises(ValueError, match="must agree on 'day', but those of 1 patient do not"):
+        long_delta(table, between=("pre", "post"), kind="per_day", within=["region"], days="day")
+
+
+# ---- in a study ---------------------------------------------------------------------------------
+
+
+def test_a_table_of_changes(tmp_path: Path) -> None:
+    view = read(tmp_path)
+    assert view.table.index.tolist() == ["P1", "P2"]
+    assert view.table[f"delta|{MEAN}"].tolist() == [1.0, 6.0]
+    assert view.table[f"delta|{VOLUME}"].tolist() == [-60.0, 30.0]
+    assert view.provenance.columns.tolist() == [
+        "pre|diagnostics_Versions",
+        "post|diagnostics_Versions",
+    ]
+    assert "of 2 patients; 2 of 8 rows are of other timepoints" in message(view, "delta_features")
+    lost = message(view, "delta_incomplete")
+    assert "no values at 'pre' (1)" in lost
+    assert "no values at 'post' (1)" in lost
+    assert "other timepoints only (1)" in lost
+    assert "P3" not in " ".join(finding.message for finding in view.findings)
+
+
+def test_relative_changes_from_zero_are_counted(tmp_path: Path) -> None:
+    view = read(tmp_path, delta={"kind": "relative"})
+    np.testing.assert_array_equal(view.table[f"delta|{MEAN}"], [0.25, np.nan])
+    assert "1 relative changes" in message(view, "delta_from_zero")
+
+
+def test_changes_per_day(tmp_path: Path) -> None:
+    view = read(tmp_path, delta={"kind": "per_day", "days": "day"})
+    assert view.table[f"delta|{VOLUME}"].tolist() == [-2.0, 0.6]
+    assert not any("day" in column for column in view.table)
+    without = read(
+        tmp_path,
+        LONG.assign(day=[0, None, 70, 20, 0, 9, 90, 90]),
+        delta={"kind": "per_day", "days": "day"},
+        drop=["centre"],
+    )
+    assert without.table.index.tolist() == ["P2"]
+    assert "days between the two unknown (1)" in message(without, "delta_incomplete")
+
+
+def test_regions_stay_apart_and_reserved_columns_stay(tmp_path: Path) -> None:
+    both = pd.concat([LONG.assign(roi="core"), LONG.assign(roi="edema", **{VOLUME: 1.0})])
+    both = both[~((both["roi"] == "edema") & (both["when"] == "post"))]
+    view = read(
+        tmp_path, both, spread=["roi"], drop=["day"], reserve=("centre",), known="follow_up"
+    )
+    assert view.table.columns.tolist() == [f"delta|core|{MEAN}", f"delta|core|{VOLUME}"]
+    assert view.known == dict.fromkeys(view.table.columns, "follow_up")
+    assert view.reserved["centre"].to_dict() == {"P1": "A", "P2": "B", "P3": "A", "P4": "B"}
+    assert "2 features" in message(view, "delta_one_sided")
+
+
+def test_options_take_names_as_the_file_has_them(tmp_path: Path) -> None:
+    view = read(
+        tmp_path,
+        LONG.replace("pre", "T0"),
+        drop=[],
+        columns=[MEAN],
+        rename={MEAN: "mean"},
+        recode={"when": {"T0": "first", "post": "second", "*": "other"}},
+        delta={"from": "first", "to": "second"},
+    )
+    assert view.table["delta|mean"].tolist() == [1.0, 6.0]
+    rules = reading_rules(
+        TableSpec(
+            path=Path("a.csv"),
+            kind="radiomics",
+            unknown=[-99],
+            delta={"column": "when", "from": "a", "to": "b", "kind": "absolute"},
+        ),
+        view.table,
+    )
+    assert rules.unknown == []  # a change of -99 is a value
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"delta": {"column": "wen"}}, "delta names column 'wen'.*Did you mean 'when'"),
+        ({"delta": {"from": "Pre"}}, "compares 'Pre' with 'post'.*no row is of 'Pre'"),
+        (
+            {"delta": {"from": "post", "to": "pre", "kind": "per_day", "days": "day"}},
+            r"delta from 'post' to 'pre': days must be above 0.*2 of 4",
+        ),
+        (
+            {"delta": {"kind": "per_day", "days": "centre"}, "drop": []},
+            "delta counts days in 'centre': write them as numbers",
+        ),
+    ],
+)
+def test_mistakes_of_a_study_are_named(tmp_path: Path, options: dict[str, Any], text: str) -> None:
+    with pytest.raises(StudyError, match=text):
+        read(tmp_path, **options)
+
+
+def test_mistakes_of_rows_are_named(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"every row must say its 'when'.*1 of 8 do not"):
+        read(tmp_path, LONG.assign(when=[None, *LONG["when"][1:]]))
+    with pytest.raises(StudyError, match=r"one row for each combination of 'when'.*'P1', 'pre'"):
+        read(tmp_path, pd.concat([LONG, LONG[:1]]))
+    with pytest.raises(StudyError, match="must agree on 'day', but those of 1 do not"):
+        read(
+            tmp_path,
+            pd.concat([LONG.assign(roi="a"), LONG[:1].assign(roi="b", day=5)]),
+            spread=["roi"],
+            delta={"kind": "per_day", "days": "day"},
+        )
+    with pytest.raises(StudyError, match="none of them in common"):
+        read(
+            tmp_path,
+            LONG.assign(roi=["a", "b", "b", "a", "a", "b", "a", "a"]),
+            spread=["roi"],
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"delta": {"from": "post"}}, "two timepoints, but both are 'post'"),
+        ({"delta": {"from": "a|b"}}, "must hold no bar"),
+        ({"delta": {"kind": "per_day"}}, 'days is needed where kind = "per_day"'),
+        ({"delta": {"days": "day"}}, 'days is needed where kind = "per_day"'),
+        ({"delta": {"kind": "per_day", "days": "when"}}, "days must be another column"),
+        ({"spread": ["when"]}, "spread and delta both name 'when'"),
+        ({"reduce": "mean"}, "delta makes one row per patient of several"),
+        ({"transform": {"*": "log2p1"}}, "delta is of numbers as they stand: take out transform"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    tmp_path: Path, options: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ValidationError, match=text):
+        read(tmp_path, **options)
+
+
+def test_numbers_name_timepoints_too(tmp_path: Path) -> None:
+    spec = DeltaSpec.model_validate({"column": "visit", "from": 1, "to": 2.0, "kind": "absolute"})
+    assert (spec.start, spec.end) == ("1", "2.0")
+    visits = LONG.assign(when=LONG["when"].map({"pre": 1, "post": 2, "later": 3}))
+    assert len(read(tmp_path, visits, delta={"from": 1, "to": 2.0}).table) == 2
+
+
+def test_a_study_runs_on_a_long_table(tmp_path: Path) -> None:
+    study = small_study(tmp_path)
+    rng = np.random.default_rng(3)
+    before = study.tables["radiomics"]
+    after = before.assign(**{c: before[c] + rng.normal(size=len(before)) for c in FEATURES})
+    study.tables["radiomics"] = pd.concat(
+        [before.assign(scan="pre"), after.iloc[:-2].assign(scan="post")]
+    )
+    table = study.content["tables"]["radiomics"]
+    table["delta"] = {"column": "scan", "from": "pre", "to": "post", "kind": "absolute"}
+    result = study.run()
+    assert result.exit_code == 0, result.output
+    report = (study.out / "report.html").read_text(encoding="utf-8")
+    assert "changes from &#39;pre&#39; to &#39;post&#39;" in report
