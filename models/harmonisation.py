@@ -196,11 +196,10 @@ def centre_and_outcome(centre: NDArray[Any], y: NDArray[Any]) -> dict[str, float
     counts = pd.crosstab(centre, event).to_numpy()
     if min(counts.shape) < 2:
         return {"cramers_v": float("nan"), "p_value": float("nan")}
-    chi2, p_value, *_ = chi2_contingency(counts, correction=False)
-    v = float(np.sqrt(chi2 / (counts.sum() * (min(counts.shape) - 1))))
-    if is_survival(y):
-        p_value = log_rank(y["time"], y["event"], centre).p_value
-    return {"cramers_v": v, "p_value": float(p_value)}
+    test = chi2_contingency(counts, correction=False)
+    v = float(np.sqrt(test.statistic / (counts.sum() * (min(counts.shape) - 1))))
+    p = log_rank(y["time"], event, centre).p_value if is_survival(y) else test.pvalue
+    return {"cramers_v": v, "p_value": float(p)}
 
 
 def harmonisation_findings(found: Harmonisation | None, cohort: Cohort) -> Iterator[Finding]:
