@@ -36,6 +36,7 @@ from omics.outcome_columns import (
     outcome_findings,
     read_outcome,
 )
+from omics.radiomics_settings import CODES, compare_settings
 from omics.tables import View
 
 __all__ = ["DEVELOPMENT", "Cohort", "CohortsSpec", "reserved_columns"]
@@ -66,6 +67,8 @@ class Cohort:
     provenance : dict
         What each view set aside as no feature (versions, settings, file names), by name.
     flow : Flow
+    different_settings : frozenset of str
+        Views whose radiomics features may have been extracted with different settings.
     findings : tuple of Finding
         What reading and joining found; `omics.quality.findings` adds what the values show.
     """
@@ -80,6 +83,7 @@ class Cohort:
     known: dict[str, Moment] = field(default_factory=dict)
     provenance: dict[str, pd.DataFrame] = field(default_factory=dict)
     flow: Flow = field(default_factory=Flow)
+    different_settings: frozenset[str] = frozenset()
     findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
@@ -173,7 +177,8 @@ class Cohort:
         Raises
         ------
         StudyError
-            If the name is taken, a patient is in both, or columns or levels differ.
+            If the name is taken, a patient is in both, columns or levels differ, or radiomics
+            features were extracted with different settings.
         """
         if name == DEVELOPMENT or name in set(self.group):
             raise StudyError(f"the external cohort {name!r} needs a name that is not taken yet.")
@@ -192,22 +197,28 @@ class Cohort:
         if self.cause is not None and other.cause is not None:
             cause = pd.concat([self.cause, other.cause])
         theirs = pd.Series(name, index=other.X.index, name="group", dtype=object)
+        group = pd.concat([self.group, theirs])
+        provenance = {
+            view: pd.concat([p[view] for p in (self.provenance, other.provenance) if view in p])
+            for view in {**self.provenance, **other.provenance}
+        }
+        different = self.different_settings | other.different_settings
+        found = compare_settings(provenance, cohort=group, may_differ=different)
+        findings = [
+            *self.findings,
+            *(replace(item, where=f"{item.where} ({name})") for item in other.findings),
+        ]
         return replace(
             self,
             X=pd.concat([self.X, other.X[self.X.columns]]),
             y=np.concatenate([self.y, other.y]),
-            group=pd.concat([self.group, theirs]),
+            group=group,
             centre=centre,
             cause=cause,
-            provenance={
-                view: pd.concat([p[view] for p in (self.provenance, other.provenance) if view in p])
-                for view in {**self.provenance, **other.provenance}
-            },
+            provenance=provenance,
             flow=self.flow.followed_by(name, other.flow),
-            findings=(
-                *self.findings,
-                *(replace(item, where=f"{item.where} ({name})") for item in other.findings),
-            ),
+            different_settings=different,
+            findings=(*(item for item in findings if item.code not in CODES), *found),
         )
 
     @classmethod
@@ -244,7 +255,8 @@ class Cohort:
         ------
         StudyError
             If two tables share no patient, the outcome cannot be read as declared, a feature holds
-            the outcome, or no patient is left.
+            the outcome, radiomics features were extracted with different settings, or no patient
+            is left.
         """
         views = tuple(views)
         _check_views(views)
@@ -265,6 +277,9 @@ class Cohort:
         y = outcome_arrays(outcome, known.loc[patients], group=group)
         X = _wide_table(views, patients)
         refuse_hidden_outcome(X, y, columns=[column_name(name) for name in outcome.columns])
+        provenance = _provenance(views, patients)
+        different = frozenset(view.name for view in views if view.different_settings)
+        findings += compare_settings(provenance, cohort=group, may_differ=different)
         return cls(
             X=X,
             y=y,
@@ -278,8 +293,9 @@ class Cohort:
                 for view in views
                 for feature, moment in view.known.items()
             },
-            provenance=_provenance(views, patients),
+            provenance=provenance,
             flow=count_flow(views, reason),
+            different_settings=different,
             findings=(*reading_findings(views), *findings),
         )
 

@@ -5,8 +5,10 @@ regions; a region is asked for by name or number. They are refused when they say
 another patient or another frame of reference than the image.
 """
 
+import struct
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +98,14 @@ def read_dicom_regions(
         the image, lacks a region (those there are stand in the message), or does not fit the grid.
     """
     dataset = _open(path)
-    _check_patient(dataset, image)
+    check_patient(dataset.get("PatientID"), image)
+    with _damage():
+        return _read_regions(dataset, labels, image=image, resample=resample)
+
+
+def _read_regions(
+    dataset: Any, labels: Sequence[str], *, image: "sitk.Image", resample: bool
+) -> dict[str, NDArray[np.bool_]]:
     kind = dataset.get("SOPClassUID")
     if kind in SEGMENTATION:
         regions = _segments(dataset, image, resample=resample)
@@ -119,16 +128,49 @@ def read_dicom_regions(
 
 def _open(path: Path) -> Any:
     pydicom = needed("pydicom")
+    with _damage():
+        try:
+            return pydicom.dcmread(path)
+        except pydicom.errors.InvalidDicomError as error:
+            raise unreadable("mask", "it is no DICOM file") from error
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Tell that a file is damaged, where the libraries stumble over what is not there.
+
+    A structure that was cut short is never taken for a smaller one: its number, by which it is
+    found, stands behind its contours.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that break a rule of DICOM
         try:
-            return pydicom.dcmread(path)
-        except (pydicom.errors.InvalidDicomError, EOFError, OSError) as error:
-            raise unreadable("mask", "it is no DICOM file that can be read") from error
+            yield
+        except CaseError:
+            raise
+        except (
+            *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+            *(EOFError, OSError, RuntimeError, struct.error),
+        ) as error:
+            raise unreadable("mask", f"{type(error).__name__} in reading its content") from error
 
 
-def _check_patient(dataset: Any, image: "sitk.Image") -> None:
-    mine = str(dataset.get("PatientID", "") or "").strip()
+def check_patient(patient: object, image: "sitk.Image") -> None:
+    """Raise if a DICOM mask and a DICOM image name different patients.
+
+    Parameters
+    ----------
+    patient : object
+        The id that the mask names, if any.
+    image : SimpleITK.Image
+        As read by `omics.images.read_image`; images of other formats name nobody.
+
+    Raises
+    ------
+    CaseError
+        Without the ids.
+    """
+    mine = str(patient or "").strip()
     if _said(image, PATIENT_ID) and mine and mine != _said(image, PATIENT_ID):
         raise CaseError(
             "mask must be of the patient of its image, but the two DICOM files are of different "
@@ -193,20 +235,10 @@ def _named(label: str, regions: _Regions) -> list[int]:
 def _segments(dataset: Any, image: "sitk.Image", *, resample: bool) -> _Regions:
     seg = needed("highdicom.seg")
     _check_frame(dataset.get("FrameOfReferenceUID"), image, kind="segmentation")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of values that break a rule of DICOM
-        try:
-            segmentation = seg.Segmentation.from_dataset(dataset, copy=False)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise unreadable("mask", f"highdicom: {error}") from error
+    segmentation = seg.Segmentation.from_dataset(dataset, copy=False)
 
     def draw(number: int) -> NDArray[np.bool_]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                volume = segmentation.get_volume(segment_numbers=[number])
-            except (AttributeError, RuntimeError, ValueError) as error:
-                raise unreadable("mask", f"highdicom: {error}") from error
+        volume = segmentation.get_volume(segment_numbers=[number])
         share = (volume.array > 0) & (volume.array < 1)
         if share.any():
             raise CaseError(

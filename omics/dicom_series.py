@@ -8,6 +8,7 @@ Considered and rejected: SimpleITK's own grouping and sorting, because it takes 
 even ones, with a warning on the terminal alone.
 """
 
+import struct
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,14 +106,17 @@ def headers(folder: Path) -> list[tuple[Path, Any]]:
             warnings.simplefilter("ignore")  # of values that break a rule of DICOM
             try:
                 header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-            except (pydicom.errors.InvalidDicomError, EOFError):
+                kind = pydicom.uid.UID(header.SOPClassUID)
+            except (pydicom.errors.InvalidDicomError, AttributeError, OSError, struct.error):
                 broken += path.suffix.casefold() in _SUFFIXES
                 continue
+        # an unknown kind is one that was cut short, too
+        broken += kind.name.endswith(("Image Storage", str(kind))) and "Rows" not in header
         found.append((path, header))
     if broken:
         raise CaseError(
-            f"DICOM files must be whole, but {broken} of {broken + len(found)} in the folder "
-            "cannot be read. Copy or export them again."
+            f"DICOM files must be whole, but {broken} in the folder cannot be read. Copy "
+            "or export them again."
         )
     return found
 

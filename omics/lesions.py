@@ -282,13 +282,9 @@ def _added(
 ) -> pd.DataFrame:
     grouped = table.groupby(patients.to_numpy(), sort=False)
     columns = {
-        total_name(column): grouped[column].sum().where(~grouped[column].agg(_lacks))
+        total_name(column): grouped[column].sum().where(grouped[column].count() == grouped.size())
         for column in total
     }
     if count is not None:
         columns[count] = grouped.size().astype(np.float64)
     return pd.DataFrame(columns, index=pd.Index(patients.unique()))
-
-
-def _lacks(values: "pd.Series[float]") -> bool:
-    return bool(values.isna().any())

@@ -7,8 +7,8 @@ Columns `patient`, `image` and `mask` are needed; `timepoint`, `reader`, `sequen
 What a slip of the spreadsheet does is looked for: the same case twice, files that are not there,
 and an image of one patient beside the mask of another. The last is seen by the paths: an id of the
 manifest that stands there as a whole word, between signs that are no letters or digits, must be
-that of the row. Ids of fewer than three characters are not looked for, since `1` stands in many
-paths and means nothing, and the folders that all paths share are left aside.
+that of the row. Ids of fewer than three characters are neither looked for nor are their rows, since
+`1` stands in many paths and means nothing; the folders that all paths share are left aside.
 """
 
 import os
@@ -252,6 +252,8 @@ def _check_names(cases: Sequence[Case], places: Sequence[str], title: str) -> No
     shared = os.path.commonpath([p.parent for case in cases for p in _files(case).values()])
     wrong = []
     for case, place in zip(cases, places, strict=True):
+        if case.patient.casefold() not in ids:
+            continue
         for name, path in _files(case).items():
             found = find(str(path).removeprefix(shared).casefold())
             if found and case.patient.casefold() not in found:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from omics.dicom_masks import dicom_mask, read_dicom_regions
+from omics.dicom_masks import check_patient, dicom_mask, read_dicom_regions
+from omics.dicom_series import PATIENT_ID
 from omics.errors import CaseError
 from omics.extras import needed
 from omics.images import SUFFIXES, read_volume
@@ -143,6 +144,8 @@ def _regions(
 def _label_map(path: Path, *, image: "sitk.Image", resample: bool) -> NDArray[np.integer]:
     mask = read_volume(path, what="mask")
     _check_whole(mask)
+    if mask.HasMetaDataKey(PATIENT_ID):
+        check_patient(mask.GetMetaData(PATIENT_ID), image)
     laid = on_grid(mask, image, resample=resample)
     values = np.asarray(needed("SimpleITK").GetArrayFromImage(laid))
     return values if np.issubdtype(values.dtype, np.integer) else values.astype(np.int64)

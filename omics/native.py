@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from omics.errors import CaseError
 
 _STDERR = 2
+_TURN = Lock()
 _UNKNOWN = "Unable to determine ImageIO reader"
 
 
@@ -18,8 +20,9 @@ def native_errors(path: Path, *, what: str) -> Iterator[None]:
     """Turn the failure of a library to read `path` into a CaseError that names no file.
 
     What the library writes to the terminal meanwhile is kept from it, and stands in the message.
+    Threads take turns, for all write to one terminal.
     """
-    with tempfile.TemporaryFile() as said:
+    with _TURN, tempfile.TemporaryFile() as said:
         kept = os.dup(_STDERR)
         os.dup2(said.fileno(), _STDERR)
         try:

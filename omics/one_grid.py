@@ -35,7 +35,7 @@ def on_grid(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk
     Raises
     ------
     CaseError
-        If the grids differ and `resample` is False.
+        If the grids differ and `resample` is False, or no label lies in the image.
     """
     if same_grid(image, mask):
         laid = mask[:]  # a copy: the caller's mask keeps its own grid
@@ -47,7 +47,13 @@ def on_grid(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk
             f"the mask {grid_text(mask)}. Correct the manifest, or ask for masks to be resampled "
             "(resample_mask)."
         )
-    return _nearest(mask, image)
+    laid = _nearest(mask, image)
+    if _n_labelled(mask) and not _n_labelled(laid):
+        raise CaseError(
+            f"mask must overlap its image, but none of its {_n_labelled(mask)} voxels lies in it. "
+            "Correct the manifest."
+        )
+    return laid
 
 
 def within(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk.Image":
@@ -69,14 +75,12 @@ def within(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk.
     if not resample and not _shares_voxels(mask, image):
         return on_grid(mask, image, resample=False)
     laid = _nearest(mask, image)
-    if not resample:
-        values = needed("SimpleITK").GetArrayViewFromImage
-        lost = int(values(mask).astype(bool).sum()) - int(values(laid).astype(bool).sum())
-        if lost:
-            raise CaseError(
-                f"mask must lie inside its image, but {lost} of its voxels do not. It was drawn on "
-                "another image: correct the manifest."
-            )
+    lost = _n_labelled(mask) - _n_labelled(laid)
+    if lost and not resample:
+        raise CaseError(
+            f"mask must lie inside its image, but {lost} of its {_n_labelled(mask)} voxels do not. "
+            "It was drawn on another image: correct the manifest."
+        )
     return laid
 
 
@@ -106,6 +110,10 @@ def _shares_voxels(mask: "sitk.Image", image: "sitk.Image") -> bool:
     one_to_one = (np.abs(whole).sum(axis=0) == 1).all() and (np.abs(whole).sum(axis=1) == 1).all()
     drift = np.abs(steps - whole) @ np.array(mask.GetSize()) + np.abs(start - np.round(start))
     return bool(one_to_one and (drift <= _ALIGNED).all())
+
+
+def _n_labelled(mask: "sitk.Image") -> int:
+    return int(np.count_nonzero(needed("SimpleITK").GetArrayViewFromImage(mask)))
 
 
 def _nearest(mask: "sitk.Image", image: "sitk.Image") -> "sitk.Image":

@@ -101,7 +101,8 @@ class FolderStore:
         path = self._path(key)
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as kept:
+        # opened here: of a file cut short numpy would leave it open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return {name: kept[name] for name in kept.files}
 
     def put(self, key: str, arrays: Arrays) -> None:

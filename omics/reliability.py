@@ -44,10 +44,12 @@ class Reliability:
         readers measured), `n_readers`, `band` (Koo and Li's word for the lower bound) and `reason`
         (why there is no coefficient; "" where there is one).
     by_class : DataFrame, one row per class of features, then all of them
-        `feature_class`, `n_features`, `n_unknown` (without a coefficient), of the others
-        `lower_quartile`, `median` and `upper_quartile` of the estimates, `median_lower` (of the
-        lower bounds), and of all features the shares `share_good` and `share_excellent` whose lower
-        bound is at least .75 and .9; then the number in each band.
+        `feature_class`, `n_features`, `n_unknown` (without a coefficient), of the others the
+        `median` estimate and `median_lower` bound, and of all features the shares `share_good` and
+        `share_excellent` whose lower bound is at least .75 and .9; then the number in each band.
+    spread : DataFrame, one row per class of features and end
+        `feature_class`, `what` (`estimate` or `lower bound`), `lowest`, `lower_quartile`, `median`,
+        `upper_quartile`, `highest` and `n`, of the features with a coefficient.
     form : str
     level : float
         Of the intervals.
@@ -57,6 +59,7 @@ class Reliability:
 
     table: pd.DataFrame
     by_class: pd.DataFrame
+    spread: pd.DataFrame
     form: Form
     level: float
     n_patients: int
@@ -138,6 +141,7 @@ def icc(
     return Reliability(
         table=table,
         by_class=_by_class(table),
+        spread=_spread(table),
         form=form,
         level=level,
         n_patients=int(measured.all(axis=1).sum()),
@@ -412,16 +416,29 @@ def _by_class(table: pd.DataFrame) -> pd.DataFrame:
 
 def _summary(name: str, part: pd.DataFrame) -> dict[str, object]:
     known = part[part["lower"].notna()]
-    quartiles = known["estimate"].quantile([0.25, 0.5, 0.75]).tolist()
     return {
         "feature_class": name,
         "n_features": len(part),
         "n_unknown": len(part) - len(known),
-        "lower_quartile": quartiles[0],
-        "median": quartiles[1],
-        "upper_quartile": quartiles[2],
+        "median": known["estimate"].median(),
         "median_lower": known["lower"].median(),
         "share_good": float((part["lower"] >= GOOD).mean()),
         "share_excellent": float((part["lower"] >= EXCELLENT).mean()),
         **{band: int((part["band"] == band).sum()) for band in BANDS},
     }
+
+
+def _spread(table: pd.DataFrame) -> pd.DataFrame:
+    known = table[table["lower"].notna()]
+    points = ["lowest", "lower_quartile", "median", "upper_quartile", "highest"]
+    rows = [
+        {
+            "feature_class": name,
+            "what": what,
+            **dict(zip(points, part[column].quantile([0, 0.25, 0.5, 0.75, 1]), strict=True)),
+            "n": len(part),
+        }
+        for name, part in known.groupby("feature_class", sort=False)
+        for what, column in (("estimate", "estimate"), ("lower bound", "lower"))
+    ]
+    return pd.DataFrame(rows, columns=["feature_class", "what", *points, "n"])

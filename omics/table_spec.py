@@ -354,6 +354,11 @@ class TableSpec(BaseModel):
         description="where patients are columns: of several rows of one feature take the first or "
         "none; rows without a name are then left out as well",
     )
+    different_settings: bool = Field(
+        default=False,
+        description="true takes radiomics features extracted with different settings, and tells "
+        "it; by default they are refused",
+    )
     variant_classes: list[str] = Field(
         default=list(PROTEIN_ALTERING),
         description="values of Variant_Classification that count as mutated, for a MAF",
@@ -447,6 +452,11 @@ class TableSpec(BaseModel):
                     '= "columns"'
                 )
         self._check_delta()
+        if self.different_settings and self.kind != "radiomics":
+            raise ValueError(
+                'different_settings is for tables of kind "radiomics" only, but kind is '
+                f"{self.kind!r}"
+            )
         self._check_maf(ending)
 
     def _check_delta(self) -> None:

@@ -18,6 +18,7 @@ from omics.long_tables import spread_rows
 from omics.maf import read_maf
 from omics.moment import Moment
 from omics.patients import first_rows, largest_rows, mean_rows, read_ids, refuse_duplicates
+from omics.radiomics_settings import compare_settings
 from omics.reading import read_raw
 from omics.samples import map_samples
 from omics.table_findings import row_findings
@@ -81,6 +82,8 @@ class View:
         Decimal sign of what `reserved` holds beside plain numbers, such as `<0,5%`.
     known : dict of feature to moment
         When it is known, where the study states that.
+    different_settings : bool
+        Whether radiomics features may have been extracted with different settings.
     """
 
     name: str
@@ -92,6 +95,7 @@ class View:
     findings: tuple[Finding, ...]
     decimal: str = "."
     known: dict[str, Moment] = field(default_factory=dict)
+    different_settings: bool = False
 
     def __repr__(self) -> str:
         n_patients, n_features = self.table.shape
@@ -159,6 +163,10 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
     if spec.reduce is None:
         refuse_duplicates(patients, title=title, id_name=raw.id_name)
 
+    # before rows of one patient become one: what differs within a patient would be gone
+    compare_settings(
+        {name: cells[plan.provenance]}, may_differ=[name] if spec.different_settings else []
+    )
     features = read_features(cells, plan, spec, name=name, title=title)
     reserved, unknown_reserved = _read_reserved(cells, plan, spec, title=title)
     frames = _reduce(
@@ -193,6 +201,7 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         findings=(*raw.findings, *features.findings, *_row_findings(notes, name=name), *found),
         decimal=spec.decimal,
         known=moments,
+        different_settings=spec.different_settings,
     )
 
 

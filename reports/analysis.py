@@ -30,6 +30,7 @@ from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
 from models.reclassification import check_categories
 from models.regression_tables import RegressionTable, regression_table
+from models.repeatability import Repeatability, repeatability_findings, study_repeatability
 from models.resampling import Progress, Store, collected_warnings
 from models.roc_curves import RocCurves, roc_curves
 from models.signature_summary import SignatureSummary, signature_summaries
@@ -235,6 +236,8 @@ class Results:
         None where no groups are asked for.
     hosmer_lemeshow : HosmerLemeshowTests or None
         None where it is not asked for.
+    repeatability : dict of table to Repeatability
+        Of the tables whose features a filter judges by their repeats.
     volume_surrogates : VolumeSurrogates or None
         None where no radiomics table has a volume.
     study : dict
@@ -269,6 +272,7 @@ class Results:
     regressions: dict[str, RegressionTable] = field(default_factory=dict)
     grouped_calibration: GroupedCalibration | None = None
     hosmer_lemeshow: HosmerLemeshowTests | None = None
+    repeatability: dict[str, Repeatability] = field(default_factory=dict)
     volume_surrogates: VolumeSurrogates | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -344,7 +348,9 @@ def analyse(
                 store=store,
                 progress=progress,
             )
+    repeats = study_repeatability(pipelines, cohort, plan=plan)
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested, *not_updated]
+    found += repeatability_findings(repeats)
     found += model_findings(validation, figures, cohort)
     surrogates = cohort_surrogates(cohort, level=plan.level)
     found += surrogate_findings(surrogates)
@@ -392,6 +398,7 @@ def analyse(
         competing=competing_description(validation, cohort),
         factor_quality=quality,
         assumptions=examined,
+        repeatability=repeats,
         volume_surrogates=surrogates,
     )
 

@@ -32,6 +32,7 @@ from models.optimism import Optimism
 from models.performance import Performance
 from models.reclassification import Reclassification, Reclassifications
 from models.regression_tables import RegressionTable
+from models.repeatability import Repeatability
 from models.restricted_mean import RestrictedMean
 from models.roc import RocCurve
 from models.roc_curves import RocCurves
@@ -45,6 +46,7 @@ from models.volume_surrogates import VolumeSurrogates
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
+from omics.reliability import Reliability
 from omics.saved_factors import SavedFactors
 from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
@@ -77,6 +79,7 @@ from reports.reclassification_sections import (
     reclassification_blocks,
 )
 from reports.regression_section import regression_block
+from reports.repeatability_sections import reliability_blocks, repeatability_blocks
 from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
@@ -183,6 +186,8 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     HeldOutError: _of_blocks("Number of factors", n_factors_blocks),
     TransductiveOptimism: _of_blocks("Transductive factors", transductive_blocks),
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
+    Reliability: _of_blocks("Repeatability", reliability_blocks),
+    Repeatability: _of_blocks("Repeatability", repeatability_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Assumptions: _of_blocks("Assumptions", assumption_blocks),
     RegressionTable: _of_blocks("Regression table", lambda found: [regression_block(found)]),

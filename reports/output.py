@@ -27,6 +27,7 @@ from omics.table_spec import TableSpec
 from reports.added_value import AddedValueResults
 from reports.analysis import FactorResults, Results
 from reports.factor_quality import FactorQuality
+from reports.repeatability_sections import repeatability_table
 from reports.tables import write_csv
 from reports.updating_sections import updating_table
 
@@ -233,6 +234,8 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
     yield from _survival_tables(results)
+    if results.repeatability:
+        yield "repeatability", repeatability_table(results.repeatability)
     if results.factors is not None:
         yield from _factor_tables(results.factors)
     if results.factor_quality is not None:

@@ -21,6 +21,7 @@ from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Tab
 from reports.methods import methods_text
 from reports.missing_section import missing_section
 from reports.model_sections import comparison_section, models_section
+from reports.repeatability_sections import repeatability_section
 from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
@@ -102,9 +103,12 @@ def page_of(results: Results) -> Page:
 
 def radiomics_sections(results: Results) -> list[Section]:
     """Say what the radiomics features are worth before any model reads them."""
-    if results.volume_surrogates is None:
-        return []
-    return [volume_section(results.volume_surrogates)]
+    found = []
+    if results.repeatability:
+        found.append(repeatability_section(results.repeatability))
+    if results.volume_surrogates is not None:
+        found.append(volume_section(results.volume_surrogates))
+    return found
 
 
 def outcome_sentence(cohort: Cohort) -> str:

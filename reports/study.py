@@ -40,6 +40,7 @@ from reports.analysis import (
 )
 from reports.factor_meaning import GeneSetTest, columns_to_test
 from reports.factor_quality import FactorChecks
+from reports.repeats import check_filters, filters_of, read_filters
 from reports.study_file import ModelSpec, Study
 
 
@@ -72,6 +73,7 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     for model in study.every_model:
         _check_predictors(model, study, cohort)
     _check_unused_splines(study)
+    _check_repeats(study, cohort)
     if study.prediction is not None:
         check_moment(build_pipelines(study), cohort, study.prediction.moment)
     check_table_one(cohort, study.report.table_one.asked)  # refuses what names no column
@@ -85,6 +87,11 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     if gene_sets is not None:
         gene_sets.check(cohort)
     return cohort
+
+
+def _check_repeats(study: Study, cohort: Cohort) -> None:
+    if study.repeatability:
+        check_filters(build_pipelines(study), cohort)
 
 
 class _Counter:
@@ -240,11 +247,13 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
         )
         for spec in study.signatures
     ]
+    filters = read_filters(study)
     imputations = IMPUTATIONS if study.missing is None else study.missing.imputations
     return {
         spec.name: risk_pipeline(
             spec.predictors,
             _model(spec, study.study.seed),
+            cleaning=filters_of(spec, study, filters),
             factors=factors if spec.uses_factors else None,
             signatures=[one for one in signatures if spec.uses_signature(one.name)],
             splines=spec.splines or None,
@@ -418,6 +427,11 @@ def input_files(study: Study) -> list[tuple[str, str, Path]]:
         for cohort, name, spec in tables
         for path in (spec.path, *spec.companions)
     ]
+    files += [
+        ("development", f"{name}, repeats", path)
+        for name, repeated in study.repeatability.items()
+        for path in repeated.readers
+    ]
     if study.factors is not None and study.factors.gene_sets is not None:
         files.append(("development", "gene sets", study.factors.gene_sets))
     return files
@@ -449,6 +463,8 @@ def understood(study: Study) -> dict[str, object]:
             spec["profiled"] = Path(spec["profiled"]).name
     if study.factors is not None and study.factors.gene_sets is not None:
         content["factors"]["gene_sets"] = study.factors.gene_sets.name
+    for spec in content["repeatability"].values():
+        spec["readers"] = [Path(path).name for path in spec["readers"]]
     for other in content["external"].values():
         other["tables"] = {name: Path(path).name for name, path in other["tables"].items()}
     return content

@@ -26,6 +26,7 @@ from omics.moment import Moment
 from omics.outcome import ColumnAddress, OutcomeSpec, SurvivalSpec
 from omics.table_spec import TableSpec
 from reports.factor_specs import FactorsSpec
+from reports.repeatability_spec import RepeatabilitySpec
 from reports.study_words import mistakes
 
 Policy = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator"]
@@ -471,6 +472,7 @@ class Study(_Section):
     cohorts: CohortsSpec | None = None
     external: dict[str, ExternalSpec] = {}
     centre: ColumnAddress | None = None
+    repeatability: dict[str, RepeatabilitySpec] = {}
     factors: FactorsSpec | None = None
     signatures: list[SignatureSpec] = []
     models: list[ModelSpec] = Field(default=[], min_length=1)
@@ -530,6 +532,21 @@ class Study(_Section):
                 raise ValueError(
                     f"{name!r} names a table, but there is no section [tables.{table}]. "
                     f"{nearest(table, self.tables)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _repeats_are_of_tables_that_are_read(self) -> Self:
+        for table, spec in self.repeatability.items():
+            if not any(self.reads(model, table) for model in self.every_model):
+                raise ValueError(
+                    f"[repeatability.{table}] is declared, but no model reads {table!r}: name its "
+                    "columns in a model, or take the section away"
+                )
+            if spec.independent and len(spec.readers) < 2:
+                raise ValueError(
+                    f"[repeatability.{table}] readers must be two or more files with independent = "
+                    "true, but 1 came: the patients are not those of the study"
                 )
         return self
 
@@ -622,9 +639,22 @@ class Study(_Section):
             return self.missing.policy
         return "keep" if model.kind == "xgboost" else "refuse"
 
+    def reads(self, model: ModelSpec, table: str) -> bool:
+        """Tell whether a model reads a table, itself or through factors or a signature."""
+        read = [*model.plain_predictors]
+        if model.uses_factors and self.factors is not None:
+            read += self.factors.views
+        read += [
+            name
+            for one in self.signatures
+            if model.uses_signature(one.name)
+            for name in one.predictors
+        ]
+        return any(matching(name.partition(":")[0], [table]) for name in read)
+
     def _tables_named(self) -> list[str]:
         """List every table and every `table:column` that the study names."""
-        named = [*self.outcome.columns]
+        named = [*self.outcome.columns, *self.repeatability]
         if self.cohorts is not None:
             named.append(self.cohorts.column)
         if self.centre is not None:
@@ -689,7 +719,17 @@ def parse_study(content: dict[str, Any], *, folder: Path, source: str) -> Study:
         )
         for name, other in study.external.items()
     }
+    repeats = {
+        name: spec.model_copy(update={"readers": [folder / path for path in spec.readers]})
+        for name, spec in study.repeatability.items()
+    }
     factors = study.factors
     if factors is not None and factors.gene_sets is not None:
         factors = factors.model_copy(update={"gene_sets": folder / factors.gene_sets})
-    return study.model_copy(update={"tables": tables, "external": external, "factors": factors})
+    placed = {
+        "tables": tables,
+        "external": external,
+        "repeatability": repeats,
+        "factors": factors,
+    }
+    return study.model_copy(update=placed)

@@ -1,7 +1,9 @@
 """Scans come in as they were written, or with the reason why they do not."""
 
 import gzip
+import os
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +136,12 @@ def test_odd_slices_are_told(
 
 def test_a_broken_slice_is_not_passed_over(tmp_path: Path) -> None:
     write_series(tmp_path, volume(noise()))
-    (tmp_path / "008.dcm").write_bytes(b"")  # the first of the stack: no gap would show
-    with pytest.raises(CaseError, match="whole, but 1 of 8 in the folder cannot be read"):
-        read_image(tmp_path)
+    first = tmp_path / "008.dcm"  # of the stack: no gap would show
+    whole = first.read_bytes()
+    for n_bytes in range(0, len(whole), 37):
+        first.write_bytes(whole[:n_bytes])
+        with pytest.raises(CaseError, match=r"must be whole|must be a whole|must say"):
+            read_image(tmp_path)
 
 
 def test_several_volumes_of_one_series_are_told(tmp_path: Path) -> None:
@@ -250,6 +255,25 @@ def test_what_is_not_there_or_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     with pytest.raises(CaseError, match=r"must end in one of \.nii.*but ends in '\.png'"):
         read_image(tmp_path / "a.png")
+
+
+def test_threads_take_turns(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    # each lends the terminal and gives it back: out of turn one would keep the other's
+    for n in range(6):
+        sitk.WriteImage(volume(noise()), str(tmp_path / f"{n}.mha"))
+        whole = (tmp_path / f"{n}.mha").read_bytes()
+        (tmp_path / f"{n}.mha").write_bytes(whole[: len(whole) // (1 + n % 2)])
+
+    def read(n: int) -> bool:
+        try:
+            return read_image(tmp_path / f"{n}.mha").GetDimension() == 3
+        except CaseError:
+            return False
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(read, range(6))) == [True, False] * 3
+    os.write(2, b"still there")
+    assert capfd.readouterr().err == "still there"
 
 
 def test_spacing_has_no_say_in_the_order_of_axes(tmp_path: Path) -> None:

@@ -159,6 +159,14 @@ def test_ids_in_folders_that_all_paths_share_mean_nothing(tmp_path: Path) -> Non
     assert len(read_manifest(written(tmp_path, text))) == 2
 
 
+def test_rows_of_short_ids_are_not_looked_at(tmp_path: Path) -> None:
+    for name in ("7_site_100", "7_seg", "100_T1", "100_seg"):
+        (tmp_path / f"{name}.nii").touch()
+    text = "patient,image,mask\n7,7_site_100.nii,7_seg.nii\n100,100_T1.nii,100_seg.nii"
+    cases = read_manifest(written(tmp_path, text))
+    assert [case.patient for case in cases] == ["7", "100"]
+
+
 @pytest.mark.parametrize(
     ("ids", "text", "found"),
     [

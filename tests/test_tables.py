@@ -603,7 +603,11 @@ def test_ucsf_radiomics_sets_provenance_aside() -> None:
 @needs_data("images")
 def test_pyradiomics_baseline_has_patients_in_columns() -> None:
     path = DATA / "images" / "baseline" / "baseline_shape.csv"
-    view = read_table(TableSpec(path=path, kind="radiomics", patients="columns"), name="shape")
+    spec = TableSpec(path=path, kind="radiomics", patients="columns")
+    with pytest.raises(StudyError, match=r"same settings to be joined.*binWidth: "):
+        read_table(spec, name="shape")  # baselines of several parameter files
+    spec = spec.model_copy(update={"different_settings": True})
+    view = read_table(spec, name="shape")
     assert view.table.shape[0] == 10
     assert view.table.columns.str.startswith("original_shape_").all()
     assert view.provenance.columns.str.startswith("diagnostics_").all()

@@ -1,0 +1,170 @@
+"""From the files of one case to its features: read, prepare, draw rings, extract, region by region.
+
+What cannot be used is told with its reason, and ends this region or this case alone: a patient
+whose tumour has no enhancing part still has a whole tumour.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from omics.case import Case
+from omics.errors import CaseError
+from omics.extraction_settings import ExtractionSettings
+from omics.extras import needed
+from omics.image_steps import ImageSteps, prepare
+from omics.images import read_image
+from omics.masks import check_region, read_brain_mask, read_masks
+from omics.parallel import Arrays
+from omics.preview import Preview, preview
+from omics.rings import ring, ring_name
+
+Masks: TypeAlias = dict[str, Any]  # SimpleITK images by region
+Reasons: TypeAlias = dict[str, str]  # by region; "" is the whole case
+
+
+def case_features(case: Case, settings: ExtractionSettings) -> Arrays:
+    """Extract every region of a case.
+
+    Parameters
+    ----------
+    case : Case
+    settings : ExtractionSettings
+
+    Returns
+    -------
+    dict of arrays, ready to be kept in a file
+        `regions`, and row by row `values` (n_regions, n_features) and `voxels`; `spacing` (3,) in
+        mm, NaN where no image could be read; `failed` regions and their `reasons`, with "" for the
+        whole case; of a case that could be shown `grey`, `mask`, `shown` and `slice`.
+    """
+    try:
+        with _one_thread():
+            return _extracted(case, settings)
+    # a damaged file may ask for more memory than there is: the case's fault, not the run's
+    except (CaseError, OSError, MemoryError) as error:
+        return _arrays({}, failed={"": _reason(error)})
+
+
+def preview_of(arrays: Arrays) -> Preview | None:
+    """Return the preview of a case, or None if it could not be shown."""
+    if "grey" not in arrays:
+        return None
+    return Preview(
+        grey=arrays["grey"],
+        mask=arrays["mask"],
+        regions=tuple(str(name) for name in arrays["shown"]),
+        slice=int(arrays["slice"]),
+    )
+
+
+def _extracted(case: Case, settings: ExtractionSettings) -> Arrays:
+    image = read_image(case.image)
+    regions, failed = _read_regions(case, image, settings.steps)
+    brain = _brain_mask(case, image, settings.steps)
+    image = prepare(image, brain_mask=brain, steps=settings.steps)
+    rings, without_ring = _rings(regions, brain, settings.steps)
+    regions |= rings
+    rows, without_features = _each(
+        {name: partial(_row, image, mask, name, settings) for name, mask in regions.items()}
+    )
+    arrays = _arrays(rows, failed=failed | without_ring | without_features)
+    seen = preview(image, regions)
+    return arrays | {
+        "spacing": np.array(image.GetSpacing()),
+        "grey": seen.grey,
+        "mask": seen.mask,
+        "shown": np.array(seen.regions, dtype=np.str_),
+        "slice": np.array(seen.slice),
+    }
+
+
+def _each(work: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], Reasons]:
+    """Do the work of every region; of those that cannot be used give the reason."""
+    done, failed = {}, {}
+    for region, task in work.items():
+        try:
+            done[region] = task()
+        except (CaseError, MemoryError) as error:
+            failed[region] = _reason(error)
+    return done, failed
+
+
+def _read_regions(case: Case, image: Any, steps: ImageSteps) -> tuple[Masks, Reasons]:
+    """Read the regions asked for; if one is not there, the others nevertheless."""
+    read = partial(read_masks, case.mask, image=image, resample=steps.resample_mask)
+    try:
+        return read(case.labels), {}
+    except CaseError:
+        if len(case.labels) < 2:
+            raise
+    parts, failed = _each({label: partial(read, (label,)) for label in case.labels})
+    if not parts and len(set(failed.values())) == 1:
+        raise CaseError(failed[case.labels[0]])  # no fault of the labels: told once
+    if not parts:
+        raise CaseError(" ".join(f"{label}: {reason}" for label, reason in failed.items()))
+    return {name: mask for found in parts.values() for name, mask in found.items()}, failed
+
+
+def _brain_mask(case: Case, image: Any, steps: ImageSteps) -> Any | None:
+    if case.brain_mask is None:
+        return None
+    try:
+        return read_brain_mask(case.brain_mask, image=image, resample=steps.resample_mask)
+    except CaseError as error:
+        raise CaseError(f"brain mask: {error}") from error
+
+
+def _rings(regions: Masks, brain: Any | None, steps: ImageSteps) -> tuple[Masks, Reasons]:
+    return _each(
+        {
+            ring_name(name, inner, outer): partial(
+                ring, mask, inner=inner, outer=outer, brain_mask=brain
+            )
+            for name, mask in regions.items()
+            for inner, outer in steps.rings
+        }
+    )
+
+
+def _row(image: Any, mask: Any, name: str, settings: ExtractionSettings) -> tuple[list[float], int]:
+    """Return the features of a region, and its voxels."""
+    from omics.pyradiomics_engine import extract_region
+
+    check_region(mask, name=name, flat=bool(settings.setting.get("force2D")))
+    values = extract_region(image, mask, settings)
+    voxels = needed("SimpleITK").GetArrayViewFromImage(mask)
+    return list(values.values()), int(np.count_nonzero(voxels))
+
+
+def _arrays(rows: dict[str, tuple[list[float], int]], *, failed: Reasons) -> Arrays:
+    return {
+        "regions": np.array(list(rows), dtype=np.str_),
+        "values": np.array([values for values, _ in rows.values()], dtype=np.float64),
+        "voxels": np.array([voxels for _, voxels in rows.values()], dtype=np.int64),
+        "spacing": np.full(3, np.nan),
+        "failed": np.array(list(failed), dtype=np.str_),
+        "reasons": np.array(list(failed.values()), dtype=np.str_),
+    }
+
+
+def _reason(error: Exception) -> str:
+    """Say in a full sentence why a case cannot be used."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this image. Use fewer processes, or crop it."
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let SimpleITK use one thread: the cases run side by side already."""
+    sitk = needed("SimpleITK")
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)

@@ -1,0 +1,143 @@
+"""What a reader sees of repeated readings: by class of features, and what the filter kept."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from models.repeatability import Repeatability
+from omics.reliability import BANDS, Reliability
+from reports.figures.reliability import draw_reliability
+from reports.html import Block, Figure, Section, Table, Text
+from reports.style import shown_names
+from reports.tables import format_percent, table_rows
+
+MOST_ROWS = 15
+MEANING = {
+    "ICC(1)": "each patient has readers of its own",
+    "ICC(A,1)": "absolute agreement of single readings",
+    "ICC(C,1)": "consistency of single readings, a constant difference between readers forgiven",
+    "ICC(k)": "mean of the readings, each patient with readers of its own",
+    "ICC(A,k)": "absolute agreement of the mean of the readings",
+    "ICC(C,k)": "consistency of the mean of the readings",
+}
+
+
+def repeatability_section(found: Mapping[str, Repeatability]) -> Section:
+    """One part per table that has repeats."""
+    parts = [
+        Section(id=f"repeatability-{number}", title=table, blocks=list(repeatability_blocks(one)))
+        for number, (table, one) in enumerate(found.items(), start=1)
+    ]
+    return Section(id="repeatability", title="Repeatability", blocks=[], sections=parts)
+
+
+def repeatability_blocks(found: Repeatability) -> Iterable[Block]:
+    """Show what was repeated, what was kept, and the features that only just decide."""
+    yield Text(text=_what_was_kept(found))
+    yield from reliability_blocks(found.reliability, least=found.least)
+    yield _least_reliable(found)
+
+
+def _what_was_kept(found: Repeatability) -> str:
+    of = found.reliability
+    whose = "of other patients" if found.independent else "of development patients"
+    text = (
+        f"{of.n_patients} sets of readings {whose} by {of.n_readers} readers, {of.form} "
+        f"({MEANING[of.form]}). A feature is kept if the lower bound of its "
+        f"{100 * of.level:g}% interval is at least {found.least:g}: {found.n_kept} of "
+        f"{len(found.table)} are."
+    )
+    folds = int(found.table["folds"].max()) if len(found.table) else 0
+    if folds:
+        always = int((found.table["folds_kept"] == folds).sum())
+        ever = int((found.table["folds_kept"] > 0).sum())
+        text += (
+            f" Learned anew in each of {folds} folds, the filter kept {always} features in all of "
+            f"them and {ever} in at least one."
+        )
+    return text
+
+
+def reliability_blocks(found: Reliability, least: float | None = None) -> Iterable[Block]:
+    """Show how intraclass correlations spread, and their summary, by class of features."""
+    if len(found.spread):
+        yield Figure(
+            figure=draw_reliability(found.spread, form=found.form, least=least),
+            title="Repeatability by class of features.",
+            caption="Median, quartiles and range of the estimates and of their lower "
+            f"{100 * found.level:g}% bounds over the features of a class"
+            + (f"; the line stands at {least:g}, from which a feature is kept." if least else "."),
+        )
+    table = found.by_class
+    shown = table.assign(
+        share_good=[format_percent(share) for share in table["share_good"]],
+        share_excellent=[format_percent(share) for share in table["share_excellent"]],
+    )
+    labels = {
+        "feature_class": "Class",
+        "n_features": "Features",
+        "n_unknown": "Without coefficient",
+        "median": "Median",
+        "median_lower": "Median lower bound",
+        "share_good": "Lower ≥ .75",
+        "share_excellent": "Lower ≥ .9",
+        **{band: band.capitalize() for band in BANDS},
+    }
+    yield Table(
+        table=table_rows(shown, labels=labels),
+        title="Repeatability by class of features.",
+        caption=f"{found.form}, {found.n_patients} patients, {found.n_readers} readers. Words are "
+        "those of Koo and Li, taken of the lower bound: poor below .5, moderate to .75, good to "
+        ".9, excellent from there.",
+    )
+
+
+def _least_reliable(found: Repeatability) -> Table:
+    rows = found.table.sort_values("lower", kind="stable", na_position="first").head(MOST_ROWS)
+    names = shown_names(rows["feature"])
+    shown = pd.DataFrame(
+        {
+            "feature": [names[name] for name in rows["feature"]],
+            "estimate": rows["estimate"],
+            "lower": rows["lower"],
+            "upper": rows["upper"],
+            "level": found.reliability.level,
+            "n_patients": rows["n_patients"],
+            "kept": rows["kept"],
+            "reason": rows["reason"],
+        }
+    )
+    if not rows["reason"].any():
+        shown = shown.drop(columns="reason")
+    if len(set(shown["level"])) <= 1:
+        shown = shown.drop(columns="level") if found.reliability.level == 0.95 else shown
+    return Table(
+        table=table_rows(shown, labels={"estimate": found.reliability.form, "kept": "Kept"}),
+        title="The features that repeat worst.",
+        caption="All of them stand in tables/repeatability.csv.",
+    )
+
+
+def repeatability_table(found: Mapping[str, Repeatability]) -> pd.DataFrame:
+    """Set the features of all tables one below the other."""
+    return pd.concat([one.table.assign(table=name) for name, one in found.items()])
+
+
+def repeatability_text(found: Mapping[str, Repeatability]) -> str:
+    """Write the methods sentence; empty without repeats."""
+    parts = []
+    for table, one in found.items():
+        of = one.reliability
+        again = (
+            "in other patients, so that every fold kept the same features"
+            if one.independent
+            else "anew in every resample from the training patients with repeats alone"
+        )
+        parts.append(
+            f"Features of {table} were kept if the lower bound of the {100 * of.level:g}% interval "
+            f"of their intraclass correlation {of.form} (McGraw and Wong) was at least "
+            f"{one.least:g}, from {of.n_readers} readings of {of.n_patients} patients; the filter "
+            f"was learned {again}, and a patient counted for a feature only if all readers had "
+            "measured it."
+        )
+    return f"Repeatability. {' '.join(parts)}" if parts else ""
