@@ -17,8 +17,8 @@ Orlhac F, Eertink JJ, Cottereau AS, et al. A guide to ComBat harmonization of im
 multicenter studies. Journal of Nuclear Medicine 2022;63:172-179. doi:10.2967/jnumed.121.262464
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,7 @@ from sklearn.base import clone
 from models.centre_differences import SIGNIFICANT, centre_differences
 from models.centre_prediction import STAGES, CentrePrediction, centre_prediction
 from models.log_rank import log_rank
-from models.pipeline import RiskPipeline
-from models.validation import Plan
+from models.validation import Validation
 from omics.centres import check_harmonised
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.errors import Finding
@@ -96,14 +95,21 @@ class Harmonisation:
         )
 
 
-def study_harmonisation(
-    pipelines: Mapping[str, RiskPipeline], cohort: Cohort, *, plan: Plan
-) -> Harmonisation | None:
-    """Describe the harmonisation that the models of a study share; None if none has any."""
-    steps = [step for pipeline in pipelines.values() for step in pipeline.harmonised]
-    if not steps:
+def study_harmonisation(validation: Validation, cohort: Cohort) -> Harmonisation | None:
+    """Describe the harmonisation that the models of a study share; None if none has any.
+
+    That of the first model is described, on the features that its filters leave.
+    """
+    pipelines = [one.pipeline for one in validation.fitted.values()]
+    first = next((one for one in pipelines if one.harmonised), None)
+    if first is None:
         return None
-    return harmonisation(cohort, steps[0], seed=plan.seed, draws=plan.draws, level=plan.level)
+    table, combat, plan = cohort.X, first.harmonised[0], validation.plan
+    for step in first.cleaning[: first.cleaning.index(combat)]:
+        table = step.transform(table)
+    return harmonisation(
+        replace(cohort, X=table), combat, seed=plan.seed, draws=plan.draws, level=plan.level
+    )
 
 
 def harmonisation(
