@@ -195,8 +195,8 @@ class DeltaSpec(BaseModel):
     )
     days: str | None = Field(
         default=None,
-        description="for per_day: the column with the day of each image, a number counted from "
-        "any day that is the same for all images of a patient",
+        description="for per_day: the column with the day of each image (not the interval): dates "
+        "YYYY-MM-DD, or numbers counted from a day that is the same for all images of a patient",
     )
 
     @model_validator(mode="after")
