@@ -17,7 +17,7 @@ from omics.new_patients import reading_rules
 from omics.radiomics import feature_table, is_volume
 from omics.table_spec import DeltaSpec
 from omics.tables import TableSpec, View, read_table
-from tests.small_study import FEATURES, small_study
+from tests.small_study import FEATURES, command, small_study
 
 REFERENCE = json.loads(Path(__file__).with_name("reference").joinpath("delta.json").read_text())
 MEAN, VOLUME = "original_firstorder_Mean", "original_shape_MeshVolume"
@@ -427,3 +427,13 @@ def test_a_study_runs_on_a_long_table(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     report = (study.out / "report.html").read_text(encoding="utf-8")
     assert "changes from &#39;pre&#39; to &#39;post&#39;" in report
+
+    # the frozen model takes a new patient's changes under the same names
+    before = before.set_index("ID")[list(FEATURES)]
+    after = after.set_index("ID")[list(FEATURES)]
+    new = delta_features(before[:3], after[:3], kind="absolute").table.add_prefix("radiomics:")
+    clinical = study.tables["clinical"].set_index("ID").add_prefix("clinical:")
+    new.join(clinical).rename_axis("ID").to_csv(tmp_path / "new.csv")
+    scored = command("score", study.out, tmp_path / "new.csv", "--out", tmp_path / "scored.csv")
+    assert scored.exit_code == 0, scored.output
+    assert len(pd.read_csv(tmp_path / "scored.csv")) == 3
