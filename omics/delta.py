@@ -31,7 +31,7 @@ from omics.case import PLACE
 from omics.messages import nearest, number_of, quoted
 from omics.radiomics import DELTA, is_provenance
 from omics.radiomics_settings import compare_settings
-from omics.table_spec import Change
+from omics.row_specs import Change
 
 Matrix: TypeAlias = NDArray[np.float64]
 

@@ -24,7 +24,8 @@ from omics.moment import Moment
 from omics.patients import read_ids
 from omics.radiomics import DELTA
 from omics.reading import RawTable
-from omics.table_spec import DeltaSpec, TableSpec
+from omics.row_specs import DeltaSpec
+from omics.table_spec import TableSpec
 from omics.values import Unknown, read_numbers, read_texts, recode_texts, written
 
 

@@ -15,7 +15,7 @@ from omics.delta import NO_DAYS, NO_END, NO_PAIR, NO_START, delta_features, long
 from omics.errors import StudyError
 from omics.new_patients import reading_rules
 from omics.radiomics import feature_table, is_volume
-from omics.table_spec import DeltaSpec
+from omics.row_specs import DeltaSpec
 from omics.tables import TableSpec, View, read_table
 from tests.small_study import FEATURES, command, small_study
 
