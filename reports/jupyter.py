@@ -44,6 +44,7 @@ from models.transductive import TransductiveOptimism
 from models.updating import Updating
 from models.volume_surrogates import VolumeSurrogates
 from omics.cohort import Cohort
+from omics.extraction import Extraction
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
 from omics.reliability import Reliability
@@ -62,6 +63,7 @@ from reports.classification_section import classified_blocks, one_classification
 from reports.competing_section import competing_blocks
 from reports.decision_sections import difference_blocks
 from reports.external_sections import paired_test_block
+from reports.extraction_section import extraction_page
 from reports.factor_quality_sections import (
     n_factors_blocks,
     stability_blocks,
@@ -168,6 +170,7 @@ def _of_blocks(
 DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Results: page_of,
     Cohort: flow_section,
+    Extraction: extraction_page,
     TableOne: _of_blocks("Patients", table_one_blocks),
     KaplanMeier: _of_blocks("Survival", kaplan_meier_blocks),
     CumulativeIncidence: _of_blocks("Cumulative incidence", incidence_blocks),

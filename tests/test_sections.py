@@ -70,6 +70,7 @@ from reports.tables import (
     format_percent,
     table_rows,
 )
+from tests.made_extraction import made_extraction
 from tests.made_up_tables import HOSTILE
 from tests.small_study import SmallStudy, binary_study, small_study
 
@@ -583,6 +584,7 @@ def drawn_results(results: Results) -> dict[type, Any]:
         quality.transductive,
         saved_factors(results),
         signature,
+        made_extraction(12),
         results.volume_surrogates,
         results.performance,
         compare(results.validation, results.cohort, reference="Clinical", thresholds=[0.3]),
