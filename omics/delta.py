@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from omics.case import PLACE
 from omics.messages import nearest, number_of, quoted
 from omics.radiomics import DELTA, is_provenance
+from omics.radiomics_settings import compare_settings
 from omics.table_spec import Change
 
 Matrix: TypeAlias = NDArray[np.float64]
@@ -177,7 +178,9 @@ def long_delta(
     ------
     ValueError
         If a column or a timepoint is not there, two rows are of one patient, timepoint and
-        `within`, the settings differ, or as `delta_features`.
+        `within`, or as `delta_features`.
+    StudyError
+        If the features were extracted with different settings.
 
     Examples
     --------
@@ -199,7 +202,7 @@ def long_delta(
     chosen = table[table[column].isin(between)]
     _refuse_absent(table[column], between, column)
     _refuse_repeated(chosen, ["patient", column, *within])
-    _refuse_other_settings(chosen)
+    compare_settings({"of both timepoints": chosen})
     features = [
         str(name)
         for name in table.columns
@@ -329,16 +332,6 @@ def _refuse_repeated(rows: pd.DataFrame, keys: list[str]) -> None:
             f"rows share theirs (first: {quoted(several.iloc[0][keys])}). Name the column that "
             "tells them apart in within, or reduce them first."
         )
-
-
-def _refuse_other_settings(rows: pd.DataFrame) -> None:
-    for name in rows.columns:
-        if str(name).endswith("diagnostics_Configuration_Hash") and rows[name].nunique() > 1:
-            raise ValueError(
-                "features must be extracted with the same settings at both timepoints, but "
-                f"column {str(name)!r} holds {rows[name].nunique()} different ones "
-                f"({quoted(rows[name].dropna().unique(), limit=3)}). Extract them again alike."
-            )
 
 
 def _wide(rows: pd.DataFrame, features: list[str], within: Sequence[str]) -> pd.DataFrame:

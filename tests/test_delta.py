@@ -22,6 +22,8 @@ from tests.small_study import FEATURES, small_study
 REFERENCE = json.loads(Path(__file__).with_name("reference").joinpath("delta.json").read_text())
 MEAN, VOLUME = "original_firstorder_Mean", "original_shape_MeshVolume"
 
+WIDE, FINE = (f'{{"setting": {{"binWidth": {width}}}}}' for width in (25, 5))
+
 LONG = pd.DataFrame(
     {
         "ID": ["P1", "P1", "P2", "P2", "P3", "P4", "P5", "P1"],
@@ -199,9 +201,9 @@ def test_wrong_tables_are_named(
         ({"when": "pre"}, {"between": ("pre", "post")}, "no row is of 'post'"),
         ({"patient": "P1"}, {}, r"4 rows share theirs|rows share theirs \(first: 'P1', 'pre'\)"),
         (
-            {"diagnostics_Configuration_Hash": list("aabbaaaa")},
+            {"diagnostics_Configuration_Settings": [WIDE, FINE, *[WIDE] * 6]},
             {},
-            "same settings at both timepoints.*2 different ones",
+            r"must be extracted with the same settings.*\(binWidth: 5 here, 25 there\)",
         ),
         ({"day": list("abcdefgh")}, {"days": "day", "kind": "per_day"}, "a column of numbers"),
     ],
@@ -268,6 +270,19 @@ def test_changes_per_day(tmp_path: Path) -> None:
     )
     assert without.table.index.tolist() == ["P2"]
     assert "days between the two unknown (1)" in message(without, "delta_incomplete")
+
+
+def test_timepoints_of_different_settings_are_refused(tmp_path: Path) -> None:
+    mixed = LONG.assign(
+        diagnostics_Configuration_Settings=[WIDE, FINE, FINE, WIDE, WIDE, FINE, WIDE, WIDE]
+    )
+    with pytest.raises(StudyError, match=r"binWidth: 5 here, 25 there"):
+        read(tmp_path, mixed)
+    declared = read(tmp_path, mixed, different_settings=True)
+    assert declared.table.index.tolist() == ["P1", "P2"]
+    # a timepoint that is not compared may have been extracted in any way
+    later = LONG.assign(diagnostics_Configuration_Settings=[*[WIDE] * 6, FINE, FINE])
+    assert read(tmp_path, later).table.index.tolist() == ["P1", "P2"]
 
 
 def test_regions_stay_apart_and_reserved_columns_stay(tmp_path: Path) -> None:
