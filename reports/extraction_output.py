@@ -1,7 +1,7 @@
 """What an extraction leaves behind: a table, what its columns mean, its settings, its failures.
 
-Beside `radiomics.parquet` stand `radiomics_columns.csv`, `radiomics_settings.yaml` and, if a case
-failed, `failed.csv`. They appear together or not at all; finished
+Beside `radiomics.parquet` stand `radiomics_columns.csv`, `radiomics_settings.yaml`,
+`radiomics.html` and, if a case failed, `failed.csv`. They appear together or not at all; finished
 cases lie in `.radiomics.work` until nothing fails any more.
 """
 
@@ -13,6 +13,7 @@ from omics.case import Case
 from omics.errors import StudyError
 from omics.extraction import Extraction
 from omics.extraction_settings import settings_yaml
+from reports.extraction_page import write_extraction_page
 from reports.files import write_text
 from reports.tables import write_csv
 
@@ -44,6 +45,7 @@ def _places(out: Path) -> dict[str, Path]:
     return {
         "settings": out.with_name(f"{out.stem}_settings.yaml"),
         "columns": out.with_name(f"{out.stem}_columns.csv"),
+        "page": out.with_name(f"{out.stem}.html"),
         "table": out,
     }
 
@@ -159,6 +161,7 @@ def _write_files(extraction: Extraction, out: Path, staging: Path) -> dict[str, 
     first = f"{MARK} ({settings.name}), digest {settings.digest}\n"
     write_text(first + settings_yaml(settings), staging / "settings")
     write_csv(extraction.columns, staging / "columns")
+    write_extraction_page(extraction, staging / "page")
     if out.suffix == ".csv":
         write_csv(extraction.table, staging / "table")
     else:

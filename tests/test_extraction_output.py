@@ -27,6 +27,7 @@ WRITTEN = {
     "radiomics.parquet",
     "radiomics_columns.csv",
     "radiomics_settings.yaml",
+    "radiomics.html",
 }
 
 
@@ -148,6 +149,7 @@ def test_other_endings_are_refused(tmp_path: Path) -> None:
         "radiomics.parquet",
         "radiomics_columns.csv",
         "radiomics_settings.yaml",
+        "radiomics.html",
         "failed.csv",
     ],
 )
@@ -183,7 +185,7 @@ def test_a_place_that_cannot_be_written_to_is_told_before_hours_of_work(
     assert "Choose another folder" in message
 
 
-@pytest.mark.parametrize("place", ["write_csv", "write_text"])
+@pytest.mark.parametrize("place", ["write_csv", "write_extraction_page", "write_text"])
 def test_a_disk_that_is_full_at_the_end_leaves_the_older_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
