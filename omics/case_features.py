@@ -94,7 +94,13 @@ def _each(work: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], Reasons]:
 
 
 def _read_regions(case: Case, image: Any, steps: ImageSteps) -> tuple[Masks, Reasons]:
-    """Read the regions asked for; if one is not there, the others nevertheless."""
+    """Read the regions asked for, by name; if one is not there, the others nevertheless."""
+    found, failed = _read_labels(case, image, steps)
+    regions = {case.name_of(label): mask for label, mask in found.items()}
+    return regions, {case.name_of(label): reason for label, reason in failed.items()}
+
+
+def _read_labels(case: Case, image: Any, steps: ImageSteps) -> tuple[Masks, Reasons]:
     read = partial(read_masks, case.mask, image=image, resample=steps.resample_mask)
     try:
         return read(case.labels), {}

@@ -99,6 +99,29 @@ def test_the_table_says_what_every_row_and_column_is(cases: list[Case]) -> None:
     )
 
 
+def test_regions_are_called_as_the_manifest_names_them(cases: list[Case]) -> None:
+    settings = replace(CHOSEN, steps=ImageSteps(rings=((0, 3),)))
+    named = [replace(cases[0], labels=("1", "1+2", "7"), names=("core", "whole", "rim"))]
+    found, plain = extract(named, settings), extract(cases[:1], settings)
+    assert found.table["region"].tolist() == [
+        *("core", "whole", "core ring 0-3 mm", "whole ring 0-3 mm")
+    ]
+    assert found.failed["region"].tolist() == ["rim"]
+    assert found.previews[1].regions == ("core", "whole", "core ring 0-3 mm", "whole ring 0-3 mm")
+    pd.testing.assert_frame_equal(
+        found.table.drop(columns="region"), plain.table.drop(columns="region")
+    )
+
+
+def test_another_label_under_the_same_name_is_extracted_anew(
+    cases: list[Case], tmp_path: Path, read: list[str]
+) -> None:
+    store = case_store(tmp_path / "work", CHOSEN)
+    for label in ("1", "2", "2"):
+        extract([replace(cases[0], labels=(label,), names=("core",))], CHOSEN, store=store)
+    assert len(read) == 2
+
+
 def test_the_values_are_those_of_the_voxels(cases: list[Case]) -> None:
     table = extract(cases[:1], CHOSEN).table.set_index("region")
     grey = sitk.GetArrayFromImage(sitk.ReadImage(str(cases[0].image))).astype(np.float64)
