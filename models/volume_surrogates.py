@@ -32,6 +32,7 @@ from models.volume import VOLUME_CORRELATION
 from omics.cohort import Cohort
 from omics.errors import Finding
 from omics.extraction import Extraction
+from omics.extraction_repeats import patient_rows
 from omics.radiomics import is_provenance, is_volume, parse_feature_name
 
 Floats = NDArray[np.float64]
@@ -282,13 +283,9 @@ def extraction_surrogates(
     if not len(extraction.table) or not measured:
         return None
     volume = next((name for name in names if is_volume(name)), REGION_VOLUME)
-    keys = [key for key in ("sequence", "region") if key in extraction.table]
-    parts = []
-    for key, part in extraction.table.groupby(keys, sort=False):
-        one = part.drop_duplicates("patient").set_index("patient")[[*measured, volume]]
-        parts.append(one.add_prefix("".join(f"{text}|" for text in key if text)))
-    wide = pd.concat(parts, axis=1)
-    volumes = {name: part.columns[-1] for part in parts for name in part.columns[:-1]}
+    parts = patient_rows(extraction.table, [*measured, volume])
+    volumes = {f"{prefix}{name}": f"{prefix}{volume}" for prefix in parts for name in measured}
+    wide = pd.concat(parts.values(), axis=1)
     return volume_surrogates(wide, volumes=volumes, level=level)
 
 

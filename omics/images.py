@@ -134,8 +134,8 @@ def _check_spacing(reader: "sitk.ImageFileReader", *, what: str) -> None:
     spacing = np.array(reader.GetSpacing()[:3])
     if not np.allclose(lengths, spacing, rtol=_SAME_LENGTH):
         raise CaseError(
-            f"{what} must have one spacing, but its header says {_millimetres(spacing)} and, by its "
-            f"sform, {_millimetres(lengths)}. Correct the header."
+            f"{what} must have one spacing, but its header says {_millimetres(spacing)} and, by "
+            f"its sform, {_millimetres(lengths)}. Correct the header."
         )
 
 

@@ -12,12 +12,14 @@ from models.volume_surrogates import (
     surrogate_findings,
 )
 from omics.extraction import Extraction
+from omics.extraction_repeats import extraction_reliability
 from omics.extraction_settings import ExtractionSettings
 from omics.extraction_summary import ExtractionSummary, extraction_summary
 from omics.image_steps import ImageSteps
 from omics.messages import number_of
 from reports.html import Block, Findings, Page, Section, Table, Text
 from reports.overlays import overlays
+from reports.repeatability_sections import reliability_blocks
 from reports.tables import DASH, TableRows, format_number, table_rows
 from reports.volume_section import volume_blocks
 
@@ -66,6 +68,7 @@ def extraction_page(extraction: Extraction) -> Page:
             blocks=[*count_blocks(summary), *failure_blocks(summary)],
         ),
         Section(id="overlays", title="Overlays", blocks=overlay_blocks(extraction)),
+        *repeatability_sections(extraction),
         *volume_sections(surrogates),
         Section(
             id="settings",
@@ -186,6 +189,15 @@ def overlay_blocks(extraction: Extraction) -> list[Block]:
     if not extraction.previews:
         return [Text(text="No case could be drawn.")]
     return [overlays(extraction.previews)]
+
+
+def repeatability_sections(extraction: Extraction) -> list[Section]:
+    """Show how far the readers agree, where there are two or more."""
+    found = extraction_reliability(extraction)
+    if found is None:
+        return []
+    blocks = list(reliability_blocks(found))
+    return [Section(id="repeatability", title="Repeatability", blocks=blocks)]
 
 
 def volume_sections(surrogates: VolumeSurrogates | None) -> list[Section]:

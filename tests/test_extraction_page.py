@@ -123,6 +123,21 @@ def test_values_are_written_for_the_eye() -> None:
     assert rows["  unheardOf"] == "word"
 
 
+def test_two_readers_are_compared() -> None:
+    made = made_extraction(12, n_failed=0, readers=("A", "B"))
+    page = extraction_page(made)
+    assert [part.id for part in page.sections][2:5] == ["overlays", "repeatability", "volume"]
+    caption = next(
+        block.caption
+        for part in page.sections
+        if part.id == "repeatability"
+        for block in part.blocks
+        if isinstance(block, Table)
+    )
+    assert caption.startswith("ICC(A,1), 12 patients, 2 readers.")
+    render(page)
+
+
 # what may be missing ------------------------------------------------------------------------------
 
 

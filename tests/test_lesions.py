@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from omics.errors import CaseError, StudyError
 from omics.lesions import lesions, reduce_lesions
-from omics.table_spec import ReduceSpec
+from omics.row_specs import ReduceSpec
 from omics.tables import TableSpec, View, read_table
 
 REFERENCE = json.loads(
