@@ -147,6 +147,7 @@ def test_the_number_of_processes_changes_no_digit(cases: list[Case]) -> None:
     pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)
 
 
+@pytest.mark.slow
 def test_cases_run_on_a_dask_cluster_of_two_processes(cases: list[Case]) -> None:
     distributed = pytest.importorskip("distributed", reason="dask is not installed")
     with (
