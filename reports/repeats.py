@@ -10,8 +10,9 @@ from models.pipeline import RiskPipeline
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import FitError, StudyError
 from omics.messages import quoted
+from omics.radiomics_settings import compare_settings
 from omics.reliability import ReliabilityFilter
-from omics.tables import read_table
+from omics.tables import View, read_table
 from reports.study_file import ModelSpec, Study
 
 
@@ -23,20 +24,49 @@ def read_filters(study: Study) -> dict[str, ReliabilityFilter]:
     StudyError
         If a file cannot be read as the table's section says.
     """
-    reserved = reserved_columns(outcome=study.outcome, cohorts=study.cohorts, centre=study.centre)
     filters = {}
     for table, spec in study.repeatability.items():
-        repeats: list[pd.DataFrame] = []
-        for path in spec.readers:
-            there = study.tables[table].model_copy(update={"path": path})
-            try:
-                view = read_table(there, name=table, reserve=reserved.get(table, ()))
-            except StudyError as error:
-                raise StudyError(f"[repeatability.{table}] {error}") from error
-            repeats.append(view.table.add_prefix(f"{table}:"))
+        repeats = [view.table.add_prefix(f"{table}:") for view in _read_repeats(study, table)]
         settings = spec.model_dump(exclude={"readers"})
         filters[table] = ReliabilityFilter(repeats, **settings)
     return filters
+
+
+def _read_repeats(study: Study, table: str) -> list[View]:
+    reserved = reserved_columns(outcome=study.outcome, cohorts=study.cohorts, centre=study.centre)
+    views = []
+    for path in study.repeatability[table].readers:
+        there = study.tables[table].model_copy(update={"path": path})
+        try:
+            views.append(read_table(there, name=table, reserve=reserved.get(table, ())))
+        except StudyError as error:
+            raise StudyError(f"[repeatability.{table}] {error}") from error
+    return views
+
+
+def check_settings_of_repeats(study: Study, cohort: Cohort) -> None:
+    """Refuse repeats that were extracted with other settings than the study's own table.
+
+    Raises
+    ------
+    StudyError
+        With the difference, unless the table states `different_settings`.
+    """
+    for table, spec in study.repeatability.items():
+        own = cohort.provenance.get(table, pd.DataFrame())
+        names = [path.name for path in spec.readers]
+        views = _read_repeats(study, table)
+        parts = {"the study": own} | {
+            f"reader {number}, {name}": view.provenance
+            for number, (name, view) in enumerate(zip(names, views, strict=True), start=2)
+        }
+        stated = pd.concat(parts)
+        whose = pd.Series(stated.index.get_level_values(0), index=stated.index, dtype=object)
+        declared = [table] if study.tables[table].different_settings else []
+        try:
+            compare_settings({table: stated}, cohort=whose, may_differ=declared)
+        except StudyError as error:
+            raise StudyError(f"[repeatability.{table}] {error}") from error
 
 
 def filters_of(

@@ -42,7 +42,12 @@ from reports.analysis import (
 )
 from reports.factor_meaning import GeneSetTest, columns_to_test
 from reports.factor_quality import FactorChecks
-from reports.repeats import check_filters, filters_of, read_filters
+from reports.repeats import (
+    check_filters,
+    check_settings_of_repeats,
+    filters_of,
+    read_filters,
+)
 from reports.study_file import ModelSpec, Study
 
 
@@ -103,6 +108,7 @@ def _with_centre(study: Study, cohort: Cohort) -> Cohort:
 
 def _check_repeats(study: Study, cohort: Cohort) -> None:
     if study.repeatability:
+        check_settings_of_repeats(study, cohort)
         check_filters(build_pipelines(study), cohort)
 
 
