@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
 from sklearn.base import clone
 
 from models.named_columns import NamedColumns
@@ -11,7 +10,9 @@ from omics.cohort import Cohort, reserved_columns
 from omics.errors import FitError, StudyError
 from omics.messages import quoted
 from omics.reliability import ReliabilityFilter
+from omics.table_spec import TableSpec
 from omics.tables import read_table
+from reports.repeatability_spec import ReaderSpec
 from reports.study_file import ModelSpec, Study
 
 
@@ -26,17 +27,24 @@ def read_filters(study: Study) -> dict[str, ReliabilityFilter]:
     reserved = reserved_columns(outcome=study.outcome, cohorts=study.cohorts, centre=study.centre)
     filters = {}
     for table, spec in study.repeatability.items():
-        repeats: list[pd.DataFrame] = []
-        for path in spec.readers:
-            there = study.tables[table].model_copy(update={"path": path})
-            try:
-                view = read_table(there, name=table, reserve=reserved.get(table, ()))
-            except StudyError as error:
-                raise StudyError(f"[repeatability.{table}] {error}") from error
-            repeats.append(view.table.add_prefix(f"{table}:"))
+        own = study.tables[table]
+        try:
+            views = [
+                read_table(_as_declared(own, one), name=table, reserve=reserved.get(table, ()))
+                for one in spec.readers
+            ]
+        except StudyError as error:
+            raise StudyError(f"[repeatability.{table}] {error}") from error
+        repeats = [view.table.add_prefix(f"{table}:") for view in views]
         settings = spec.model_dump(exclude={"readers"})
         filters[table] = ReliabilityFilter(repeats, **settings)
     return filters
+
+
+def _as_declared(own: TableSpec, reader: ReaderSpec) -> TableSpec:
+    """Describe the reader's rows as the table's own, in another place."""
+    given = {"path": reader.path, "only": reader.only}
+    return own.model_copy(update={key: value for key, value in given.items() if value is not None})
 
 
 def filters_of(

@@ -448,9 +448,10 @@ def input_files(study: Study) -> list[tuple[str, str, Path]]:
         for path in (spec.path, *spec.companions)
     ]
     files += [
-        ("development", f"{name}, repeats", path)
+        ("development", f"{name}, repeats", reader.path)
         for name, repeated in study.repeatability.items()
-        for path in repeated.readers
+        for reader in repeated.readers
+        if reader.path is not None
     ]
     if study.factors is not None and study.factors.gene_sets is not None:
         files.append(("development", "gene sets", study.factors.gene_sets))
@@ -484,7 +485,8 @@ def understood(study: Study) -> dict[str, object]:
     if study.factors is not None and study.factors.gene_sets is not None:
         content["factors"]["gene_sets"] = study.factors.gene_sets.name
     for spec in content["repeatability"].values():
-        spec["readers"] = [Path(path).name for path in spec["readers"]]
+        for reader in spec["readers"]:
+            reader["path"] = None if reader["path"] is None else Path(reader["path"]).name
     for other in content["external"].values():
         other["tables"] = {name: Path(path).name for name, path in other["tables"].items()}
     return content

@@ -30,7 +30,7 @@ from reports.repeatability_sections import repeatability_section
 from reports.report import write_report
 from reports.sections import page_of
 from reports.study import build_pipelines, compute, load_cohort
-from reports.study_file import parse_study, read_study
+from reports.study_file import Study, parse_study, read_study
 from reports.tables import TableRows
 from tests.made_cohorts import learned_states, made_cohort, with_table
 from tests.small_study import FEATURES, SmallStudy, small_study
@@ -263,7 +263,8 @@ def test_report_tells_what_was_kept(results: Results, tmp_path: Path) -> None:
     dropped = table.loc[~table["kept"], "feature"].tolist()
     assert dropped == [f"radiomics:{name}" for name in NOISY_FEATURES]
     assert set(results.coefficients["Texture"]["term"]) & set(dropped) == set()
-    assert results.study["repeatability"]["radiomics"]["readers"] == ["reader2.csv"]  # type: ignore[index]
+    (reader,) = results.study["repeatability"]["radiomics"]["readers"]  # type: ignore[index]
+    assert reader["path"] == "reader2.csv"
     assert "reader2.csv" in results.inputs["file"].tolist()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "PAT-QX" not in page
@@ -307,6 +308,11 @@ def section_of(study: SmallStudy) -> dict[str, Any]:
         (lambda s: section_of(s).update(least=75), "least"),
         (lambda s: section_of(s).update(reader="x.csv"), "readers"),
         (lambda s: section_of(s).update(readers=["nobody.csv"]), "nobody.csv"),
+        (lambda s: section_of(s).update(readers=[{}]), "a reader needs a path, or rows"),
+        (
+            lambda s: section_of(s).update(readers=[{"only": {"reader": ["B"]}}]),
+            "only names column 'reader', but the table has none",
+        ),
         (lambda s: section_of(s).update(independent=True), "two or more files"),
         (lambda s: section_of(s).update(least_patients=41), "at least 41 .* but 40 of 60"),
         (
@@ -356,4 +362,27 @@ def test_independent_repeats_may_be_of_other_patients(tmp_path: Path) -> None:
 def test_paths_are_of_the_study_files_folder() -> None:
     content = repeated_study(Path()).content
     study = parse_study(content, folder=Path("there"), source="study.toml")
-    assert study.repeatability["radiomics"].readers == [Path("there/reader2.csv")]
+    assert study.repeatability["radiomics"].readers[0].path == Path("there/reader2.csv")
+
+
+def test_a_second_reader_may_stand_in_other_rows_of_the_same_file(tmp_path: Path) -> None:
+    study = repeated_study(tmp_path / "one")
+    apart = read_study(study.write())
+    (expected,) = load_and_filter(apart).values()
+    both = repeated_study(tmp_path / "both")
+    second = both.tables.pop("reader2")
+    first = both.tables["radiomics"]
+    both.tables["radiomics"] = pd.concat(
+        [first.assign(reader="A"), second.assign(reader="B")], ignore_index=True
+    )
+    both.content["tables"]["radiomics"]["only"] = {"reader": ["A"]}
+    section_of(both).update(readers=[{"only": {"reader": ["B"]}}])
+    together = read_study(both.write())
+    (found,) = load_and_filter(together).values()
+    pd.testing.assert_frame_equal(found.table, expected.table)
+    assert found.n_kept == 8
+
+
+def load_and_filter(study: Study) -> Any:
+    plan = Plan(folds=3, repeats=1)
+    return study_repeatability(build_pipelines(study), load_cohort(study), plan=plan)
