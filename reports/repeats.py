@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
 from sklearn.base import clone
 
 from models.named_columns import NamedColumns
@@ -9,15 +10,16 @@ from models.pipeline import RiskPipeline
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import FitError, StudyError
 from omics.messages import quoted
+from omics.radiomics_settings import compare_settings
 from omics.reliability import ReliabilityFilter
 from omics.table_spec import TableSpec
-from omics.tables import read_table
+from omics.tables import View, read_table
 from reports.repeatability_spec import ReaderSpec
 from reports.study_file import ModelSpec, Study
 
 
-def read_filters(study: Study) -> dict[str, ReliabilityFilter]:
-    """Read the repeats of each table of a study and make its filter, not fitted.
+def read_repeats(study: Study) -> dict[str, list[View]]:
+    """Read the further readers of each table of a study that has some.
 
     Raises
     ------
@@ -25,20 +27,47 @@ def read_filters(study: Study) -> dict[str, ReliabilityFilter]:
         If a file cannot be read as the table's section says.
     """
     reserved = reserved_columns(outcome=study.outcome, cohorts=study.cohorts, centre=study.centre)
-    filters = {}
+    views = {}
     for table, spec in study.repeatability.items():
         own = study.tables[table]
         try:
-            views = [
+            views[table] = [
                 read_table(_as_declared(own, one), name=table, reserve=reserved.get(table, ()))
                 for one in spec.readers
             ]
         except StudyError as error:
             raise StudyError(f"[repeatability.{table}] {error}") from error
-        repeats = [view.table.add_prefix(f"{table}:") for view in views]
-        settings = spec.model_dump(exclude={"readers"})
-        filters[table] = ReliabilityFilter(repeats, **settings)
-    return filters
+    return views
+
+
+def filters_from(study: Study, views: Mapping[str, list[View]]) -> dict[str, ReliabilityFilter]:
+    """Make the filter of each table with repeats, not fitted."""
+    return {
+        table: ReliabilityFilter(
+            [view.table.add_prefix(f"{table}:") for view in views[table]],
+            **spec.model_dump(exclude={"readers"}),
+        )
+        for table, spec in study.repeatability.items()
+    }
+
+
+def check_settings(study: Study, cohort: Cohort, views: Mapping[str, list[View]]) -> None:
+    """Refuse repeats that were extracted with other settings than their table.
+
+    Raises
+    ------
+    StudyError
+        With the difference.
+    """
+    for table, repeats in views.items():
+        stated = {table: cohort.provenance.get(table, pd.DataFrame())}
+        for number, view in enumerate(repeats, start=2):
+            stated[f"{table}, reader {number}"] = view.provenance
+        may_differ = list(stated) if study.tables[table].different_settings else []
+        try:
+            compare_settings(stated, may_differ=may_differ)
+        except StudyError as error:
+            raise StudyError(f"[repeatability.{table}] {error}") from error
 
 
 def _as_declared(own: TableSpec, reader: ReaderSpec) -> TableSpec:

@@ -42,7 +42,7 @@ from reports.analysis import (
 )
 from reports.factor_meaning import GeneSetTest, columns_to_test
 from reports.factor_quality import FactorChecks
-from reports.repeats import check_filters, filters_of, read_filters
+from reports.repeats import check_filters, check_settings, filters_from, filters_of, read_repeats
 from reports.study_file import ModelSpec, Study
 
 
@@ -103,6 +103,7 @@ def _with_centre(study: Study, cohort: Cohort) -> Cohort:
 
 def _check_repeats(study: Study, cohort: Cohort) -> None:
     if study.repeatability:
+        check_settings(study, cohort, read_repeats(study))
         check_filters(build_pipelines(study), cohort)
 
 
@@ -259,7 +260,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
         )
         for spec in study.signatures
     ]
-    filters = read_filters(study)
+    filters = filters_from(study, read_repeats(study))
     imputations = IMPUTATIONS if study.missing is None else study.missing.imputations
     return {
         spec.name: risk_pipeline(

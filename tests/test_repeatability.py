@@ -383,6 +383,18 @@ def test_a_second_reader_may_stand_in_other_rows_of_the_same_file(tmp_path: Path
     assert found.n_kept == 8
 
 
+def test_repeats_of_other_settings_are_refused(tmp_path: Path) -> None:
+    study = repeated_study(tmp_path)
+    for name, width in (("radiomics", 25), ("reader2", 5)):
+        cell = f'{{"setting": {{"binWidth": {width}}}}}'
+        study.tables[name].insert(1, "diagnostics_Configuration_Settings", cell)
+    read = read_study(study.write())
+    with pytest.raises(StudyError, match=r"repeatability.radiomics\] .*binWidth: 5 here, 25 there"):
+        load_cohort(read)
+    study.content["tables"]["radiomics"]["different_settings"] = True
+    assert load_cohort(read_study(study.write())).n_patients == 60
+
+
 def load_and_filter(study: Study) -> Any:
     plan = Plan(folds=3, repeats=1)
     return study_repeatability(build_pipelines(study), load_cohort(study), plan=plan)
