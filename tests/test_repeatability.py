@@ -23,7 +23,7 @@ from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from reports.analysis import Results
 from reports.figures.reliability import draw_reliability
-from reports.html import Figure, Table, Text
+from reports.html import Figure, FigureGrid, Table, Text
 from reports.jupyter import drawn as shown
 from reports.methods import methods_text
 from reports.repeatability_sections import repeatability_section
@@ -241,7 +241,17 @@ def test_models_that_read_the_table_get_the_filter(tmp_path: Path) -> None:
 def test_report_tells_what_was_kept(results: Results, tmp_path: Path) -> None:
     (part,) = repeatability_section(results.repeatability).sections
     assert part.title == "radiomics"
-    text, figure, by_class, worst = part.blocks
+    text, figure, by_class, worst, differences = part.blocks
+    assert isinstance(differences, FigureGrid)
+    (found,) = results.repeatability.values()
+    classes = found.table["feature_class"].drop_duplicates().tolist()
+    typical = found.table.set_index("feature").loc[list(found.typical), "feature_class"]
+    assert typical.tolist() == classes
+    assert len(differences.panels) == len(classes)
+    agreement = found.agreement.table
+    assert (agreement["n_patients"] == 40).all()
+    bias = agreement[agreement["what"] == "bias"].set_index("feature")["estimate"]
+    assert bias[~bias.index.isin([f"radiomics:{n}" for n in NOISY_FEATURES])].abs().max() < 0.05
     assert isinstance(text, Text)
     assert "40 sets of readings of development patients by 2 readers, ICC(A,1)" in text.text
     assert "at least 0.75: 8 of 10 are." in text.text
@@ -260,6 +270,7 @@ def test_report_tells_what_was_kept(results: Results, tmp_path: Path) -> None:
     assert "features_filtered" in {finding.code for finding in results.findings}
     write_report(results, tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "tables" / "repeatability.csv")
+    assert len(pd.read_csv(tmp_path / "out" / "tables" / "bland_altman.csv")) == 30
     dropped = table.loc[~table["kept"], "feature"].tolist()
     assert dropped == [f"radiomics:{name}" for name in NOISY_FEATURES]
     assert set(results.coefficients["Texture"]["term"]) & set(dropped) == set()
