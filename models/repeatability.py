@@ -10,7 +10,7 @@ reliability research. Journal of Chiropractic Medicine 2016;15:155-163.
 doi:10.1016/j.jcm.2016.02.012
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.base import clone
 from models.pipeline import RiskPipeline
 from models.resampling import repeated_k_fold
 from models.validation import Plan
+from omics.bland_altman import BlandAltman, bland_altman
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError
 from omics.outcome import is_survival
@@ -45,6 +46,10 @@ class Repeatability:
     independent : bool
         True if the repeats are of other patients.
     n_kept : int
+    agreement : BlandAltman
+        Of the first two readers.
+    typical : tuple of str
+        Of each class of features the one whose lower bound is the middle one.
     """
 
     table: pd.DataFrame
@@ -52,6 +57,8 @@ class Repeatability:
     least: float
     independent: bool
     n_kept: int
+    agreement: BlandAltman
+    typical: tuple[str, ...]
 
     def __repr__(self) -> str:
         found = self.reliability
@@ -124,7 +131,25 @@ def repeatability(step: ReliabilityFilter, cohort: Cohort, *, plan: Plan) -> Rep
         least=step.least,
         independent=step.independent,
         n_kept=int(kept.sum()),
+        agreement=_agreement(step.readings(development.X), step.level),
+        typical=_typical(found.table),
     )
+
+
+def _agreement(readings: Sequence[pd.DataFrame], level: float) -> BlandAltman:
+    first, second = readings[:2]
+    both = first.index[first.index.isin(second.index)]
+    names = list(first.columns)
+    pair = [one.loc[both, names].to_numpy(dtype=np.float64) for one in (first, second)]
+    return bland_altman(pair[0], pair[1], names=names, level=level)
+
+
+def _typical(table: pd.DataFrame) -> tuple[str, ...]:
+    known = table[table["lower"].notna()].sort_values("lower", kind="stable")
+    parts = known.groupby("feature_class", sort=False)["feature"]
+    found = {str(name): str(part.iloc[(len(part) - 1) // 2]) for name, part in parts}
+    classes = table["feature_class"].drop_duplicates()
+    return tuple(found[name] for name in classes if name in found)
 
 
 def _kept_in_folds(

@@ -281,7 +281,7 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             If fewer than `least_patients` patients of `X` have repeats.
         """
         self._check()
-        tables = self._tables(X)
+        tables = self.readings(X)
         found = table_reliability(tables, form=self.form, level=self.level)
         if found.n_patients < self.least_patients:
             raise FitError(
@@ -315,8 +315,16 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"{len(self.repeats)} came."
             )
 
-    def _tables(self, X: pd.DataFrame) -> list[pd.DataFrame]:
-        """Give one table per reader of the columns to be judged, patients of any other order."""
+    def readings(self, X: pd.DataFrame) -> list[pd.DataFrame]:
+        """Give one table per reader of the columns it judges, each with its own patients.
+
+        The first is that of `X`, unless the repeats are independent.
+
+        Raises
+        ------
+        ValueError
+            If the repeats lack a column, hold a patient twice or a column that is no number.
+        """
         views = set(self.views)
         columns = [name for name in X.columns if _view(name) in views]
         if not columns:

@@ -185,6 +185,11 @@ class TableSpec(BaseModel):
     layout: Literal["table", "maf"] = Field(
         default="table", description="maf: one row per variant, Mutation Annotation Format"
     )
+    only: dict[str, list[Scalar]] = Field(
+        default={},
+        description="take the rows with these values alone, by column (as the file names it), such "
+        "as one reader or timepoint of several; the column itself is no feature",
+    )
     spread: list[str] = Field(
         default=[],
         description="columns, such as sequence and region, whose values tell the rows of one "
@@ -354,6 +359,7 @@ class TableSpec(BaseModel):
                     f"{option} makes one row per patient of several: take out reduce and patients "
                     '= "columns"'
                 )
+        self._check_only()
         self._check_delta()
         if self.different_settings and self.kind != "radiomics":
             raise ValueError(
@@ -361,6 +367,17 @@ class TableSpec(BaseModel):
                 f"{self.kind!r}"
             )
         self._check_maf(ending)
+
+    def _check_only(self) -> None:
+        if not self.only:
+            return
+        if self.layout == "maf" or self.patients == "columns":
+            raise ValueError(
+                'only is for tables with a row per patient: not with layout = "maf" or patients = '
+                '"columns"'
+            )
+        if not all(self.only.values()):
+            raise ValueError('only must list values: { reader = ["A"] }')
 
     def _check_delta(self) -> None:
         if self.delta is None:

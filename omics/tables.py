@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from omics.chosen_rows import choose_rows
 from omics.delta_tables import changes, take_timepoints
 from omics.errors import Finding, StudyError
 from omics.features import read_features
@@ -149,6 +150,8 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         raw = read_raw(spec, name=name, title=title)
     if spec.sample_map is not None:
         raw = map_samples(raw, spec, name=name, title=title)
+    if spec.only:
+        raw = choose_rows(raw, spec, name=name, title=title)
     timepoints = None
     if spec.delta is not None:
         raw, spec, timepoints = take_timepoints(raw, spec, spec.delta, title=title)

@@ -27,7 +27,7 @@ from omics.table_spec import TableSpec
 from reports.added_value import AddedValueResults
 from reports.analysis import FactorResults, Results
 from reports.factor_quality import FactorQuality
-from reports.repeatability_sections import repeatability_table
+from reports.repeatability_sections import bland_altman_table, repeatability_table
 from reports.tables import write_csv
 from reports.updating_sections import updating_table
 
@@ -262,6 +262,7 @@ def _figure_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
 def _cleaning_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if results.repeatability:
         yield "repeatability", repeatability_table(results.repeatability)
+        yield "bland_altman", bland_altman_table(results.repeatability)
     if results.harmonisation is not None:
         yield "harmonisation", results.harmonisation.differences
         yield "harmonisation_centres", results.harmonisation.centres

@@ -1,6 +1,6 @@
 """What a reader sees of repeated readings: by class of features, and what the filter kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -39,6 +39,14 @@ def repeatability_blocks(found: Repeatability) -> Iterable[Block]:
     yield Text(text=_what_was_kept(found))
     yield from reliability_blocks(found.reliability, least=found.least)
     yield _least_reliable(found)
+    if found.typical:
+        yield _panels(
+            found.agreement,
+            found.typical,
+            title="Differences of the first two readers.",
+            more="Of each class of features the one whose lower bound is the middle one; all of "
+            "them stand in tables/bland_altman.csv.",
+        )
 
 
 def _what_was_kept(found: Repeatability) -> str:
@@ -98,18 +106,8 @@ def reliability_blocks(found: Reliability, least: float | None = None) -> Iterab
 def bland_altman_blocks(found: BlandAltman) -> Iterable[Block]:
     """Show the first features' differences, and the limits of agreement of the first ones."""
     names = list(dict.fromkeys(found.table["feature"]))
-    panels = [
-        Figure(figure=draw_bland_altman(found, name), title=feature_name(name))
-        for name in names[:MOST_PANELS]
-    ]
-    if panels:
-        yield FigureGrid(
-            panels=panels,
-            title="Bland-Altman.",
-            caption=f"A point per patient; limits within which {100 * found.coverage:g}% of "
-            "differences are expected, each with its "
-            f"{100 * found.level:g}% interval (exact for normal differences).",
-        )
+    if names:
+        yield _panels(found, names[:MOST_PANELS], title="Bland-Altman.")
     rows = found.table.head(len(WHAT) * MOST_ROWS)
     shown = rows.drop(columns=["standard_deviation", "repeatability_coefficient"])
     labels = shown_names(rows["feature"])
@@ -118,6 +116,19 @@ def bland_altman_blocks(found: BlandAltman) -> Iterable[Block]:
         title="Limits of agreement.",
         caption="Second reading minus first, in the unit of the feature."
         + (f" The first {MOST_ROWS} of {len(names)} features." if len(names) > MOST_ROWS else ""),
+    )
+
+
+def _panels(found: BlandAltman, names: Sequence[str], *, title: str, more: str = "") -> FigureGrid:
+    return FigureGrid(
+        panels=[
+            Figure(figure=draw_bland_altman(found, name), title=feature_name(name))
+            for name in names
+        ],
+        title=title,
+        caption=f"A point per patient; limits within which {100 * found.coverage:g}% of "
+        f"differences are expected, each with its {100 * found.level:g}% interval (exact for "
+        f"normal differences). {more}".strip(),
     )
 
 
@@ -150,6 +161,11 @@ def _least_reliable(found: Repeatability) -> Table:
 def repeatability_table(found: Mapping[str, Repeatability]) -> pd.DataFrame:
     """Set the features of all tables one below the other."""
     return pd.concat([one.table.assign(table=name) for name, one in found.items()])
+
+
+def bland_altman_table(found: Mapping[str, Repeatability]) -> pd.DataFrame:
+    """Set bias and limits of agreement of all tables one below the other."""
+    return pd.concat([one.agreement.table.assign(table=name) for name, one in found.items()])
 
 
 def repeatability_text(found: Mapping[str, Repeatability]) -> str:

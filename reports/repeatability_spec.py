@@ -1,23 +1,57 @@
 """The section `[repeatability.<table>]`: a second reader's files, and the filter they decide."""
 
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from omics.intraclass import Form
 from omics.reliability import LEAST_PATIENTS
+from omics.table_spec import Scalar
+
+
+class ReaderSpec(BaseModel):
+    """Where a further reader's rows stand: another file, or other rows of the table's own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path | None = Field(default=None, description="by default the table's own file")
+    only: dict[str, list[Scalar]] | None = Field(
+        default=None, description="as in the table's section, and in its place"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        """Take the path alone as well."""
+        return {"path": value} if isinstance(value, str | Path) else value
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if self.path is None and not self.only:
+            raise ValueError('a reader needs a path, or rows: { only = { reader = ["B"] } }')
+        return self
 
 
 class RepeatabilitySpec(BaseModel):
     """Repeats of one table: features that repeat badly are dropped before any model.
 
-    Each file is read as `[tables.<table>]` says; only its path is another.
+    Each reader is read as `[tables.<table>]` says; only the path, or the rows, are others.
+
+    Examples
+    --------
+    >>> spec = RepeatabilitySpec(readers=["reader2.csv"], form="ICC(A,1)", least=0.75)
+    >>> spec.readers[0].path.name
+    'reader2.csv'
+    >>> other_rows = {"only": {"reader": ["B"]}}
+    >>> RepeatabilitySpec(readers=[other_rows], form="ICC(A,1)", least=0.75).readers[0].only
+    {'reader': ['B']}
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    readers: list[Path] = Field(
-        min_length=1, description="files of the further readers, segmentations or scans"
+    readers: list[ReaderSpec] = Field(
+        min_length=1, description="files, or rows, of the further readers, segmentations or scans"
     )
     form: Form = Field(description="of the intraclass correlation")
     least: float = Field(

@@ -12,61 +12,68 @@ from omics.errors import FitError, StudyError
 from omics.messages import quoted
 from omics.radiomics_settings import compare_settings
 from omics.reliability import ReliabilityFilter
+from omics.table_spec import TableSpec
 from omics.tables import View, read_table
+from reports.repeatability_spec import ReaderSpec
 from reports.study_file import ModelSpec, Study
 
 
-def read_filters(study: Study) -> dict[str, ReliabilityFilter]:
-    """Read the repeats of each table of a study and make its filter, not fitted.
+def read_repeats(study: Study) -> dict[str, list[View]]:
+    """Read the further readers of each table of a study that has some.
 
     Raises
     ------
     StudyError
         If a file cannot be read as the table's section says.
     """
-    filters = {}
-    for table, spec in study.repeatability.items():
-        repeats = [view.table.add_prefix(f"{table}:") for view in _read_repeats(study, table)]
-        settings = spec.model_dump(exclude={"readers"})
-        filters[table] = ReliabilityFilter(repeats, **settings)
-    return filters
-
-
-def _read_repeats(study: Study, table: str) -> list[View]:
     reserved = reserved_columns(outcome=study.outcome, cohorts=study.cohorts, centre=study.centre)
-    views = []
-    for path in study.repeatability[table].readers:
-        there = study.tables[table].model_copy(update={"path": path})
+    views = {}
+    for table, spec in study.repeatability.items():
+        own = study.tables[table]
         try:
-            views.append(read_table(there, name=table, reserve=reserved.get(table, ())))
+            views[table] = [
+                read_table(_as_declared(own, one), name=table, reserve=reserved.get(table, ()))
+                for one in spec.readers
+            ]
         except StudyError as error:
             raise StudyError(f"[repeatability.{table}] {error}") from error
     return views
 
 
-def check_settings_of_repeats(study: Study, cohort: Cohort) -> None:
-    """Refuse repeats that were extracted with other settings than the study's own table.
+def filters_from(study: Study, views: Mapping[str, list[View]]) -> dict[str, ReliabilityFilter]:
+    """Make the filter of each table with repeats, not fitted."""
+    return {
+        table: ReliabilityFilter(
+            [view.table.add_prefix(f"{table}:") for view in views[table]],
+            **spec.model_dump(exclude={"readers"}),
+        )
+        for table, spec in study.repeatability.items()
+    }
+
+
+def check_settings(study: Study, cohort: Cohort, views: Mapping[str, list[View]]) -> None:
+    """Refuse repeats that were extracted with other settings than their table.
 
     Raises
     ------
     StudyError
-        With the difference, unless the table states `different_settings`.
+        With the difference.
     """
-    for table, spec in study.repeatability.items():
-        own = cohort.provenance.get(table, pd.DataFrame())
-        names = [path.name for path in spec.readers]
-        views = _read_repeats(study, table)
-        parts = {"the study": own} | {
-            f"reader {number}, {name}": view.provenance
-            for number, (name, view) in enumerate(zip(names, views, strict=True), start=2)
-        }
-        stated = pd.concat(parts)
-        whose = pd.Series(stated.index.get_level_values(0), index=stated.index, dtype=object)
-        declared = [table] if study.tables[table].different_settings else []
+    for table, repeats in views.items():
+        stated = {table: cohort.provenance.get(table, pd.DataFrame())}
+        for number, view in enumerate(repeats, start=2):
+            stated[f"{table}, reader {number}"] = view.provenance
+        may_differ = list(stated) if study.tables[table].different_settings else []
         try:
-            compare_settings({table: stated}, cohort=whose, may_differ=declared)
+            compare_settings(stated, may_differ=may_differ)
         except StudyError as error:
             raise StudyError(f"[repeatability.{table}] {error}") from error
+
+
+def _as_declared(own: TableSpec, reader: ReaderSpec) -> TableSpec:
+    """Describe the reader's rows as the table's own, in another place."""
+    given = {"path": reader.path, "only": reader.only}
+    return own.model_copy(update={key: value for key, value in given.items() if value is not None})
 
 
 def filters_of(

@@ -42,12 +42,7 @@ from reports.analysis import (
 )
 from reports.factor_meaning import GeneSetTest, columns_to_test
 from reports.factor_quality import FactorChecks
-from reports.repeats import (
-    check_filters,
-    check_settings_of_repeats,
-    filters_of,
-    read_filters,
-)
+from reports.repeats import check_filters, check_settings, filters_from, filters_of, read_repeats
 from reports.study_file import ModelSpec, Study
 
 
@@ -108,7 +103,7 @@ def _with_centre(study: Study, cohort: Cohort) -> Cohort:
 
 def _check_repeats(study: Study, cohort: Cohort) -> None:
     if study.repeatability:
-        check_settings_of_repeats(study, cohort)
+        check_settings(study, cohort, read_repeats(study))
         check_filters(build_pipelines(study), cohort)
 
 
@@ -265,7 +260,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
         )
         for spec in study.signatures
     ]
-    filters = read_filters(study)
+    filters = filters_from(study, read_repeats(study))
     imputations = IMPUTATIONS if study.missing is None else study.missing.imputations
     return {
         spec.name: risk_pipeline(
@@ -454,9 +449,10 @@ def input_files(study: Study) -> list[tuple[str, str, Path]]:
         for path in (spec.path, *spec.companions)
     ]
     files += [
-        ("development", f"{name}, repeats", path)
+        ("development", f"{name}, repeats", reader.path)
         for name, repeated in study.repeatability.items()
-        for path in repeated.readers
+        for reader in repeated.readers
+        if reader.path is not None
     ]
     if study.factors is not None and study.factors.gene_sets is not None:
         files.append(("development", "gene sets", study.factors.gene_sets))
@@ -490,7 +486,8 @@ def understood(study: Study) -> dict[str, object]:
     if study.factors is not None and study.factors.gene_sets is not None:
         content["factors"]["gene_sets"] = study.factors.gene_sets.name
     for spec in content["repeatability"].values():
-        spec["readers"] = [Path(path).name for path in spec["readers"]]
+        for reader in spec["readers"]:
+            reader["path"] = None if reader["path"] is None else Path(reader["path"]).name
     for other in content["external"].values():
         other["tables"] = {name: Path(path).name for name, path in other["tables"].items()}
     return content

@@ -751,7 +751,14 @@ def parse_study(content: dict[str, Any], *, folder: Path, source: str) -> Study:
         for name, other in study.external.items()
     }
     repeats = {
-        name: spec.model_copy(update={"readers": [folder / path for path in spec.readers]})
+        name: spec.model_copy(
+            update={
+                "readers": [
+                    one if one.path is None else one.model_copy(update={"path": folder / one.path})
+                    for one in spec.readers
+                ]
+            }
+        )
         for name, spec in study.repeatability.items()
     }
     factors = study.factors

@@ -23,14 +23,14 @@ from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from reports.analysis import Results
 from reports.figures.reliability import draw_reliability
-from reports.html import Figure, Table, Text
+from reports.html import Figure, FigureGrid, Table, Text
 from reports.jupyter import drawn as shown
 from reports.methods import methods_text
 from reports.repeatability_sections import repeatability_section
 from reports.report import write_report
 from reports.sections import page_of
 from reports.study import build_pipelines, compute, load_cohort
-from reports.study_file import parse_study, read_study
+from reports.study_file import Study, parse_study, read_study
 from reports.tables import TableRows
 from tests.made_cohorts import learned_states, made_cohort, with_table
 from tests.small_study import FEATURES, SmallStudy, small_study
@@ -241,7 +241,17 @@ def test_models_that_read_the_table_get_the_filter(tmp_path: Path) -> None:
 def test_report_tells_what_was_kept(results: Results, tmp_path: Path) -> None:
     (part,) = repeatability_section(results.repeatability).sections
     assert part.title == "radiomics"
-    text, figure, by_class, worst = part.blocks
+    text, figure, by_class, worst, differences = part.blocks
+    assert isinstance(differences, FigureGrid)
+    (found,) = results.repeatability.values()
+    classes = found.table["feature_class"].drop_duplicates().tolist()
+    typical = found.table.set_index("feature").loc[list(found.typical), "feature_class"]
+    assert typical.tolist() == classes
+    assert len(differences.panels) == len(classes)
+    agreement = found.agreement.table
+    assert (agreement["n_patients"] == 40).all()
+    bias = agreement[agreement["what"] == "bias"].set_index("feature")["estimate"]
+    assert bias[~bias.index.isin([f"radiomics:{n}" for n in NOISY_FEATURES])].abs().max() < 0.05
     assert isinstance(text, Text)
     assert "40 sets of readings of development patients by 2 readers, ICC(A,1)" in text.text
     assert "at least 0.75: 8 of 10 are." in text.text
@@ -260,10 +270,12 @@ def test_report_tells_what_was_kept(results: Results, tmp_path: Path) -> None:
     assert "features_filtered" in {finding.code for finding in results.findings}
     write_report(results, tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "tables" / "repeatability.csv")
+    assert len(pd.read_csv(tmp_path / "out" / "tables" / "bland_altman.csv")) == 30
     dropped = table.loc[~table["kept"], "feature"].tolist()
     assert dropped == [f"radiomics:{name}" for name in NOISY_FEATURES]
     assert set(results.coefficients["Texture"]["term"]) & set(dropped) == set()
-    assert results.study["repeatability"]["radiomics"]["readers"] == ["reader2.csv"]  # type: ignore[index]
+    (reader,) = results.study["repeatability"]["radiomics"]["readers"]  # type: ignore[index]
+    assert reader["path"] == "reader2.csv"
     assert "reader2.csv" in results.inputs["file"].tolist()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "PAT-QX" not in page
@@ -307,6 +319,11 @@ def section_of(study: SmallStudy) -> dict[str, Any]:
         (lambda s: section_of(s).update(least=75), "least"),
         (lambda s: section_of(s).update(reader="x.csv"), "readers"),
         (lambda s: section_of(s).update(readers=["nobody.csv"]), "nobody.csv"),
+        (lambda s: section_of(s).update(readers=[{}]), "a reader needs a path, or rows"),
+        (
+            lambda s: section_of(s).update(readers=[{"only": {"reader": ["B"]}}]),
+            "only names column 'reader', but the table has none",
+        ),
         (lambda s: section_of(s).update(independent=True), "two or more files"),
         (lambda s: section_of(s).update(least_patients=41), "at least 41 .* but 40 of 60"),
         (
@@ -356,4 +373,39 @@ def test_independent_repeats_may_be_of_other_patients(tmp_path: Path) -> None:
 def test_paths_are_of_the_study_files_folder() -> None:
     content = repeated_study(Path()).content
     study = parse_study(content, folder=Path("there"), source="study.toml")
-    assert study.repeatability["radiomics"].readers == [Path("there/reader2.csv")]
+    assert study.repeatability["radiomics"].readers[0].path == Path("there/reader2.csv")
+
+
+def test_a_second_reader_may_stand_in_other_rows_of_the_same_file(tmp_path: Path) -> None:
+    study = repeated_study(tmp_path / "one")
+    apart = read_study(study.write())
+    (expected,) = load_and_filter(apart).values()
+    both = repeated_study(tmp_path / "both")
+    second = both.tables.pop("reader2")
+    first = both.tables["radiomics"]
+    both.tables["radiomics"] = pd.concat(
+        [first.assign(reader="A"), second.assign(reader="B")], ignore_index=True
+    )
+    both.content["tables"]["radiomics"]["only"] = {"reader": ["A"]}
+    section_of(both).update(readers=[{"only": {"reader": ["B"]}}])
+    together = read_study(both.write())
+    (found,) = load_and_filter(together).values()
+    pd.testing.assert_frame_equal(found.table, expected.table)
+    assert found.n_kept == 8
+
+
+def test_repeats_of_other_settings_are_refused(tmp_path: Path) -> None:
+    study = repeated_study(tmp_path)
+    for name, width in (("radiomics", 25), ("reader2", 5)):
+        cell = f'{{"setting": {{"binWidth": {width}}}}}'
+        study.tables[name].insert(1, "diagnostics_Configuration_Settings", cell)
+    read = read_study(study.write())
+    with pytest.raises(StudyError, match=r"repeatability.radiomics\] .*binWidth: 5 here, 25 there"):
+        load_cohort(read)
+    study.content["tables"]["radiomics"]["different_settings"] = True
+    assert load_cohort(read_study(study.write())).n_patients == 60
+
+
+def load_and_filter(study: Study) -> Any:
+    plan = Plan(folds=3, repeats=1)
+    return study_repeatability(build_pipelines(study), load_cohort(study), plan=plan)
