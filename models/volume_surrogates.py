@@ -31,12 +31,15 @@ from models.checks import check_level
 from models.volume import VOLUME_CORRELATION
 from omics.cohort import Cohort
 from omics.errors import Finding
+from omics.extraction import Extraction
+from omics.extraction_repeats import patient_rows
 from omics.radiomics import is_provenance, is_volume, parse_feature_name
 
 Floats = NDArray[np.float64]
 
 MANY = 1 / 3  # share of features that are surrogates, from which on a reader is warned
 FEWEST = 10  # patients: with fewer the interval is no longer good
+REGION_VOLUME = "diagnostics_Region_Volume"
 OTHER = "other"  # the class of a feature whose name is not understood
 
 
@@ -254,6 +257,36 @@ def cohort_surrogates(cohort: Cohort, *, level: float = 0.95) -> VolumeSurrogate
     if not own_volumes(numbers) or all(_is_no_feature(str(column)) for column in numbers):
         return None
     return volume_surrogates(features, level=level)
+
+
+def extraction_surrogates(
+    extraction: Extraction, *, level: float = 0.95
+) -> VolumeSurrogates | None:
+    """Correlate extracted features with the volume of their region, one row per patient.
+
+    Parameters
+    ----------
+    extraction : Extraction
+        Where a patient has several rows of one sequence and region (readers, timepoints), the
+        first is taken: the others would make the intervals too narrow.
+    level : float
+
+    Returns
+    -------
+    VolumeSurrogates or None
+        Columns are named `sequence|region|feature`. The volume is the first volume feature or,
+        without shape features, the voxels of the region times their volume. None without a row
+        or without a feature but volumes.
+    """
+    names = extraction.columns["name"].tolist()
+    measured = [name for name in names if not is_volume(name)]
+    if not len(extraction.table) or not measured:
+        return None
+    volume = next((name for name in names if is_volume(name)), REGION_VOLUME)
+    parts = patient_rows(extraction.table, [*measured, volume])
+    volumes = {f"{prefix}{name}": f"{prefix}{volume}" for prefix in parts for name in measured}
+    wide = pd.concat(parts.values(), axis=1)
+    return volume_surrogates(wide, volumes=volumes, level=level)
 
 
 def surrogate_findings(found: VolumeSurrogates | None) -> Iterator[Finding]:

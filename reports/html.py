@@ -120,7 +120,58 @@ class Findings:
     findings: tuple[Finding, ...]
 
 
-Block = Text | Figure | FigureGrid | Table | Findings
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A small picture with outlines on it.
+
+    Attributes
+    ----------
+    png : bytes
+        A PNG file.
+    width, height : int
+        In pixels.
+    label : str
+        Stands beneath the picture.
+    outlines : sequence of (str, str)
+        Path of SVG, in pixels of the picture, and its colour (`#rrggbb`).
+    """
+
+    png: bytes
+    width: int
+    height: int
+    label: str
+    outlines: Sequence[tuple[str, str]] = ()
+
+    @property
+    def source(self) -> str:
+        """The picture as an address that holds it."""
+        return f"data:image/png;base64,{b64encode(self.png).decode()}"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pictures:
+    """Many small pictures under one number, folded away until they are asked for.
+
+    Attributes
+    ----------
+    pictures : sequence of Picture
+    title : str
+        What all of them show, in bold before the caption.
+    caption : str
+    legend : sequence of (str, str)
+        Name and colour (`#rrggbb`) of the outlines.
+    folded : bool
+        False shows them at once.
+    """
+
+    pictures: Sequence[Picture]
+    title: str
+    caption: str = ""
+    legend: Sequence[tuple[str, str]] = ()
+    folded: bool = True
+
+
+Block = Text | Figure | FigureGrid | Table | Findings | Pictures
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -132,7 +183,7 @@ class Section:
     id : str
         Anchor: lower-case letters, digits and hyphens, unique in the page.
     title : str
-    blocks : sequence of Text, Figure, FigureGrid, Table and Findings
+    blocks : sequence of Text, Figure, FigureGrid, Table, Findings and Pictures
     sections : sequence of Section
         Parts of this one, one level deep (each model of a study, say).
     """
@@ -297,6 +348,9 @@ def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
         case FigureGrid():
             numbers["figure"] += 1
             return _grid(block, numbers["figure"])
+        case Pictures():
+            numbers["figure"] += 1
+            return {"type": "pictures", "number": str(numbers["figure"]), "block": block}
         case Table():
             numbers["table"] += 1
             rows = block.table if isinstance(block.table, TableRows) else table_rows(block.table)

@@ -45,7 +45,9 @@ from models.survival_description import StudySurvival, SurvivalSummary
 from models.transductive import TransductiveOptimism
 from models.updating import Updating
 from models.volume_surrogates import VolumeSurrogates
+from omics.bland_altman import BlandAltman
 from omics.cohort import Cohort
+from omics.extraction import Extraction
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
 from omics.reliability import Reliability
@@ -64,6 +66,7 @@ from reports.classification_section import classified_blocks, one_classification
 from reports.competing_section import competing_blocks
 from reports.decision_sections import difference_blocks
 from reports.external_sections import paired_test_block
+from reports.extraction_section import extraction_page
 from reports.factor_quality_sections import (
     n_factors_blocks,
     stability_blocks,
@@ -82,7 +85,11 @@ from reports.reclassification_sections import (
     reclassification_blocks,
 )
 from reports.regression_section import regression_block
-from reports.repeatability_sections import reliability_blocks, repeatability_blocks
+from reports.repeatability_sections import (
+    bland_altman_blocks,
+    reliability_blocks,
+    repeatability_blocks,
+)
 from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
@@ -171,6 +178,7 @@ def _of_blocks(
 DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     Results: page_of,
     Cohort: flow_section,
+    Extraction: extraction_page,
     TableOne: _of_blocks("Patients", table_one_blocks),
     KaplanMeier: _of_blocks("Survival", kaplan_meier_blocks),
     CumulativeIncidence: _of_blocks("Cumulative incidence", incidence_blocks),
@@ -191,6 +199,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
     Reliability: _of_blocks("Repeatability", reliability_blocks),
     Repeatability: _of_blocks("Repeatability", repeatability_blocks),
+    BlandAltman: _of_blocks("Bland-Altman", bland_altman_blocks),
     Harmonisation: _of_blocks("Harmonisation", harmonisation_blocks),
     CentrePrediction: _of_blocks("Prediction of the centre", centre_prediction_blocks),
     Signature: _of_blocks("Signature", signature_blocks),

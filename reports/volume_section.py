@@ -53,11 +53,10 @@ def _summary(found: VolumeSurrogates) -> str:
     if not found.n_features:
         return "No feature has a correlation with volume: too few patients, or constant features."
     share = format_percent(found.n_surrogates / found.n_features)
-    volumes = shown_names(found.volumes)
-    what = (
-        f"the volume of its region ({feature_name(found.volumes[0])})"
+    volume = (
+        feature_name(found.volumes[0])
         if len(found.volumes) == 1
-        else f"the volume of its own region (one of {len(volumes)})"
+        else f"each has its own, {len(found.volumes)} in all"
     )
     few = (
         f" With fewer than {FEWEST} patients neither the correlations nor their intervals say much."
@@ -65,9 +64,9 @@ def _summary(found: VolumeSurrogates) -> str:
         else ""
     )
     return (
-        f"{found.n_surrogates} of {found.n_features} features ({share}) go with {what}: their "
-        f"absolute rank correlation with it is {found.threshold:g} or more, in up to "
-        f"{found.n_patients} patients. What such a feature predicts, volume alone may "
+        f"{found.n_surrogates} of {found.n_features} features ({share}) have an absolute rank "
+        f"correlation of {found.threshold:g} or more with the volume of their region ({volume}), "
+        f"in up to {found.n_patients} patients. What such a feature predicts, volume alone may "
         f"predict.{few}"
     )
 

@@ -93,7 +93,7 @@ def test_volumes_of_several_regions_are_named() -> None:
         features[f"{region}|original_glcm_Contrast"] = rng.normal(size=20)
     text, _, table = volume_blocks(volume_surrogates(pd.DataFrame(features)))
     assert isinstance(text, Text)
-    assert "its own region (one of 2)" in text.text
+    assert "(each has its own, 2 in all)" in text.text
     assert isinstance(table, Table)
     assert isinstance(table.table, TableRows)
     assert table.table.header[2] == "Compared with"

@@ -1,6 +1,7 @@
 """Features that are tumour volume in other words: by hand, by scipy, by R, and what must hold."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.stats import spearmanr
 
 from models.volume_surrogates import (
     cohort_surrogates,
+    extraction_surrogates,
     own_volumes,
     spearman_interval,
     surrogate_findings,
@@ -21,6 +23,7 @@ from models.volume_surrogates import (
 from omics.cohort import Cohort
 from omics.errors import Finding
 from tests.made_cohorts import made_cohort, with_table
+from tests.made_extraction import FEATURES, made_extraction
 
 REFERENCE = json.loads(
     (Path(__file__).parent / "reference" / "volume_surrogates.json").read_text(encoding="utf-8")
@@ -295,3 +298,51 @@ def test_many_patterns_of_gaps_cost_no_number() -> None:
     table = volume_surrogates(features).table
     known: NDArray[np.bool_] = features.notna().to_numpy()
     assert table["n_patients"].tolist() == (known[:, 1:] & known[:, :1]).sum(axis=0).tolist()
+
+
+# of an extraction -------------------------------------------------------------------------------
+
+
+def test_an_extraction_is_told_of_one_row_per_patient() -> None:
+    once = extraction_surrogates(made_extraction(20, n_failed=0, sequences=("T1c", "T2")))
+    twice = extraction_surrogates(
+        made_extraction(20, n_failed=0, sequences=("T1c", "T2"), readers=("A",))
+    )
+    assert once is not None
+    assert twice is not None
+    assert once.n_patients == 20
+    assert set(once.table["n_patients"]) == {20}
+    assert len(once.table) == 2 * 2 * (len(FEATURES) - 1)
+    pd.testing.assert_frame_equal(once.table, twice.table)
+    row = once.table.iloc[-1]
+    assert row["feature"] == f"T2|edema|{FEATURES[-1]}"
+    assert row["volume"] == "T2|edema|original_shape_MeshVolume"
+
+
+def test_a_second_reader_adds_no_patient() -> None:
+    both = made_extraction(20, n_failed=0, readers=("A", "B"), regions=("core",))
+    first = replace(both, table=both.table.query("reader == 'A'"))
+    found, alone = extraction_surrogates(both), extraction_surrogates(first)
+    assert found is not None
+    assert alone is not None
+    pd.testing.assert_frame_equal(found.table, alone.table)
+
+
+def test_without_shape_the_voxels_are_the_volume() -> None:
+    made_ = made_extraction(20, n_failed=0, regions=("core",), features=FEATURES[1:])
+    found = extraction_surrogates(made_)
+    assert found is not None
+    assert found.volumes == ("core|diagnostics_Region_Volume",)
+    energy = found.table.set_index("feature").loc["core|original_firstorder_Energy"]
+    wanted = spearmanr(
+        made_.table["original_firstorder_Energy"], made_.table["diagnostics_Region_Volume"]
+    ).statistic
+    assert energy["correlation"] == pytest.approx(wanted, abs=1e-12)
+    assert energy["feature_class"] == "firstorder"
+
+
+def test_nothing_extracted_has_no_surrogates() -> None:
+    made_ = made_extraction(3, n_failed=0)
+    assert extraction_surrogates(replace(made_, table=made_.table.iloc[:0])) is None
+    only = made_extraction(3, n_failed=0, features=FEATURES[:1])
+    assert extraction_surrogates(only) is None
