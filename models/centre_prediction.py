@@ -118,7 +118,7 @@ def centre_prediction(
     if len(kept) < 2 or not reference_stays:
         return None
     inside = centre.isin(kept.index).to_numpy()
-    table, codes = table.loc[inside], kept.index.get_indexer(centre[inside])
+    table, codes = table.loc[inside], kept.index.get_indexer(pd.Index(centre[inside]))
     generator = np.random.default_rng(seed)
     told = {stage: np.empty((repeats, len(codes), len(kept))) for stage in STAGES}
     for repeat in range(repeats):

@@ -102,13 +102,18 @@ class Cohort:
         return (
             f"Cohort({self.n_patients} patients{also}, {self.n_events} "
             f"{'events' if is_survival(self.y) else 'positive'}, "
-            f"{self.X.shape[1]} features in {views} view{'' if views == 1 else 's'})"
+            f"{self.n_features} features in {views} view{'' if views == 1 else 's'})"
         )
 
     @property
     def n_patients(self) -> int:
         """Number of patients."""
         return len(self.X)
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns that stand in a view; the column of the centre is none."""
+        return sum(str(name).partition(":")[0] in self.kinds for name in self.X.columns)
 
     @property
     def n_events(self) -> int:

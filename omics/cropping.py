@@ -20,18 +20,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 _WHOLE = frozenset({"Square", "SquareRoot", "Logarithm", "Exponential", "LBP2D"})
-# voxels beyond those asked for that an interpolator reads; B-spline coefficients are recursive, and
-# their pole, 0.268, to the 32nd power is below the last digit
-_INTERPOLATOR_REACH = {
-    "sitkNearestNeighbor": 2,
-    "sitkLinear": 2,
-    "sitkBSpline": 34,
-    "sitkHammingWindowedSinc": 7,
-    "sitkCosineWindowedSinc": 7,
-    "sitkWelchWindowedSinc": 7,
-    "sitkLanczosWindowedSinc": 7,
-    "sitkBlackmanWindowedSinc": 7,
-}
+# B-spline coefficients are recursive: their pole, 0.268, to the 32nd power is below the last digit
+_B_SPLINE_REACH = 34
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -129,6 +119,11 @@ def resampling_reach(
 ) -> NDArray[np.int64] | None:
     """Count the voxels on each side of a region from which pyradiomics resamples.
 
+    Only B-splines are worth it: their coefficients are computed of every voxel there is. The other
+    interpolators read what they need; and cutting would shift their coordinates by a last digit,
+    which, where a whole-numbered image is interpolated half-way between two voxels, rounds the
+    other way.
+
     Parameters
     ----------
     spacing : tuple of float
@@ -138,21 +133,20 @@ def resampling_reach(
 
     Returns
     -------
-    ndarray of int of shape (3,), or None where the interpolator reads the whole image
+    ndarray of int of shape (3,), or None where the whole image is to be given
 
     Examples
     --------
     >>> resampling_reach((1.0, 1.0, 4.0), {"resampledPixelSpacing": [2, 2, 2], "padDistance": 5,
-    ...                                    "interpolator": "sitkLinear"}).tolist()
-    [14, 14, 5]
+    ...                                    "interpolator": "sitkBSpline"}).tolist()
+    [46, 46, 37]
     """
-    beyond = _INTERPOLATOR_REACH.get(setting["interpolator"])
-    if beyond is None:
+    if setting["interpolator"] != "sitkBSpline":
         return None
     # pyradiomics rounds the padded box outwards by up to one new voxel
+    pad = setting["padDistance"] + 1
     ratios = [
         (wanted or own) / own
         for wanted, own in zip(setting["resampledPixelSpacing"], spacing, strict=True)
     ]
-    pad = setting["padDistance"] + 1
-    return np.array([ceil(pad * ratio) + beyond for ratio in ratios])
+    return np.array([ceil(pad * ratio) + _B_SPLINE_REACH for ratio in ratios])

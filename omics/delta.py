@@ -17,8 +17,10 @@ Fave X, et al. Delta-radiomics features for the prediction of patient outcomes i
 lung cancer. Scientific Reports 2017;7:588. doi:10.1038/s41598-017-00665-z
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias, get_args
 
 import numpy as np
@@ -28,10 +30,12 @@ from numpy.typing import NDArray
 from omics.case import PLACE
 from omics.messages import nearest, number_of, quoted
 from omics.radiomics import DELTA, is_provenance
-from omics.table_spec import Change
+from omics.radiomics_settings import compare_settings
+from omics.row_specs import Change
 
 Matrix: TypeAlias = NDArray[np.float64]
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NO_START, NO_END = "no value at the first timepoint", "no value at the second timepoint"
 NO_DAYS = "number of days unknown"
 NO_PAIR = "no feature with a value at both timepoints"
@@ -166,8 +170,8 @@ def long_delta(
         Columns, such as `region` and `sequence`, that tell the rows of one patient and timepoint
         apart: their values come to stand before the features, ``delta|core|original_...``.
     days : str, optional
-        For `per_day`: the column with the day of each image, counted from any day that is the same
-        for all images of a patient.
+        For `per_day`: the column with the day of each image: a date YYYY-MM-DD, or a number counted
+        from any day that is the same for all images of a patient.
 
     Returns
     -------
@@ -177,7 +181,9 @@ def long_delta(
     ------
     ValueError
         If a column or a timepoint is not there, two rows are of one patient, timepoint and
-        `within`, the settings differ, or as `delta_features`.
+        `within`, or as `delta_features`.
+    StudyError
+        If the features were extracted with different settings.
 
     Examples
     --------
@@ -199,7 +205,7 @@ def long_delta(
     chosen = table[table[column].isin(between)]
     _refuse_absent(table[column], between, column)
     _refuse_repeated(chosen, ["patient", column, *within])
-    _refuse_other_settings(chosen)
+    compare_settings({"of both timepoints": chosen})
     features = [
         str(name)
         for name in table.columns
@@ -331,16 +337,6 @@ def _refuse_repeated(rows: pd.DataFrame, keys: list[str]) -> None:
         )
 
 
-def _refuse_other_settings(rows: pd.DataFrame) -> None:
-    for name in rows.columns:
-        if str(name).endswith("diagnostics_Configuration_Hash") and rows[name].nunique() > 1:
-            raise ValueError(
-                "features must be extracted with the same settings at both timepoints, but "
-                f"column {str(name)!r} holds {rows[name].nunique()} different ones "
-                f"({quoted(rows[name].dropna().unique(), limit=3)}). Extract them again alike."
-            )
-
-
 def _wide(rows: pd.DataFrame, features: list[str], within: Sequence[str]) -> pd.DataFrame:
     """Return one row per patient, the values of `within` before the names of the features."""
     if not within:
@@ -354,11 +350,16 @@ def _wide(rows: pd.DataFrame, features: list[str], within: Sequence[str]) -> pd.
 
 
 def _days_of(rows: pd.DataFrame, days: str) -> "pd.Series[float]":
-    if not pd.api.types.is_numeric_dtype(rows[days]):
-        raise ValueError(
-            f"days must name a column of numbers, but {days!r} holds "
-            f"{quoted(rows[days].dropna().unique(), limit=2)}. Count days from one day."
-        )
+    cells = rows[days]
+    if not pd.api.types.is_numeric_dtype(cells):
+        texts = cells.dropna().astype(str).str.strip().str.removesuffix(" 00:00:00")
+        numbers = day_numbers(texts.reindex(cells.index))
+        if numbers is None:
+            raise ValueError(
+                f"days must name a column of numbers or of dates YYYY-MM-DD, but {days!r} holds "
+                f"{quoted(cells.dropna().unique(), limit=2)}. Count days from one day."
+            )
+        rows = rows.assign(**{days: numbers})
     by_patient = rows.groupby("patient", sort=False)[days]
     differ = by_patient.nunique() > 1
     if differ.any():
@@ -367,3 +368,33 @@ def _days_of(rows: pd.DataFrame, days: str) -> "pd.Series[float]":
             f"{number_of(int(differ.sum()), 'patient')} do not. Correct the table."
         )
     return by_patient.first().astype(np.float64)
+
+
+def day_numbers(texts: "pd.Series[str]") -> "pd.Series[float] | None":
+    """Count the days of dates.
+
+    Parameters
+    ----------
+    texts : Series of str
+        None where missing.
+
+    Returns
+    -------
+    Series of float, or None
+        Days from one day, NaN where missing; None unless all are dates written YYYY-MM-DD.
+
+    Examples
+    --------
+    >>> day_numbers(pd.Series(["2024-02-28", None, "2024-03-01"])).diff(2).tolist()
+    [nan, nan, 2.0]
+    >>> day_numbers(pd.Series(["28.2.2024"])) is None
+    True
+    """
+    known = texts.dropna()
+    if known.empty or not all(_DATE.fullmatch(text) for text in known):
+        return None
+    try:
+        numbers = [float(date.fromisoformat(text).toordinal()) for text in known]
+    except ValueError:  # such as 30 February
+        return None
+    return pd.Series(numbers, index=known.index, dtype=np.float64).reindex(texts.index)

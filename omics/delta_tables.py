@@ -9,14 +9,23 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from omics.delta import NO_DAYS, NO_END, NO_PAIR, NO_START, DeltaFeatures, delta_features
+from omics.delta import (
+    NO_DAYS,
+    NO_END,
+    NO_PAIR,
+    NO_START,
+    DeltaFeatures,
+    day_numbers,
+    delta_features,
+)
 from omics.errors import Finding, StudyError
 from omics.messages import nearest, number_of, quoted
 from omics.moment import Moment
 from omics.patients import read_ids
 from omics.radiomics import DELTA
 from omics.reading import RawTable
-from omics.table_spec import DeltaSpec, TableSpec
+from omics.row_specs import DeltaSpec
+from omics.table_spec import TableSpec
 from omics.values import Unknown, read_numbers, read_texts, recode_texts, written
 
 
@@ -68,8 +77,8 @@ def take_timepoints(
     Raises
     ------
     StudyError
-        If a column or a timepoint is not there, a row does not say its timepoint, or days are no
-        numbers or differ among rows of one patient and timepoint.
+        If a column or a timepoint is not there, a row does not say its timepoint, or days are
+        neither numbers nor dates, or differ among rows of one patient and timepoint.
     """
     columns = [str(column) for column in raw.cells.columns]
     for column in filter(None, (delta.column, delta.days)):
@@ -191,12 +200,19 @@ def _read_timepoints(
 def _read_days(
     cells: pd.DataFrame, spec: TableSpec, days: str, *, title: str
 ) -> "pd.Series[float]":
+    texts, _ = read_texts(cells[days], unknown=Unknown.of(spec.unknown))
+    dates = day_numbers(texts)
+    if dates is not None:
+        return dates
     numbers, _ = read_numbers(
         cells[[days]],
         title=title,
         decimal=spec.decimal,
         unknown=Unknown.of(spec.unknown),
-        cure=lambda column: f"delta counts days in {column!r}: write them as numbers of days.",
+        cure=lambda column: (
+            f"delta counts days in {column!r}: write all of them as numbers of days, "
+            "or all as dates YYYY-MM-DD."
+        ),
     )
     return numbers[days]
 

@@ -5,10 +5,7 @@ regions; a region is asked for by name or number. They are refused when they say
 another patient or another frame of reference than the image.
 """
 
-import struct
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omics.contours import filled
-from omics.dicom_series import FRAME_OF_REFERENCE, PATIENT_ID, headers
+from omics.dicom_headers import files_of
+from omics.dicom_series import FRAME_OF_REFERENCE, PATIENT_ID
 from omics.errors import CaseError
 from omics.extras import needed
 from omics.messages import nearest, number_of, some_of
-from omics.native import unreadable
+from omics.native import damaged
 from omics.one_grid import within
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ def dicom_mask(path: Path) -> Path | None:
     if not path.is_dir():
         return path
     kinds = (*SEGMENTATION, STRUCTURE_SET)
-    found = [file for file, header in headers(path) if header.get("SOPClassUID") in kinds]
+    found = [file for file, header in files_of(path) if header.get("SOPClassUID") in kinds]
     if len(found) > 1:
         raise CaseError(
             f"mask must be one file, but the folder holds {len(found)} segmentations and structure "
@@ -99,7 +97,7 @@ def read_dicom_regions(
     """
     dataset = _open(path)
     check_patient(dataset.get("PatientID"), image)
-    with _damage():
+    with damaged("mask"):
         return _read_regions(dataset, labels, image=image, resample=resample)
 
 
@@ -128,31 +126,8 @@ def _read_regions(
 
 def _open(path: Path) -> Any:
     pydicom = needed("pydicom")
-    with _damage():
-        try:
-            return pydicom.dcmread(path)
-        except pydicom.errors.InvalidDicomError as error:
-            raise unreadable("mask", "it is no DICOM file") from error
-
-
-@contextmanager
-def _damage() -> Iterator[None]:
-    """Tell that a file is damaged, where the libraries stumble over what is not there.
-
-    A structure that was cut short is never taken for a smaller one: its number, by which it is
-    found, stands behind its contours.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of values that break a rule of DICOM
-        try:
-            yield
-        except CaseError:
-            raise
-        except (
-            *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
-            *(EOFError, OSError, RuntimeError, struct.error),
-        ) as error:
-            raise unreadable("mask", f"{type(error).__name__} in reading its content") from error
+    with damaged("mask"):
+        return pydicom.dcmread(path)
 
 
 def check_patient(patient: object, image: "sitk.Image") -> None:
@@ -258,6 +233,11 @@ def _segments(dataset: Any, image: "sitk.Image", *, resample: bool) -> _Regions:
 
 
 def _structures(dataset: Any, image: "sitk.Image") -> _Regions:
+    """Read a structure set.
+
+    A structure that was cut short is never taken for a smaller one: its number, by which it is
+    found, stands behind its contours.
+    """
     declared = {int(item.ROINumber): item for item in dataset.get("StructureSetROISequence", [])}
     if not declared:
         raise CaseError("mask must declare structures, but the structure set holds none.")

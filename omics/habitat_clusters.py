@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from omics.habitat_voxels import Scan, pooled_scans
 from omics.messages import number_of, quoted
@@ -107,9 +108,10 @@ def cluster(
             f"{number_of(n_different, 'different voxel')} for {n_habitats}. Ask for fewer habitats."
         )
     rows = scaled[np.lexsort(scaled.T[::-1])]  # k-means starts must not see the patients' order
-    means = KMeans(
-        n_clusters=n_habitats, n_init=n_starts, random_state=seed, tol=0.0, max_iter=1000
-    ).fit(rows)
+    with threadpool_limits(1):  # threads add up in an order of their own: the last digits differ
+        means = KMeans(
+            n_clusters=n_habitats, n_init=n_starts, random_state=seed, tol=0.0, max_iter=1000
+        ).fit(rows)
     found = np.asarray(means.cluster_centers_, dtype=np.float64)
     centres = found[np.lexsort(found.T[::-1])]
     labels = nearest_centre(scaled, centres)

@@ -12,6 +12,10 @@ depends on that voxel alone. Habitats are numbered by the rising centre of the f
 that their numbers mean the same however k-means called them. Intensities must be comparable between
 patients before (z-scored MRI, Hounsfield units): a shifted scanner shifts its patients' habitats.
 
+Habitats are learnt from images, before a study's folds are drawn: fitted on all development
+patients, they have seen the voxels (never the outcome) of those whom cross-validation then holds
+out. External validation is untouched; where internal validation decides, fit on other patients.
+
 Considered and rejected: clustering every patient alone, because its habitat 1 would not be the next
 patient's; taking all voxels, because large tumours would decide; choosing the number of habitats
 automatically, because its criteria disagree: `omics.habitat_clusters.habitat_numbers` shows them.

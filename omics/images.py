@@ -1,8 +1,8 @@
 """The voxels of one scan, whole and finite, or the reason why they cannot be used.
 
 NIfTI, NRRD and MetaImage files and folders with one DICOM series are read by SimpleITK. What it
-lets pass is refused here: of NIfTI it fills files that were cut short with zeros, and puts zeros in
-the place of voxels that are no finite numbers, and says nothing.
+lets pass is refused here: of NIfTI it fills files that were cut short with zeros, puts zeros in the
+place of voxels that are no finite numbers, takes one of two spacings, and says nothing.
 
 Messages name no file and no patient: they may stand in a report.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_SAME_LENGTH = 1e-3  # relative: NIfTI keeps single precision, programs round
 _FLOATS = {"16": "f4", "64": "f8"}  # by the datatype of NIfTI
 
 
@@ -100,6 +101,7 @@ def read_volume(path: Path, *, what: str) -> "sitk.Image":
         reader.ReadImageInformation()
         _check_header(reader, what=what)
         if path.name.casefold().endswith((".nii", ".nii.gz")):
+            _check_spacing(reader, what=what)
             _check_bytes(path, reader, what=what)
         image = reader.Execute()
     return _without_single_axes(image)
@@ -121,6 +123,24 @@ def _check_header(reader: "sitk.ImageFileReader", *, what: str) -> None:
             f"{what} must hold one number per voxel, but holds {reader.GetNumberOfComponents()} "
             f"({kind}): colours, vectors or complex numbers. Export the grey values."
         )
+
+
+def _check_spacing(reader: "sitk.ImageFileReader", *, what: str) -> None:
+    """Refuse a NIfTI header whose sform says other lengths than its spacing, which ITK takes."""
+    if reader.GetMetaData("sform_code") == "0":
+        return
+    rows = [reader.GetMetaData(f"srow_{axis}").split()[:3] for axis in "xyz"]
+    lengths = np.linalg.norm(np.array(rows, dtype=np.float64), axis=0)
+    spacing = np.array(reader.GetSpacing()[:3])
+    if not np.allclose(lengths, spacing, rtol=_SAME_LENGTH):
+        raise CaseError(
+            f"{what} must have one spacing, but its header says {_millimetres(spacing)} and, by "
+            f"its sform, {_millimetres(lengths)}. Correct the header."
+        )
+
+
+def _millimetres(lengths: NDArray[np.float64]) -> str:
+    return " x ".join(f"{length:.6g}" for length in lengths) + " mm"
 
 
 def _check_bytes(path: Path, reader: "sitk.ImageFileReader", *, what: str) -> None:

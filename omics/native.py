@@ -1,17 +1,21 @@
-"""C++ libraries write to the terminal and raise in their own words: both are caught here."""
+"""What libraries raise and write over a damaged file becomes a reason in words."""
 
 import os
 import re
+import struct
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 from omics.errors import CaseError
+from omics.extras import needed
 
 _STDERR = 2
 _TURN = Lock()
+_SHEARED = ("orthonormal direction cosines", "unexpected scales in sform")
 _UNKNOWN = "Unable to determine ImageIO reader"
 
 
@@ -30,10 +34,33 @@ def native_errors(path: Path, *, what: str) -> Iterator[None]:
         except RuntimeError as error:
             said.seek(0)
             told = said.read().decode(errors="replace") or str(error)
+            if any(words in told for words in _SHEARED):
+                raise CaseError(
+                    f"{what} must have axes at right angles and one spacing, but its header says "
+                    "otherwise (the sform of NIfTI). Resample it, or correct the header."
+                ) from error
             raise unreadable(what, _in_words(told, path)) from error
         finally:
             os.dup2(kept, _STDERR)
             os.close(kept)
+
+
+@contextmanager
+def damaged(what: str) -> Iterator[None]:
+    """Tell that a DICOM file is damaged, where libraries stumble over what it holds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values that break a rule of DICOM
+        try:
+            yield
+        except CaseError:
+            raise
+        except (
+            *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+            *(EOFError, OSError, RuntimeError, struct.error),
+            needed("pydicom").errors.BytesLengthException,
+            needed("pydicom").errors.InvalidDicomError,
+        ) as error:
+            raise unreadable(what, f"{type(error).__name__} in reading its content") from error
 
 
 def unreadable(what: str, reason: str) -> CaseError:
@@ -57,5 +84,5 @@ def _in_words(told: str, path: Path) -> str:
     if _UNKNOWN in told:
         return "no image format is recognised in it"
     lines = [line.strip() for line in told.splitlines() if line.strip()]
-    last = re.sub(r"^(\[\w+\]|\w+::\w+:|ITK ERROR:|\w+:)\s*", "", lines[-1])
+    last = re.sub(r"^(\[\w+\]|\w+::\w+:|ITK ERROR:|\w+( \(0x\w+\))?:)\s*", "", lines[-1])
     return last.replace(str(path), "the file").replace(path.name, "the file").rstrip(".")

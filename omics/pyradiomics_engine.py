@@ -226,7 +226,7 @@ def _checked_box(mask: sitk.Image, setting: Mapping[str, Any], *, where: str) ->
     box = region_box(mask)
     if box is None:
         raise CaseError(f"the region must have voxels, but has none{where}.")
-    n_voxels = int(np.count_nonzero(sitk.GetArrayViewFromImage(box.cut(mask))))
+    n_voxels = int(np.count_nonzero(sitk.GetArrayFromImage(box.cut(mask))))
     n_dimensions = int(((box.upper - box.lower) > 1).sum())
     needed = setting["minimumROIDimensions"]
     if n_voxels == 1:

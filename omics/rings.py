@@ -10,7 +10,8 @@ in mm, whatever the spacing, so that it is 0 inside the region. The ring holds t
 `inner < d <= outer`: never a voxel of the region itself, and rings that follow one another
 (0-5, 5-10) share no voxel and leave none out. A ring exists only where the image does, and only
 inside the brain mask, if there is one. A millimetre from the border therefore begins half a voxel
-outside the drawn contour.
+outside the drawn contour. Other labels of a mask are surroundings like any: the ring around a whole
+tumour is that around the union of its labels.
 
 Considered and rejected: dilation by a ball of voxels, because it rounds the radius to whole voxels
 and takes thick slices for thin ones; distances from the surface mesh, because they differ by less

@@ -23,6 +23,7 @@ from models.factor_findings import factor_cohort_findings
 from models.findings import factor_findings, model_findings, ordered
 from models.gaps import predictor_gaps
 from models.grouped_calibration import GroupedCalibration, grouped_calibration
+from models.harmonisation import Harmonisation, harmonisation_findings, study_harmonisation
 from models.hosmer_lemeshow import HosmerLemeshowTests, hosmer_lemeshow_tests
 from models.moment import check_moment, moment_findings
 from models.nomogram import Nomogram, nomogram
@@ -41,6 +42,7 @@ from models.updating import Updating, updating
 from models.validation import Plan, Validation, validate
 from models.volume import volume_feature, volume_findings
 from models.volume_surrogates import VolumeSurrogates, cohort_surrogates, surrogate_findings
+from omics.centres import check_harmonised
 from omics.checks import check_probability
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
@@ -236,6 +238,8 @@ class Results:
         None where no groups are asked for.
     hosmer_lemeshow : HosmerLemeshowTests or None
         None where it is not asked for.
+    harmonisation : Harmonisation or None
+        None where no model harmonises.
     repeatability : dict of table to Repeatability
         Of the tables whose features a filter judges by their repeats.
     volume_surrogates : VolumeSurrogates or None
@@ -273,6 +277,7 @@ class Results:
     grouped_calibration: GroupedCalibration | None = None
     hosmer_lemeshow: HosmerLemeshowTests | None = None
     repeatability: dict[str, Repeatability] = field(default_factory=dict)
+    harmonisation: Harmonisation | None = None
     volume_surrogates: VolumeSurrogates | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -320,6 +325,8 @@ def analyse(
     pipelines = with_volume(pipelines, cohort, volume)
     _check_about(about, pipelines, cohort)
     _check_signatures(pipelines)
+    for step in (step for pipeline in pipelines.values() for step in pipeline.harmonised):
+        check_harmonised(cohort, step)
     if about.moment is not None:
         check_moment(pipelines, cohort, about.moment)
     try:
@@ -351,6 +358,8 @@ def analyse(
     repeats = study_repeatability(pipelines, cohort, plan=plan)
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested, *not_updated]
     found += repeatability_findings(repeats)
+    harmonised = study_harmonisation(validation, cohort)
+    found += harmonisation_findings(harmonised, cohort)
     found += model_findings(validation, figures, cohort)
     surrogates = cohort_surrogates(cohort, level=plan.level)
     found += surrogate_findings(surrogates)
@@ -399,6 +408,7 @@ def analyse(
         factor_quality=quality,
         assumptions=examined,
         repeatability=repeats,
+        harmonisation=harmonised,
         volume_surrogates=surrogates,
     )
 

@@ -1,4 +1,4 @@
-"""The command `nomomics`: demo, run, check, score."""
+"""The command `nomomics`: demo, extract, run, check, score."""
 
 import importlib.util
 import sys
@@ -16,6 +16,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 
 app = typer.Typer(
@@ -97,6 +98,45 @@ def score(
         _console().print(f"Scores: {out} ({scores})")
 
 
+@app.command()
+def extract(
+    manifest: Annotated[Path, typer.Argument(help="csv of cases: patient, image, mask, ...")],
+    out: Annotated[Path, typer.Option("--out", help="the .parquet or .csv file to write")],
+    settings: Annotated[
+        str, typer.Option("--settings", help="mri, ct, or a pyradiomics .yaml file")
+    ] = "mri",
+    jobs: Jobs = -1,
+) -> None:
+    """Extract radiomics features of images and masks into one table."""
+    with _mistakes_told():
+        from omics.extraction import case_store
+        from omics.extraction import extract as extract_cases
+        from omics.extraction_settings import read_settings
+        from omics.manifest import read_manifest
+        from reports.extraction_output import check_place, input_files, work_folder
+        from reports.extraction_output import write_extraction as write
+
+        cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
+        check_place(out, inputs=[manifest, *input_files(cases)])
+        with _progress(console, time_left=True) as bars:
+            store = case_store(work_folder(out), chosen)
+            found = extract_cases(cases, chosen, n_jobs=jobs, store=store, progress=bars)
+        written = write(found, out)
+        console.print(f"{found!r}: {written[0] if len(found.table) else 'no table'}")
+        if found.n_failed:
+            _tell_failures(found.n_failed, found.n_cases, written[-1], console)
+
+
+def _tell_failures(n_failed: int, n_cases: int, reasons: Path, console: Console) -> None:
+    """Say how many cases failed, and end with status 3."""
+    console.print(
+        f"nomomics: {n_failed} of {n_cases} cases could not be used, wholly or in part. The "
+        f"reasons stand in {reasons}. Correct them and call it again: the others are kept.",
+        style="red",
+    )
+    raise typer.Exit(3)
+
+
 def _run(study_path: Path, out: Path, jobs: int) -> None:
     from reports.output import WORK, check_folder
     from reports.report import write_report
@@ -132,14 +172,17 @@ class _Bars:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[_Bars]:
-    columns = (
+def _progress(console: Console, *, time_left: bool = False) -> Iterator[_Bars]:
+    columns = [
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-    )
-    progress = Progress(*columns, console=console)
+    ]
+    if time_left:
+        columns += [TextColumn("left"), TimeRemainingColumn()]
+    # by default the time left is judged by the last 30 s, in which no case may have ended
+    progress = Progress(*columns, console=console, speed_estimate_period=3600)
     try:
         yield _Bars(progress)
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 from models.assumptions import Assumptions
 from models.calibration_curves import Calibration
 from models.calibration_groups import CalibrationGroups
+from models.centre_prediction import CentrePrediction
 from models.classification import Classification
 from models.classified import ClassifiedModels
 from models.comparison import Comparison
@@ -25,6 +26,7 @@ from models.external_tests import ExternalTests
 from models.follow_up import FollowUp
 from models.gray import GrayTest
 from models.grouped_calibration import GroupedCalibration
+from models.harmonisation import Harmonisation
 from models.hosmer_lemeshow import HosmerLemeshow, HosmerLemeshowTests
 from models.log_rank import LogRank
 from models.nomogram import Nomogram
@@ -43,6 +45,7 @@ from models.survival_description import StudySurvival, SurvivalSummary
 from models.transductive import TransductiveOptimism
 from models.updating import Updating
 from models.volume_surrogates import VolumeSurrogates
+from omics.bland_altman import BlandAltman
 from omics.cohort import Cohort
 from omics.extraction import Extraction
 from omics.mofa import FactorModel
@@ -73,6 +76,7 @@ from reports.factor_sections import saved_factors_blocks
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.roc import draw_roc
+from reports.harmonisation_sections import centre_prediction_blocks, harmonisation_blocks
 from reports.html import Block, Figure, Page, Section, render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.optimism_sections import array_optimism_blocks, corrected_calibration_blocks
@@ -81,7 +85,11 @@ from reports.reclassification_sections import (
     reclassification_blocks,
 )
 from reports.regression_section import regression_block
-from reports.repeatability_sections import reliability_blocks, repeatability_blocks
+from reports.repeatability_sections import (
+    bland_altman_blocks,
+    reliability_blocks,
+    repeatability_blocks,
+)
 from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks
@@ -191,6 +199,9 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
     Reliability: _of_blocks("Repeatability", reliability_blocks),
     Repeatability: _of_blocks("Repeatability", repeatability_blocks),
+    BlandAltman: _of_blocks("Bland-Altman", bland_altman_blocks),
+    Harmonisation: _of_blocks("Harmonisation", harmonisation_blocks),
+    CentrePrediction: _of_blocks("Prediction of the centre", centre_prediction_blocks),
     Signature: _of_blocks("Signature", signature_blocks),
     Assumptions: _of_blocks("Assumptions", assumption_blocks),
     RegressionTable: _of_blocks("Regression table", lambda found: [regression_block(found)]),

@@ -14,6 +14,7 @@ from reports.added_value import AddedValueResults
 from reports.analysis import Results
 from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
+from reports.harmonisation_sections import harmonisation_text
 from reports.repeatability_sections import repeatability_text
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
@@ -51,7 +52,7 @@ def methods_text(results: Results) -> str:
         Paragraphs with an empty line between them.
     """
     parts = [_patients(results), _description(results), _volume_surrogates(results)]
-    parts += [repeatability_text(results.repeatability)]
+    parts += [repeatability_text(results.repeatability), harmonisation_text(results.harmonisation)]
     factors = results.factors
     if factors is not None:
         parts += [

@@ -234,8 +234,7 @@ def _tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
         yield "survival", figures.survival_curves
         yield "log_rank", figures.log_rank
     yield from _survival_tables(results)
-    if results.repeatability:
-        yield "repeatability", repeatability_table(results.repeatability)
+    yield from _cleaning_tables(results)
     if results.factors is not None:
         yield from _factor_tables(results.factors)
     if results.factor_quality is not None:
@@ -258,6 +257,16 @@ def _figure_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     yield "decision", figures.decision
     if results.classified is not None:
         yield "classification", results.classified.table
+
+
+def _cleaning_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
+    if results.repeatability:
+        yield "repeatability", repeatability_table(results.repeatability)
+    if results.harmonisation is not None:
+        yield "harmonisation", results.harmonisation.differences
+        yield "harmonisation_centres", results.harmonisation.centres
+        if results.harmonisation.prediction is not None:
+            yield "centre_prediction", results.harmonisation.prediction.table
 
 
 def _survival_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:

@@ -5,13 +5,16 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from models.repeatability import Repeatability
+from omics.bland_altman import WHAT, BlandAltman
 from omics.reliability import BANDS, Reliability
+from reports.figures.bland_altman import draw_bland_altman
 from reports.figures.reliability import draw_reliability
-from reports.html import Block, Figure, Section, Table, Text
-from reports.style import shown_names
+from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.style import feature_name, shown_names
 from reports.tables import format_percent, table_rows
 
 MOST_ROWS = 15
+MOST_PANELS = 4
 MEANING = {
     "ICC(1)": "each patient has readers of its own",
     "ICC(A,1)": "absolute agreement of single readings",
@@ -89,6 +92,32 @@ def reliability_blocks(found: Reliability, least: float | None = None) -> Iterab
         caption=f"{found.form}, {found.n_patients} patients, {found.n_readers} readers. Words are "
         "those of Koo and Li, taken of the lower bound: poor below .5, moderate to .75, good to "
         ".9, excellent from there.",
+    )
+
+
+def bland_altman_blocks(found: BlandAltman) -> Iterable[Block]:
+    """Show the first features' differences, and the limits of agreement of the first ones."""
+    names = list(dict.fromkeys(found.table["feature"]))
+    panels = [
+        Figure(figure=draw_bland_altman(found, name), title=feature_name(name))
+        for name in names[:MOST_PANELS]
+    ]
+    if panels:
+        yield FigureGrid(
+            panels=panels,
+            title="Bland-Altman.",
+            caption=f"A point per patient; limits within which {100 * found.coverage:g}% of "
+            "differences are expected, each with its "
+            f"{100 * found.level:g}% interval (exact for normal differences).",
+        )
+    rows = found.table.head(len(WHAT) * MOST_ROWS)
+    shown = rows.drop(columns=["standard_deviation", "repeatability_coefficient"])
+    labels = shown_names(rows["feature"])
+    yield Table(
+        table=table_rows(shown.assign(feature=[labels[name] for name in rows["feature"]])),
+        title="Limits of agreement.",
+        caption="Second reading minus first, in the unit of the feature."
+        + (f" The first {MOST_ROWS} of {len(names)} features." if len(names) > MOST_ROWS else ""),
     )
 
 

@@ -17,6 +17,7 @@ from reports.figures.associations import draw_associations
 from reports.figures.flow import draw_flow
 from reports.figures.loadings import draw_loadings
 from reports.figures.variance_explained import draw_variance_explained
+from reports.harmonisation_sections import harmonisation_section
 from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
 from reports.methods import methods_text
 from reports.missing_section import missing_section
@@ -81,7 +82,7 @@ def page_of(results: Results) -> Page:
             (f"External: {name}", f"{p.n_patients} ({p.n_events} events)")
             for name, p in cohort.external.items()
         ),
-        ("Features", f"{cohort.X.shape[1]} in {len(cohort.kinds)} views"),
+        ("Features", f"{cohort.n_features} in {len(cohort.kinds)} views"),
         ("Models", f"{len(results.coefficients)}"),
     ]
     banner = (
@@ -106,6 +107,8 @@ def radiomics_sections(results: Results) -> list[Section]:
     found = []
     if results.repeatability:
         found.append(repeatability_section(results.repeatability))
+    if results.harmonisation is not None:
+        found.append(harmonisation_section(results.harmonisation))
     if results.volume_surrogates is not None:
         found.append(volume_section(results.volume_surrogates))
     return found

@@ -20,9 +20,11 @@ from models.resampling import FolderStore, Progress
 from models.signature import Signature
 from models.terms import is_category
 from models.validation import Plan
+from omics.centres import check_harmonised, with_centre
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import StudyError
 from omics.gene_sets import read_gmt
+from omics.harmonise import ComBat
 from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.tables import read_table
@@ -65,6 +67,7 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
             cohort = cohort.with_external(name, _join(study, other.tables, count))
         except StudyError as error:
             raise StudyError(f"[external.{name}] {error}") from error
+    cohort = _with_centre(study, cohort)
     for signature in study.signatures:
         try:
             select_columns(cohort.X.columns, signature.predictors)
@@ -86,6 +89,15 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
     gene_sets = _gene_sets(study)  # refuses a file that is no GMT
     if gene_sets is not None:
         gene_sets.check(cohort)
+    return cohort
+
+
+def _with_centre(study: Study, cohort: Cohort) -> Cohort:
+    """Let harmonisation find the centre; refuse what it cannot do, before anything is fitted."""
+    if study.harmonise is None:
+        return cohort
+    cohort = with_centre(cohort)
+    check_harmonised(cohort, study.harmonise.combat)
     return cohort
 
 
@@ -253,7 +265,7 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
         spec.name: risk_pipeline(
             spec.predictors,
             _model(spec, study.study.seed),
-            cleaning=filters_of(spec, study, filters),
+            cleaning=[*filters_of(spec, study, filters), *_harmonised(spec, study)],
             factors=factors if spec.uses_factors else None,
             signatures=[one for one in signatures if spec.uses_signature(one.name)],
             splines=spec.splines or None,
@@ -263,6 +275,14 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
         ).set_params(design__imputations=imputations, design__seed=study.study.seed)
         for spec in study.every_model
     }
+
+
+def _harmonised(model: ModelSpec, study: Study) -> list[ComBat]:
+    """Harmonise the tables of a study for a model that reads one of them."""
+    spec = study.harmonise
+    if spec is None or not any(study.reads(model, table) for table in spec.tables):
+        return []
+    return [spec.combat]
 
 
 def _model(spec: ModelSpec, seed: int) -> Model:

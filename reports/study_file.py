@@ -19,6 +19,7 @@ from models.description import BY_COHORT, TableOneAsked
 from models.design import IMPUTATIONS, Missing, matching
 from models.interactions import check_interactions
 from models.ticks import AxisTicks
+from omics.centres import META
 from omics.cohort import CohortsSpec
 from omics.errors import StudyError
 from omics.messages import nearest
@@ -26,6 +27,7 @@ from omics.moment import Moment
 from omics.outcome import ColumnAddress, OutcomeSpec, SurvivalSpec
 from omics.table_spec import TableSpec
 from reports.factor_specs import FactorsSpec
+from reports.harmonise_spec import HarmoniseSpec
 from reports.repeatability_spec import RepeatabilitySpec
 from reports.study_words import mistakes
 
@@ -473,6 +475,7 @@ class Study(_Section):
     external: dict[str, ExternalSpec] = {}
     centre: ColumnAddress | None = None
     repeatability: dict[str, RepeatabilitySpec] = {}
+    harmonise: HarmoniseSpec | None = None
     factors: FactorsSpec | None = None
     signatures: list[SignatureSpec] = []
     models: list[ModelSpec] = Field(default=[], min_length=1)
@@ -551,6 +554,31 @@ class Study(_Section):
         return self
 
     @model_validator(mode="after")
+    def _harmonisation_knows_centres_and_no_outcome(self) -> Self:
+        spec = self.harmonise
+        if spec is None:
+            return self
+        if self.centre is None:
+            raise ValueError(
+                "[harmonise] is declared, but no centre is: write centre = 'table:column' above "
+                "the first section"
+            )
+        apart = dict.fromkeys(self.outcome.columns, "the outcome") | {self.centre: "the centre"}
+        for name in spec.covariates:
+            if name in apart:
+                raise ValueError(
+                    f"[harmonise] covariates must not name {apart[name]}, but {name!r} is: take it "
+                    "out. What predicts the outcome must not be made to"
+                )
+        for table in spec.tables:
+            if not any(self.reads(model, table) for model in self.every_model):
+                raise ValueError(
+                    f"[harmonise] tables names {table!r}, which no model reads: name its columns "
+                    "in a model, or take it out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _decision_curves_are_of_these_models(self) -> Self:
         if self.report.prevalence is not None and self.outcome.kind == "survival":
             raise ValueError(
@@ -625,10 +653,11 @@ class Study(_Section):
                     f"[[signatures]] {name!r} is declared, but no model takes it: add "
                     f"'signature:{name}' to the predictors of a model, or take the section away"
                 )
-        for name in ("factors", "signature"):
+        for name in ("factors", "signature", META):
             if name in self.tables:
                 raise ValueError(
-                    f"[tables.{name}] must have another name: {name}: stands for what is learned"
+                    f"[tables.{name}] must have another name: {name}: stands for what is learned, "
+                    "or for the centre"
                 )
 
     def policy_of(self, model: ModelSpec) -> Missing:
@@ -659,6 +688,8 @@ class Study(_Section):
             named.append(self.cohorts.column)
         if self.centre is not None:
             named.append(self.centre)
+        if self.harmonise is not None:
+            named += [*self.harmonise.tables, *self.harmonise.covariates]
         if self.factors is not None:
             named += self.factors.views
         named += [

@@ -41,19 +41,17 @@ class SmallExtraction:
 
     folder: Path
     manifest: pd.DataFrame
-
-    @property
-    def out(self) -> Path:
-        return self.folder / "out" / "radiomics.parquet"
+    out: Path
+    settings: str = SETTINGS
 
     @property
     def work(self) -> Path:
-        return self.folder / "out" / ".radiomics.work"
+        return self.out.with_name(".radiomics.work")
 
     def write(self) -> Path:
         path = self.folder / "manifest.csv"
         self.manifest.to_csv(path, index=False)
-        (self.folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
+        (self.folder / "settings.yaml").write_text(self.settings, encoding="utf-8")
         return path
 
     def arguments(self, *options: object) -> list[object]:
@@ -71,30 +69,33 @@ class SmallExtraction:
 
 
 def small_extraction(
-    folder: Path, *, n_patients: int = 3, sequences: Sequence[str] = ("T1c",), seed: int = 4
+    folder: Path, *, patients: int | Sequence[str] = 3, sequences: Sequence[str] = ("T1c",)
 ) -> SmallExtraction:
     """Write phantoms of every patient and sequence; labels 1 (core) and 2 (oedema around it)."""
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(4)
     rows = []
-    for number in range(1, n_patients + 1):
+    ids = [f"P{n}" for n in range(1, patients + 1)] if isinstance(patients, int) else patients
+    for number, patient in enumerate(ids, start=1):
         mask = np.zeros(SHAPE, dtype=np.uint8)
         mask[2:8, 3:11, 3:10] = 2
         mask[3:6, 4 : 7 + number % 3, 4:8] = 1
-        write_image(mask, folder / f"P{number}_mask.nii.gz")
+        write_image(mask, folder / f"{patient}_mask.nii.gz")
         for sequence in sequences:
-            image = rng.normal(500 + 10 * number, 60, SHAPE).astype(np.float32)
-            write_image(image, folder / f"P{number}_{sequence}.nii.gz")
+            grey = 500 + 60 * rng.normal()
+            image = rng.normal(grey, 60, SHAPE).astype(np.float32)
+            write_image(image, folder / f"{patient}_{sequence}.nii.gz")
             rows.append(
                 {
-                    "patient": f"P{number}",
+                    "patient": patient,
                     "sequence": sequence,
-                    "image": f"P{number}_{sequence}.nii.gz",
-                    "mask": f"P{number}_mask.nii.gz",
+                    "image": f"{patient}_{sequence}.nii.gz",
+                    "mask": f"{patient}_mask.nii.gz",
                     "label": "1;1+2",
                 }
             )
-    return SmallExtraction(folder=folder, manifest=pd.DataFrame(rows))
+    out = folder / "out" / "radiomics.parquet"
+    return SmallExtraction(folder=folder, manifest=pd.DataFrame(rows), out=out)
 
 
 def write_image(voxels: np.ndarray, path: Path) -> None:

@@ -15,12 +15,14 @@ from omics.delta import NO_DAYS, NO_END, NO_PAIR, NO_START, delta_features, long
 from omics.errors import StudyError
 from omics.new_patients import reading_rules
 from omics.radiomics import feature_table, is_volume
-from omics.table_spec import DeltaSpec
+from omics.row_specs import DeltaSpec
 from omics.tables import TableSpec, View, read_table
-from tests.small_study import FEATURES, small_study
+from tests.small_study import FEATURES, command, small_study
 
 REFERENCE = json.loads(Path(__file__).with_name("reference").joinpath("delta.json").read_text())
 MEAN, VOLUME = "original_firstorder_Mean", "original_shape_MeshVolume"
+
+WIDE, FINE = (f'{{"setting": {{"binWidth": {width}}}}}' for width in (25, 5))
 
 LONG = pd.DataFrame(
     {
@@ -122,7 +124,7 @@ def test_properties(a: list[float], b: list[float], scale: float, order: list[in
     days = pd.Series(30.0, index=start.index)
     monthly = delta_features(start, end, kind="per_day", days=days / 30).table
     daily = delta_features(start, end, kind="per_day", days=days).table
-    np.testing.assert_allclose(monthly, daily * 30, rtol=1e-12)
+    np.testing.assert_allclose(monthly, daily * 30, rtol=1e-12, atol=1e-300)
     known = one.notna().to_numpy()
     assert (np.sign(one.to_numpy()[known]) == np.sign(forward.to_numpy()[known])).all()
 
@@ -199,11 +201,15 @@ def test_wrong_tables_are_named(
         ({"when": "pre"}, {"between": ("pre", "post")}, "no row is of 'post'"),
         ({"patient": "P1"}, {}, r"4 rows share theirs|rows share theirs \(first: 'P1', 'pre'\)"),
         (
-            {"diagnostics_Configuration_Hash": list("aabbaaaa")},
+            {"diagnostics_Configuration_Settings": [WIDE, FINE, *[WIDE] * 6]},
             {},
-            "same settings at both timepoints.*2 different ones",
+            r"must be extracted with the same settings.*\(binWidth: 5 here, 25 there\)",
         ),
-        ({"day": list("abcdefgh")}, {"days": "day", "kind": "per_day"}, "a column of numbers"),
+        (
+            {"day": list("abcdefgh")},
+            {"days": "day", "kind": "per_day"},
+            "of numbers or of dates",
+        ),
     ],
 )
 def test_wrong_long_tables_are_named(
@@ -270,6 +276,41 @@ def test_changes_per_day(tmp_path: Path) -> None:
     assert "days between the two unknown (1)" in message(without, "delta_incomplete")
 
 
+def test_dates_count_days(tmp_path: Path) -> None:
+    dates = ["2024-01-31", "2024-03-01", "2024-12-31", "2024-11-11", None, None, None, None]
+    options = {"delta": {"kind": "per_day", "days": "day"}, "drop": ["centre"]}
+    view = read(tmp_path, LONG.assign(day=dates), **options)
+    # 2024 is a leap year: 30 days to 1 March; 50 from 11 November to the last of December
+    assert view.table[f"delta|{VOLUME}"].tolist() == [-2.0, 0.6]
+    table = LONG.rename(columns={"ID": "patient"}).drop(columns="centre")
+    for day in (dates, pd.to_datetime(pd.Series(dates))):
+        found = long_delta(
+            table.assign(day=day),
+            between=("pre", "post"),
+            kind="per_day",
+            column="when",
+            days="day",
+        )
+        assert found.table[f"delta|{VOLUME}"].tolist() == [-2.0, 0.6]
+    with pytest.raises(StudyError, match=r"or all as dates YYYY-MM-DD"):
+        read(tmp_path, LONG.assign(day=["2024-02-30", *dates[1:]]), **options)
+    with pytest.raises(StudyError, match=r"or all as dates YYYY-MM-DD"):
+        read(tmp_path, LONG.assign(day=["12", *dates[1:]]), **options)
+
+
+def test_timepoints_of_different_settings_are_refused(tmp_path: Path) -> None:
+    mixed = LONG.assign(
+        diagnostics_Configuration_Settings=[WIDE, FINE, FINE, WIDE, WIDE, FINE, WIDE, WIDE]
+    )
+    with pytest.raises(StudyError, match=r"binWidth: 5 here, 25 there"):
+        read(tmp_path, mixed)
+    declared = read(tmp_path, mixed, different_settings=True)
+    assert declared.table.index.tolist() == ["P1", "P2"]
+    # a timepoint that is not compared may have been extracted in any way
+    later = LONG.assign(diagnostics_Configuration_Settings=[*[WIDE] * 6, FINE, FINE])
+    assert read(tmp_path, later).table.index.tolist() == ["P1", "P2"]
+
+
 def test_regions_stay_apart_and_reserved_columns_stay(tmp_path: Path) -> None:
     both = pd.concat([LONG.assign(roi="core"), LONG.assign(roi="edema", **{VOLUME: 1.0})])
     both = both[~((both["roi"] == "edema") & (both["when"] == "post"))]
@@ -316,7 +357,7 @@ def test_options_take_names_as_the_file_has_them(tmp_path: Path) -> None:
         ),
         (
             {"delta": {"kind": "per_day", "days": "centre"}, "drop": []},
-            "delta counts days in 'centre': write them as numbers",
+            "delta counts days in 'centre': write all of them as numbers",
         ),
     ],
 )
@@ -386,3 +427,13 @@ def test_a_study_runs_on_a_long_table(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     report = (study.out / "report.html").read_text(encoding="utf-8")
     assert "changes from &#39;pre&#39; to &#39;post&#39;" in report
+
+    # the frozen model takes a new patient's changes under the same names
+    before = before.set_index("ID")[list(FEATURES)]
+    after = after.set_index("ID")[list(FEATURES)]
+    new = delta_features(before[:3], after[:3], kind="absolute").table.add_prefix("radiomics:")
+    clinical = study.tables["clinical"].set_index("ID").add_prefix("clinical:")
+    new.join(clinical).rename_axis("ID").to_csv(tmp_path / "new.csv")
+    scored = command("score", study.out, tmp_path / "new.csv", "--out", tmp_path / "scored.csv")
+    assert scored.exit_code == 0, scored.output
+    assert len(pd.read_csv(tmp_path / "scored.csv")) == 3

@@ -303,7 +303,7 @@ def test_the_place_in_the_manifest_matters_not(
 
 
 def test_a_changed_file_is_extracted_again(tmp_path: Path, read: list[str]) -> None:
-    phantoms = small_extraction(tmp_path, n_patients=2)
+    phantoms = small_extraction(tmp_path, patients=2)
     cases = read_manifest(phantoms.write())
     store = case_store(tmp_path / "work", CHOSEN)
     before = extract(cases, CHOSEN, store=store).table

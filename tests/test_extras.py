@@ -26,7 +26,7 @@ def test_what_an_installed_package_lacks_is_not_blamed_on_it(
 
 
 def test_the_modules_of_images_load_without_it() -> None:
-    modules = "case manifest images masks dicom_masks dicom_series contours one_grid image_steps"
+    modules = "case manifest images masks dicom_masks dicom_headers contours image_steps"
     absent = "SimpleITK radiomics pydicom highdicom skimage"
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({absent.split()}))\n"

@@ -58,6 +58,7 @@ def test_a_series_is_stacked_by_position(tmp_path: Path, direction: tuple[float,
     written = volume(noise(), direction=direction)
     write_series(tmp_path, written)  # files are named backwards
     (tmp_path / "notes.txt").write_text("no DICOM")
+    (tmp_path / "LICENSE").write_text("no DICOM")
     read = read_image(tmp_path)
     same_place(read, written)
     assert read.GetMetaData("0010|0020") == "P-001"
@@ -144,6 +145,24 @@ def test_a_broken_slice_is_not_passed_over(tmp_path: Path) -> None:
             read_image(tmp_path)
 
 
+def test_a_slice_with_a_wrong_byte(tmp_path: Path) -> None:
+    write_series(tmp_path, volume(noise()))
+    content = (tmp_path / "003.dcm").read_bytes()
+    (tmp_path / "003.dcm").write_bytes(content.replace(b"-12.5", b"-1?.5"))
+    with pytest.raises(CaseError, match="ValueError in reading its content"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"PixelSpacing": [0, 0.8]}, {"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]}],
+)
+def test_slices_without_extent_or_plane(tmp_path: Path, changed: dict[str, Any]) -> None:
+    write_series(tmp_path, volume(noise()), **changed)
+    with pytest.raises(CaseError, match="pixels of some size in a plane"):
+        read_image(tmp_path)
+
+
 def test_several_volumes_of_one_series_are_told(tmp_path: Path) -> None:
     write_series(tmp_path, volume(noise()))
     for path in list(tmp_path.iterdir()):
@@ -216,6 +235,17 @@ def test_floats_of_the_other_byte_order(tmp_path: Path) -> None:
     (tmp_path / "b.nii").write_bytes(header + values.astype(">f4").tobytes())
     with pytest.raises(CaseError, match=r"1 of 1344 voxels do not \(first: nan at voxel \(4, 3, 2"):
         read_image(tmp_path / "b.nii")
+
+
+@pytest.mark.parametrize("row", [(0.8, 0.4, 0.0), (0.72, 0.35, 0.0), (0.7, 0.0, 0.0)])
+def test_sheared_axes_are_no_damage(tmp_path: Path, row: tuple[float, ...]) -> None:
+    sitk.WriteImage(volume(noise()), str(tmp_path / "a.nii"))
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    struct.pack_into("<2h", content, 252, 0, 1)  # qform no, sform yes
+    struct.pack_into("<3f", content, 280, *row)
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(CaseError, match="one spacing, but its header says"):
+        read_image(tmp_path / "a.nii")
 
 
 def _swapped_header(header: bytes) -> bytes:

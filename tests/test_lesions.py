@@ -1,6 +1,7 @@
 """Several lesions: a mask split into them, and their rows made one."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from omics.errors import CaseError, StudyError
 from omics.lesions import lesions, reduce_lesions
-from omics.table_spec import ReduceSpec
+from omics.row_specs import ReduceSpec
 from omics.tables import TableSpec, View, read_table
 
 REFERENCE = json.loads(
@@ -210,9 +211,14 @@ def test_words_stand_for_their_long_form() -> None:
 
 # ---- masks --------------------------------------------------------------------------------------
 
+needs_images = pytest.mark.skipif(
+    find_spec("SimpleITK") is None, reason="images need the extra: nomomics[extract]"
+)
+
 
 def mask_of(array: Any, spacing: tuple[float, ...] = (1.0, 1.0, 1.0)) -> Any:
-    sitk = pytest.importorskip("SimpleITK", reason="images need the extra: nomomics[extract]")
+    import SimpleITK as sitk
+
     image = sitk.GetImageFromArray(np.asarray(array, dtype=np.uint8))
     image.SetSpacing(spacing)
     image.SetOrigin((5.0, -2.0, 1.0))
@@ -229,6 +235,7 @@ def three() -> np.ndarray:
     return array
 
 
+@needs_images
 def test_lesions_by_falling_volume() -> None:
     import SimpleITK as sitk
 
@@ -245,16 +252,19 @@ def test_lesions_by_falling_volume() -> None:
     assert repr(found) == "Lesions(2 lesions, 20 mm³, 0 too small)"
 
 
+@needs_images
 def test_touching_at_a_corner_is_a_choice() -> None:
     assert lesions(mask_of(three()), touching="faces").table["voxels"].tolist() == [7, 2, 1]
 
 
+@needs_images
 def test_small_components_are_left_out_and_counted() -> None:
     found = lesions(mask_of(three()), smallest=2.0, touching="faces")
     assert found.table["voxels"].tolist() == [7, 2]
     assert (found.n_small, found.volume_small) == (1, 1.0)
 
 
+@needs_images
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), faces=st.booleans())
 def test_components_are_those_of_itk(seed: int, faces: bool) -> None:
@@ -270,6 +280,7 @@ def test_components_are_those_of_itk(seed: int, faces: bool) -> None:
     assert found.table["voxels"].is_monotonic_decreasing
 
 
+@needs_images
 def test_masks_without_a_lesion_say_so() -> None:
     with pytest.raises(CaseError, match="no voxel of it is set"):
         lesions(mask_of(np.zeros((3, 3, 3))))

@@ -181,7 +181,7 @@ def test_ids_are_found_as_whole_words(ids: list[str], text: str, found: set[str]
     assert _finder(ids)(text) == found
 
 
-@given(st.lists(st.from_regex(r"[a-z]{2}[0-9]{2}", fullmatch=True), min_size=1, unique=True))
+@given(st.lists(st.from_regex("[a-z]{2}[0-9]{2}", fullmatch=True), max_size=9, unique=True))
 def test_every_id_is_found_in_its_own_path(ids: list[str]) -> None:
     find = _finder(ids)
     assert all(find(f"data/{one}/{one}_t1.nii") == {one} for one in ids)

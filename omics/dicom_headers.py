@@ -1,0 +1,163 @@
+"""What the headers of the DICOM files of a folder say, before any voxel is read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omics.errors import CaseError
+from omics.extras import needed
+from omics.native import damaged
+
+_TAGS = [
+    "SOPClassUID",
+    "PatientID",
+    "SeriesInstanceUID",
+    "SeriesDescription",
+    "FrameOfReferenceUID",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "PixelSpacing",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "RescaleSlope",
+    "RescaleIntercept",
+]
+_SUFFIXES = (".dcm", ".dicom", ".ima")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slice:
+    """What the header of one slice says.
+
+    Attributes
+    ----------
+    path : Path
+    patient, series, description, frame : str
+        Patient id, series, its description, frame of reference; empty where not stated.
+    n_frames : int
+        Above 1 in an enhanced (multi-frame) file.
+    shape : tuple of int
+        Rows, columns, and numbers per voxel.
+    scale : tuple of float
+        Slope and intercept.
+    position : ndarray of shape (3,)
+        Of the first voxel, in mm; empty where not stated, as are the two below.
+    cosines : ndarray of shape (6,)
+        Directions along a row and down a column.
+    spacing : ndarray of shape (2,)
+        Between rows, and between columns, in mm.
+    """
+
+    path: Path
+    patient: str
+    series: str
+    description: str
+    frame: str
+    n_frames: int
+    shape: tuple[int, int, int]
+    scale: tuple[float, float]
+    position: NDArray[np.float64]
+    cosines: NDArray[np.float64]
+    spacing: NDArray[np.float64]
+
+    @property
+    def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Unit vectors along a row and down a column, at right angles."""
+        row = self.cosines[:3] / np.linalg.norm(self.cosines[:3])
+        column = self.cosines[3:] - (self.cosines[3:] @ row) * row
+        return row, column / np.linalg.norm(column)
+
+
+def files_of(folder: Path) -> list[tuple[Path, Any]]:
+    """Return the DICOM files of a folder with their headers.
+
+    Parameters
+    ----------
+    folder : Path
+        Other files are left out, and folders in it not looked into.
+
+    Returns
+    -------
+    list of (Path, pydicom.Dataset)
+
+    Raises
+    ------
+    CaseError
+        If a DICOM file, or an empty one, cannot be read: passed over, it would be a slice that is
+        missing.
+    """
+    found, broken = [], 0
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name == "DICOMDIR":
+            continue
+        try:
+            header = _header(path)
+        except CaseError:
+            broken += 1
+        else:
+            found += [(path, header)] if header is not None else []
+    if broken:
+        raise CaseError(
+            f"DICOM files must be whole, but {broken} in the folder cannot be read. Copy or export "
+            "them again."
+        )
+    return found
+
+
+def slices_of(folder: Path, *, what: str) -> list[Slice]:
+    """Return the slices among the files of a folder.
+
+    Raises
+    ------
+    CaseError
+        As of `files_of`, or if a value in a header cannot be read.
+    """
+    with damaged(what):
+        return [_slice(path, header) for path, header in files_of(folder) if "Rows" in header]
+
+
+def _header(path: Path) -> Any:
+    """Read a header, None if it is none of DICOM.
+
+    A slice must say its size and series, and a kind nobody knows is one that was cut short.
+    """
+    pydicom = needed("pydicom")
+    with damaged("DICOM file"):
+        try:
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+        except pydicom.errors.InvalidDicomError:
+            if path.suffix.casefold() in _SUFFIXES or path.stat().st_size == 0:
+                raise
+            return None
+        kind = pydicom.uid.UID(header.SOPClassUID)
+        if kind.name.endswith(("Image Storage", str(kind))):
+            header.Rows, header.SeriesInstanceUID  # noqa: B018 - stumbles where they lack
+        return header
+
+
+def _slice(path: Path, header: Any) -> Slice:
+    def numbers(name: str, n: int) -> NDArray[np.float64]:
+        values = header.get(name)
+        return np.array([float(value) for value in values or ()]).reshape(n if values else 0)
+
+    def text(name: str) -> str:
+        return str(header.get(name) or "").strip()
+
+    return Slice(
+        path=path,
+        patient=text("PatientID"),
+        series=text("SeriesInstanceUID"),
+        description=text("SeriesDescription"),
+        frame=text("FrameOfReferenceUID"),
+        n_frames=int(header.get("NumberOfFrames") or 1),
+        shape=(int(header.Rows), int(header.Columns), int(header.get("SamplesPerPixel") or 1)),
+        scale=(float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)),
+        position=numbers("ImagePositionPatient", 3),
+        cosines=numbers("ImageOrientationPatient", 6),
+        spacing=numbers("PixelSpacing", 2),
+    )

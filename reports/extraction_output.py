@@ -1,0 +1,169 @@
+"""What an extraction leaves behind: a table, what its columns mean, its settings, its failures.
+
+Beside `radiomics.parquet` stand `radiomics_columns.csv`, `radiomics_settings.yaml`,
+`radiomics.html` and, if a case failed, `failed.csv`. They appear together or not at all; finished
+cases lie in `.radiomics.work` until nothing fails any more.
+"""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from omics.case import Case
+from omics.errors import StudyError
+from omics.extraction import Extraction
+from omics.extraction_settings import settings_yaml
+from reports.extraction_page import write_extraction_page
+from reports.files import write_text
+from reports.tables import write_csv
+
+ENDINGS = (".parquet", ".csv")
+MARK = "# Settings of nomomics extract"  # the first line of what only we write
+FAILED = "failed.csv"
+FAILED_HEADER = "row,patient,timepoint,reader,sequence,image,mask,region,reason"
+
+
+def input_files(cases: Iterable[Case]) -> list[Path]:
+    """List every image and mask."""
+    named = [(case.image, case.mask, case.brain_mask) for case in cases]
+    return [path for paths in named for path in paths if path is not None]
+
+
+def work_folder(out: Path) -> Path:
+    """Return the folder that keeps finished cases while an extraction goes on.
+
+    Examples
+    --------
+    >>> work_folder(Path("tables/radiomics.parquet")).as_posix()
+    'tables/.radiomics.work'
+    """
+    return out.with_name(f".{out.stem}.work")
+
+
+def _places(out: Path) -> dict[str, Path]:
+    """Say what is written where, the table last."""
+    return {
+        "settings": out.with_name(f"{out.stem}_settings.yaml"),
+        "columns": out.with_name(f"{out.stem}_columns.csv"),
+        "page": out.with_name(f"{out.stem}.html"),
+        "table": out,
+    }
+
+
+def check_place(out: Path, *, inputs: Iterable[Path]) -> None:
+    """Make the folder of the output and try whether it can be written to, before hours of work.
+
+    Parameters
+    ----------
+    out : Path
+        The table to write.
+    inputs : iterable of Path
+        Manifest, images and masks, which must not be replaced.
+
+    Raises
+    ------
+    StudyError
+        If its ending is no table's, the folder cannot be made or written to, or a file would be
+        replaced that no extraction wrote.
+    """
+    if out.suffix not in ENDINGS:
+        raise StudyError(f"--out must end in {' or '.join(ENDINGS)}, but is {out}.")
+    try:
+        _refuse_foreign(out, inputs)
+        work = work_folder(out)
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "probe").write_text("")
+        (work / "probe").unlink()
+    except OSError as error:
+        raise _not_writable(out, error) from error
+
+
+def _not_writable(out: Path, error: OSError) -> StudyError:
+    return StudyError(
+        f"--out {out} cannot be written to: {error.strerror}. Choose another folder, make room, or "
+        "ask for the right to write there; finished cases are kept."
+    )
+
+
+def _refuse_foreign(out: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to replace what is not ours."""
+    replaced = [*_places(out).values(), out.with_name(FAILED)]
+    named = {path.resolve() for path in inputs}
+    ours = _begins_with(_places(out)["settings"], MARK)
+    for path in replaced:
+        known = _begins_with(path, FAILED_HEADER) if path.name == FAILED else ours
+        if path.resolve() in named or (path.exists() and not known):
+            raise StudyError(
+                f"--out {out} would replace {path}, which no extraction wrote. Choose another "
+                "name or folder."
+            )
+
+
+def _begins_with(path: Path, line: str) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(line)) == line.encode()
+
+
+def write_extraction(extraction: Extraction, out: Path) -> list[Path]:
+    """Write an extraction; without a single region only the list of failures.
+
+    An older table goes first and the new one comes last, so that no table stands beside the
+    settings of another.
+
+    Parameters
+    ----------
+    extraction : Extraction
+    out : Path
+        As `check_place` has found it.
+
+    Returns
+    -------
+    list of Path
+        What was written, the table first.
+
+    Raises
+    ------
+    StudyError
+        If the folder cannot be written to any more.
+    """
+    work = work_folder(out)
+    staging = work / "output"
+    try:
+        written = _write_files(extraction, out, staging)
+        if "table" in written:
+            out.unlink(missing_ok=True)
+        for name, place in written.items():
+            (staging / name).replace(place)
+        if FAILED not in written:
+            out.with_name(FAILED).unlink(missing_ok=True)
+    except OSError as error:
+        raise _not_writable(out, error) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    if not extraction.n_failed:
+        shutil.rmtree(work, ignore_errors=True)
+    return list(reversed(written.values()))  # the table first, failures last
+
+
+def _write_files(extraction: Extraction, out: Path, staging: Path) -> dict[str, Path]:
+    """Write everything into a folder of its own; say where each file belongs."""
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    written: dict[str, Path] = {}
+    if extraction.n_failed:
+        write_csv(extraction.failed, staging / FAILED)
+        written[FAILED] = out.with_name(FAILED)
+    if extraction.table.empty:
+        return written
+    settings = extraction.settings
+    first = f"{MARK} ({settings.name}), digest {settings.digest}\n"
+    write_text(first + settings_yaml(settings), staging / "settings")
+    write_csv(extraction.columns, staging / "columns")
+    write_extraction_page(extraction, staging / "page")
+    if out.suffix == ".csv":
+        write_csv(extraction.table, staging / "table")
+    else:
+        extraction.table.to_parquet(staging / "table", index=False)
+    return written | _places(out)

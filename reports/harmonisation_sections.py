@@ -1,0 +1,166 @@
+"""What harmonisation did to the features: to whom, how, before and after. Computes no statistic."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from models.centre_differences import SIGNIFICANT
+from models.centre_prediction import STAGES, CentrePrediction
+from models.harmonisation import Harmonisation
+from omics.harmonise import ComBat
+from omics.messages import number_of, quoted
+from reports.figures.centre_components import draw_centre_components
+from reports.figures.centre_prediction import draw_centre_prediction
+from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.style import shown_names
+from reports.survival_section import cohort_name
+from reports.tables import format_estimate, table_rows
+
+METRICS = {"auc": "AUC", "balanced_accuracy": "Balanced accuracy"}
+
+
+def harmonisation_section(found: Harmonisation) -> Section:
+    """Show the harmonisation of a study."""
+    return Section(
+        id="harmonisation", title="Harmonisation", blocks=list(harmonisation_blocks(found))
+    )
+
+
+def harmonisation_blocks(found: Harmonisation) -> Iterator[Block]:
+    """Say what was done and to whom, then show features and centre before and after."""
+    yield Text(text=f"{_what_was_done(found.combat)} {_policy(found.combat)}")
+    yield _whom(found)
+    yield FigureGrid(
+        panels=[
+            Figure(
+                figure=draw_centre_components(found.components, stage=stage),
+                title=stage.capitalize(),
+            )
+            for stage in STAGES
+        ],
+        title="Patients before and after harmonisation.",
+        caption="Development patients in the plane in which their features vary most before "
+        "harmonisation; after it in the same plane.",
+    )
+    if found.prediction is None:
+        yield Text(
+            text="How well the centre can be told from the features was not estimated: fewer than "
+            "two centres have ten patients."
+        )
+    else:
+        yield from centre_prediction_blocks(found.prediction)
+    yield _differences(found)
+
+
+def centre_prediction_blocks(found: CentrePrediction) -> Iterator[Block]:
+    """Show how well the centre is told from the features."""
+    left_out = (
+        f" Left out for too few patients: {quoted(found.left_out)}." if found.left_out else ""
+    )
+    yield FigureGrid(
+        panels=[
+            Figure(figure=draw_centre_prediction(found.table, metric=metric), title=name)
+            for metric, name in METRICS.items()
+        ],
+        title="How well the centre is told from the features.",
+        caption=f"{_numbers(found)} Ridge logistic regression of {found.n_patients} patients at "
+        f"{len(found.n_patients_of)} centres, who were not seen in the fit "
+        f"({found.repeats} x {found.folds}-fold cross-validation, harmonisation refitted in every "
+        f"fold); {100 * found.level:g}% bootstrap intervals; dashed: chance. Below it is as good "
+        "as chance: held-out patients then carry in reverse what was taken for a mark in the "
+        f"training patients.{left_out}",
+    )
+
+
+def _numbers(found: CentrePrediction) -> str:
+    said = {
+        (row["metric"], row["stage"]): format_estimate(
+            row["estimate"], row["lower"], row["upper"], digits=2
+        )
+        for row in found.table.to_dict("records")
+    }
+    return " ".join(
+        f"{name} {said[metric, 'before']} before, {said[metric, 'after']} after."
+        for metric, name in METRICS.items()
+    )
+
+
+def _what_was_done(combat: ComBat) -> str:
+    prior = "parametric" if combat.parametric else "non-parametric"
+    what = "shifts alone" if combat.mean_only_ else "shift and scale"
+    kept = (
+        f", preserving the effect of {quoted(shown_names(combat.covariates).values())}"
+        if len(combat.covariates)
+        else ""
+    )
+    towards = "" if combat.reference is None else f"; {combat.reference!r} is the reference"
+    return (
+        f"ComBat ({prior} empirical Bayes, {what}) took the mark of "
+        f"{number_of(len(combat.n_patients_), 'centre')} out of "
+        f"{number_of(len(combat.features_), 'feature')} of {quoted(combat.tables)}{kept}{towards}. "
+        "It was learned anew in every resample, never saw the outcome, and new patients of these "
+        "centres pass through the frozen transform one by one."
+    )
+
+
+def _policy(combat: ComBat) -> str:
+    said = {
+        "refuse": "Patients of any other centre are refused: they get no prediction.",
+        "pass_through": "Values of patients of any other centre are left as they are.",
+        "estimate": f"Shift and scale of any other centre are estimated from its patients "
+        f"together, if there are {combat.least_patients} or more; that is transductive, and with "
+        "fewer they are refused.",
+    }
+    return said[combat.new_centre]
+
+
+def _whom(found: Harmonisation) -> Table:
+    rows = found.centres.assign(
+        cohort=[cohort_name(str(name)) for name in found.centres["cohort"]],
+        centre=[name or "(unknown)" for name in found.centres["centre"]],
+    )
+    return Table(
+        table=table_rows(rows),
+        title="Centres, and what was done with their patients.",
+        caption="Patients with values in the tables that are harmonised.",
+    )
+
+
+def _differences(found: Harmonisation) -> Table:
+    rows = pd.DataFrame(
+        [
+            (
+                row["stage"].capitalize(),
+                f"{row['level']} of {row['n_features']}",
+                str(row["spread"]),
+            )
+            for row in found.differing.to_dict("records")
+        ],
+        columns=["", "Differ in level", "Differ in spread"],
+    )
+    return Table(
+        table=rows,
+        title="Features that differ between centres.",
+        caption=f"Kruskal-Wallis test of level, Brown-Forsythe test of spread, P below "
+        f"{SIGNIFICANT:g} after Benjamini and Hochberg. After: in the patients the transform was "
+        "fitted to, so that few should. Every feature: tables/harmonisation.csv.",
+    )
+
+
+def harmonisation_text(found: Harmonisation | None) -> str:
+    """Say what was done, as a methods section does; "" if nothing was."""
+    if found is None:
+        return ""
+    parts = ["Harmonisation.", _what_was_done(found.combat), _policy(found.combat)]
+    if found.combat.unadjusted_:
+        parts.append(
+            f"{number_of(len(found.combat.unadjusted_), 'feature')} with one value only, or too "
+            "few, at a centre stayed as they were."
+        )
+    if found.prediction is not None:
+        parts.append(
+            "How well the centre could be told from the features was estimated by ridge "
+            "multinomial logistic regression in cross-validation with harmonisation refitted in "
+            f"every fold. {_numbers(found.prediction)}"
+        )
+    return " ".join(parts)

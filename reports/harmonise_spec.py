@@ -1,0 +1,44 @@
+"""The section `[harmonise]`: the centre's mark is taken out of tables, and how."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from omics.harmonise import ComBat
+from omics.harmonise_checks import NewCentre, check_policy
+from omics.outcome import ColumnAddress
+
+
+class HarmoniseSpec(BaseModel):
+    """ComBat, learned anew in every resample, between the filters and everything else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tables: list[str] = Field(min_length=1, description="tables whose numbers are harmonised")
+    new_centre: NewCentre = Field(
+        description="patients of a centre that no development patient is of: 'refuse' them, "
+        "'pass_through' their values, or 'estimate' the centre's shift and scale from them"
+    )
+    least_patients: int | None = Field(
+        default=None, description="of a new centre, fewest that 'estimate' takes"
+    )
+    covariates: list[ColumnAddress] = Field(
+        default=[], description="columns whose effect is preserved; never the outcome"
+    )
+    parametric: bool = Field(
+        default=True, description="false shrinks under the features' own distribution"
+    )
+    mean_only: bool = Field(default=False, description="take out shifts, and leave scales")
+    reference: str | None = Field(
+        default=None, description="a centre that stays as it is; the others come to be like it"
+    )
+
+    @model_validator(mode="after")
+    def _policy_is_whole(self) -> Self:
+        check_policy(self.new_centre, self.least_patients)
+        return self
+
+    @property
+    def combat(self) -> ComBat:
+        """The transformer, not fitted."""
+        return ComBat(**self.model_dump())

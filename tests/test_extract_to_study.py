@@ -1,0 +1,114 @@
+"""From images to a study: what was extracted is joined, modelled, and refused where it differs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.cox import CoxModel
+from reports.study import load_cohort
+from reports.study_file import read_study
+from tests.small_extraction import FEATURES, SETTINGS, small_extraction
+from tests.small_study import SmallStudy, small_study
+
+TABLE = {
+    "path": "images/out/radiomics.parquet",
+    "kind": "radiomics",
+    "id": "patient",
+    "spread": ["sequence", "region"],
+}
+MEAN = "radiomics:T1c|1+2|original_firstorder_Mean"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> SmallStudy:
+    """Extract two sequences of thirty patients, and put the table into their study."""
+    folder = tmp_path_factory.mktemp("study")
+    study = small_study(folder)
+    study.tables = {name: table.iloc[:30] for name, table in study.tables.items()}
+    patients = study.tables.pop("radiomics")["ID"].tolist()
+    phantoms = small_extraction(folder / "images", patients=patients, sequences=("T1c", "FLAIR"))
+    result = phantoms.run()
+    assert result.exit_code == 0, result.stderr
+    study.content["tables"]["radiomics"] = dict(TABLE)
+    study.content["models"] = [{"name": "Radiomics", "kind": "cox", "predictors": [MEAN]}]
+    return study
+
+
+def test_the_table_spreads_over_sequence_and_region(study: SmallStudy) -> None:
+    cohort = load_cohort(read_study(study.write()))
+    features = [name for name in cohort.X if name.startswith("radiomics:")]
+    assert features == [
+        f"radiomics:{sequence}|{region}|{feature}"
+        for sequence in ("T1c", "FLAIR")
+        for region in ("1", "1+2")
+        for feature in FEATURES
+    ]
+    long = pd.read_parquet(study.folder / TABLE["path"])
+    chosen = long[(long["sequence"] == "FLAIR") & (long["region"] == "1")].set_index("patient")
+    np.testing.assert_array_equal(
+        cohort.X["radiomics:FLAIR|1|original_glcm_Contrast"],
+        chosen["original_glcm_Contrast"].reindex(cohort.X.index),
+    )
+    aside = cohort.provenance["radiomics"]
+    assert aside.shape == (30, 4 * 6)
+    assert {"radiomics_settings", "radiomics_names"}.isdisjoint(f.code for f in cohort.findings)
+
+
+def test_the_model_of_the_study_is_that_of_the_table(study: SmallStudy) -> None:
+    result = study.run()
+    assert result.exit_code == 0, result.stderr
+    found = pd.read_csv(study.out / "tables/coefficients_Radiomics.csv")
+    long = pd.read_parquet(study.folder / TABLE["path"])
+    chosen = long[(long["sequence"] == "T1c") & (long["region"] == "1+2")].set_index("patient")
+    followup = study.tables["followup"].set_index("ID").loc[chosen.index]
+    y = np.array(
+        list(zip(followup["Months"], followup["Status"] == "dead", strict=True)),
+        dtype=[("time", float), ("event", bool)],
+    )
+    fitted = CoxModel().fit(chosen[["original_firstorder_Mean"]], y)
+    expected = fitted.coef_[0]
+    assert found["coefficient"].iloc[0] == pytest.approx(expected, rel=1e-6)
+    report = (study.out / "report.html").read_text()
+    assert "PAT-QX-" not in report
+
+
+def test_a_second_extraction_with_other_settings_is_refused(
+    study: SmallStudy, tmp_path: Path
+) -> None:
+    other = small_study(tmp_path, prefix="OTHER-")
+    patients = other.tables.pop("radiomics")["ID"].tolist()[:12]
+    phantoms = small_extraction(tmp_path / "images", patients=patients, sequences=("T1c", "FLAIR"))
+    phantoms.settings = SETTINGS.replace("binWidth: 25", "binWidth: 10")
+    assert phantoms.run().exit_code == 0
+    other.write()
+    study.content["external"] = {
+        "Elsewhere": {
+            "tables": {
+                "radiomics": str(phantoms.out),
+                **{name: str(tmp_path / f"{name}.csv") for name in ("clinical", "followup")},
+            }
+        }
+    }
+    try:
+        result = study.check()
+        assert result.exit_code == 2
+        assert "48 rows of table 'radiomics' (Elsewhere) have others than 120 rows of table" in (
+            result.stderr
+        )
+        assert "(binWidth: 10 here, 25 there)" in result.stderr
+        study.content["tables"]["radiomics"]["different_settings"] = True
+        told = study.check()
+        assert told.exit_code == 0
+        assert "were extracted with different settings, as declared" in told.stderr
+    finally:
+        del study.content["external"]
+        study.content["tables"]["radiomics"] = dict(TABLE)
+
+
+def test_the_rows_say_which_versions_made_them(study: SmallStudy) -> None:
+    long = pd.read_parquet(study.folder / TABLE["path"])
+    (versions,) = long["diagnostics_Versions"].unique()
+    assert {"nomomics", "SimpleITK", "numpy"} <= set(json.loads(versions))

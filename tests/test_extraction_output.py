@@ -1,0 +1,330 @@
+"""The command `nomomics extract`: what it writes, refuses and leaves when it is stopped."""
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+import omics.case_features
+from omics.extraction_settings import read_settings
+from reports.cli import _progress
+from tests.small_extraction import SmallExtraction, small_extraction
+
+ROOT = Path(__file__).parents[1]
+WRITTEN = {
+    "radiomics.parquet",
+    "radiomics_columns.csv",
+    "radiomics_settings.yaml",
+    "radiomics.html",
+}
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+# ---- what it writes -----------------------------------------------------------------------------
+
+
+def test_a_table_and_what_belongs_to_it(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    result = phantoms.run()
+    assert result.exit_code == 0, result.stderr
+    assert names(phantoms.out.parent) == WRITTEN
+    table = phantoms.table()
+    assert table["patient"].tolist() == ["P1", "P1", "P2", "P2", "P3", "P3"]
+    columns = pd.read_csv(phantoms.out.with_name("radiomics_columns.csv"))
+    assert columns["name"].tolist() == list(table)[9:]
+    assert columns.set_index("name").loc["original_glcm_Contrast", "ibsi"] == "ACUI"
+    settings = read_settings(phantoms.out.with_name("radiomics_settings.yaml"))
+    assert {settings.digest} == set(table["diagnostics_Configuration_Hash"])
+    files, cases, last = result.stderr.strip().splitlines()
+    assert re.match(r"files .* 6/6 ", files)
+    assert re.match(r"cases .* 3/3 .*left", cases)
+    assert last.startswith("Extraction(3 cases, 6 regions, 6 features, settings settings.yaml")
+    assert last.endswith(f": {phantoms.out}")
+
+
+def test_csv_holds_the_same_numbers(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path, patients=1)
+    phantoms.run()
+    csv = phantoms.out.with_suffix(".csv")
+    assert phantoms.run("--out", csv).exit_code == 0
+    written = pd.read_csv(csv, dtype={"region": str}, float_precision="round_trip")
+    pd.testing.assert_frame_equal(written, phantoms.table(), check_exact=True)
+
+
+def test_the_settings_written_give_the_same_table_again(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path, patients=1)
+    phantoms.run()
+    first = phantoms.table()
+    assert (
+        phantoms.run("--settings", phantoms.out.with_name("radiomics_settings.yaml")).exit_code == 0
+    )
+    pd.testing.assert_frame_equal(phantoms.table(), first, check_exact=True)
+
+
+def test_failures_are_listed_with_status_3(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    phantoms.manifest.loc[1, "label"] = "9"
+    result = phantoms.run()
+    assert result.exit_code == 3
+    out = phantoms.out.parent
+    assert names(out) == {*WRITTEN, "failed.csv", ".radiomics.work"}
+    assert result.stderr.strip().splitlines()[-1] == (
+        f"nomomics: 1 of 3 cases could not be used, wholly or in part. The reasons stand in "
+        f"{out / 'failed.csv'}. Correct them and call it again: the others are kept."
+    )
+    failed = pd.read_csv(out / "failed.csv", dtype=str, keep_default_na=False)
+    assert list(failed) == [
+        *("row", "patient", "timepoint", "reader", "sequence", "image", "mask", "region", "reason")
+    ]
+    assert failed["row"].tolist() == ["2"]
+    assert phantoms.table()["patient"].tolist() == ["P1", "P1", "P3", "P3"]
+
+
+def test_once_nothing_fails_the_list_and_the_kept_cases_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phantoms = small_extraction(tmp_path)
+    phantoms.manifest.loc[1, "label"] = "9"
+    phantoms.run()
+    phantoms.manifest.loc[1, "label"] = "1"
+    really, read = omics.case_features.read_image, []
+
+    def noted(path: Path) -> object:
+        read.append(path.name)
+        return really(path)
+
+    monkeypatch.setattr(omics.case_features, "read_image", noted)
+    assert phantoms.run().exit_code == 0
+    assert read == ["P2_T1c.nii.gz"]
+    assert names(phantoms.out.parent) == WRITTEN
+    assert phantoms.table()["patient"].tolist() == ["P1", "P1", "P2", "P3", "P3"]
+
+
+def test_when_every_case_fails_no_table_is_written(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    phantoms.manifest["label"] = "9"
+    result = phantoms.run()
+    assert result.exit_code == 3
+    assert names(phantoms.out.parent) == {"failed.csv", ".radiomics.work"}
+    assert "3 cases, 3 with failures, 0 regions" in result.stderr
+    assert ": no table" in result.stderr
+    phantoms.manifest["label"] = "1"
+    assert phantoms.run().exit_code == 0  # its own list of failures is no stranger
+    assert names(phantoms.out.parent) == WRITTEN
+
+
+# ---- what it refuses ----------------------------------------------------------------------------
+
+
+def refused(phantoms: SmallExtraction, *options: object) -> str:
+    result = phantoms.run(*options)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_other_endings_are_refused(tmp_path: Path) -> None:
+    message = refused(small_extraction(tmp_path), "--out", tmp_path / "radiomics.xlsx")
+    assert "--out must end in .parquet or .csv, but is " in message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "radiomics.parquet",
+        "radiomics_columns.csv",
+        "radiomics_settings.yaml",
+        "radiomics.html",
+        "failed.csv",
+    ],
+)
+def test_what_no_extraction_wrote_is_not_replaced(tmp_path: Path, name: str) -> None:
+    phantoms = small_extraction(tmp_path)
+    phantoms.out.parent.mkdir()
+    precious = phantoms.out.with_name(name)
+    precious.write_text("row,patient\n1,precious\n")
+    assert f"would replace {precious}, which no extraction wrote" in refused(phantoms)
+    assert precious.read_text() == "row,patient\n1,precious\n"
+
+
+def test_the_manifest_is_not_replaced(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    phantoms.run("--out", tmp_path / "manifest_of.csv")
+    message = refused(phantoms, "--out", tmp_path / "manifest.csv")
+    assert f"would replace {tmp_path / 'manifest.csv'}" in message
+    assert pd.read_csv(tmp_path / "manifest.csv")["patient"].tolist() == ["P1", "P2", "P3"]
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_hours_of_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phantoms = small_extraction(tmp_path)
+    (tmp_path / "file").write_text("")
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("nothing must be extracted")
+
+    monkeypatch.setattr("omics.extraction.extract", never)
+    message = refused(phantoms, "--out", tmp_path / "file" / "radiomics.parquet")
+    assert "cannot be written to: " in message
+    assert "Choose another folder" in message
+
+
+@pytest.mark.parametrize("place", ["write_csv", "write_extraction_page", "write_text"])
+def test_a_disk_that_is_full_at_the_end_leaves_the_older_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    phantoms = small_extraction(tmp_path, patients=2)
+    phantoms.run()
+    before = {path: path.read_bytes() for path in phantoms.out.parent.iterdir()}
+    phantoms.manifest = phantoms.manifest.iloc[:1]
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"reports.extraction_output.{place}", full)
+        message = refused(phantoms)
+    assert "cannot be written to: No space left on device." in message
+    assert "finished cases are kept" in message
+    assert {path: path.read_bytes() for path in before} == before
+    assert names(phantoms.out.parent) == {*WRITTEN, ".radiomics.work"}
+    assert [path.suffix for path in phantoms.work.iterdir()] == [".npz"]
+    assert phantoms.run().exit_code == 0
+    assert len(phantoms.table()) == 2
+
+
+def test_a_disk_that_is_full_in_the_middle_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    phantoms = small_extraction(tmp_path)
+    assert "cannot be kept: No space left on device. Make room" in refused(phantoms)
+    assert names(phantoms.out.parent) == {".radiomics.work"}
+    assert list(phantoms.work.iterdir()) == []
+
+
+def test_mistakes_of_the_manifest_and_the_settings_end_with_status_2(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    assert "'brian'" in refused(phantoms, "--settings", "brian")
+    phantoms.manifest.loc[1] = phantoms.manifest.loc[0]
+    assert "twice" in refused(phantoms) or "same" in refused(phantoms)
+
+
+# ---- the time left ------------------------------------------------------------------------------
+
+
+def test_the_time_left_is_told_however_long_a_case_takes() -> None:
+    now = 0.0
+    with _progress(Console(file=StringIO()), time_left=True) as bars:
+        bars._progress.get_time = lambda: now
+        bars("cases", 10, 20)  # ten were kept: they say nothing of the speed
+        for done in (11, 12, 13):
+            now += 100
+            bars("cases", done, 20)
+        (task,) = bars._progress.tasks
+        assert task.time_remaining == 700
+
+
+# ---- signals ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def in_the_middle(phantoms: SmallExtraction, *, jobs: int) -> Iterator[subprocess.Popen[str]]:
+    """Start a real extraction, and go on once some of its cases are kept."""
+    arguments = [str(argument) for argument in phantoms.arguments("--jobs", jobs)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from reports.cli import main; main()", *arguments],
+        cwd=phantoms.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while len(list(phantoms.work.glob("*.npz"))) < 3:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, "the extraction did not come to its cases"
+            time.sleep(0.01)
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.mark.parametrize(("stop", "jobs"), [(signal.SIGKILL, 1), (signal.SIGINT, 2)])
+def test_stopped_in_the_middle_it_goes_on_to_the_same_table(
+    tmp_path: Path, stop: signal.Signals, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phantoms = small_extraction(tmp_path, patients=30)
+    with in_the_middle(phantoms, jobs=jobs) as process:
+        os.killpg(process.pid, stop)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL), stderr
+    assert "Traceback" not in stderr
+    if stop == signal.SIGINT:
+        assert "nomomics: stopped. Call it again to go on where it was." in stderr
+    assert names(phantoms.out.parent) == {".radiomics.work"}
+    kept = len(list(phantoms.work.glob("*.npz")))
+    assert 3 <= kept < 30
+    really, read = omics.case_features.read_image, []
+
+    def noted(path: Path) -> object:
+        read.append(path.name)
+        return really(path)
+
+    monkeypatch.setattr(omics.case_features, "read_image", noted)
+    assert phantoms.run().exit_code == 0
+    assert len(read) == 30 - kept
+    assert names(phantoms.out.parent) == WRITTEN
+    went_on = phantoms.out.read_bytes()
+    phantoms.out = tmp_path / "whole" / "radiomics.parquet"
+    assert phantoms.run().exit_code == 0
+    assert went_on == phantoms.out.read_bytes()
+
+
+# ---- without the extra --------------------------------------------------------------------------
+
+
+def test_without_the_extra_the_cure_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phantoms = small_extraction(tmp_path)
+    monkeypatch.setitem(sys.modules, "SimpleITK", None)
+    assert 'Install it: pip install "nomomics[extract]".' in refused(phantoms)
+
+
+def test_the_command_loads_no_image_library_before_it_must() -> None:
+    code = (
+        "import sys, omics.extraction, reports.cli, reports.extraction_output\n"
+        "print(sorted({'SimpleITK', 'radiomics', 'pydicom', 'skimage'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "[]"

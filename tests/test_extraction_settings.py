@@ -1,0 +1,295 @@
+"""Settings files: what is read, what is refused and how, and when two of them are the same."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from omics.errors import StudyError
+from omics.extraction_presets import PRESETS
+from omics.extraction_settings import (
+    read_settings,
+    settings_difference,
+    settings_from_text,
+    settings_yaml,
+)
+from omics.ibsi_codes import CODES, DEPRECATED
+from omics.setting_rules import FILTER_RULES, REGION_RULES, TEXTURE_RULES
+
+pytest.importorskip("yaml", reason="the extra 'extract' is not installed")
+
+PYRADIOMICS_EXAMPLE = """
+# as pyradiomics' own exampleMR_NoResampling.yaml
+imageType:
+  Original: {}
+  LoG:
+    sigma: [2.0, 3.0, 4.0, 5.0]
+  Wavelet: {}
+featureClass:
+  shape:
+  firstorder:
+  glcm:
+    - 'Autocorrelation'
+    - 'JointAverage'
+  glrlm:
+setting:
+  normalize: true
+  normalizeScale: 100
+  binWidth: 5
+  voxelArrayShift: 300
+  label: 1
+  additionalInfo: true
+  resampledPixelSpacing: null
+"""
+
+
+def read(text: str):
+    return settings_from_text(text, name="mine.yaml")
+
+
+def test_a_parameter_file_of_pyradiomics_is_read_as_it_is() -> None:
+    settings = read(PYRADIOMICS_EXAMPLE)
+    assert list(settings.image_types) == ["Original", "LoG", "Wavelet"]
+    assert settings.image_types["LoG"] == {"sigma": [2.0, 3.0, 4.0, 5.0]}
+    assert settings.feature_classes["glcm"] == ["Autocorrelation", "JointAverage"]
+    assert settings.feature_classes["shape"] == list(CODES["shape"])[:14]
+    assert settings.setting["voxelArrayShift"] == 300
+    assert "label" not in settings.setting
+
+
+def test_defaults_are_those_of_pyradiomics() -> None:
+    settings = read("setting: {}")
+    assert settings.image_types == {"Original": {}}
+    assert set(settings.feature_classes) == set(CODES) - {"shape2D"}
+    assert sum(map(len, settings.feature_classes.values())) == 107
+    assert settings.setting == {
+        "minimumROIDimensions": 2,
+        "normalize": False,
+        "preCrop": False,
+        "voxelArrayShift": 0,
+        "distances": [1],
+        "force2D": False,
+        "force2Ddimension": 0,
+        "symmetricalGLCM": True,
+        "gldm_a": 0,
+        "binWidth": 25.0,
+    }
+
+
+def test_defaults_equal_those_of_the_installed_pyradiomics() -> None:
+    pytest.importorskip("radiomics", reason="the extra 'extract' is not installed")
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    theirs = RadiomicsFeatureExtractor._getDefaultSettings()
+    ours = read("setting: {resampledPixelSpacing: [1, 1, 1], normalize: true}").setting
+    known = {key: value for key, value in theirs.items() if value is not None}
+    same = set(known) - {"label", "additionalInfo", "normalize"}
+    assert {key: ours[key] for key in same} == {key: known[key] for key in same}
+
+
+def test_rules_know_every_key_of_the_installed_pyradiomics() -> None:
+    radiomics = pytest.importorskip("radiomics", reason="the extra 'extract' is not installed")
+    import yaml
+
+    schema = yaml.safe_load(Path(radiomics.getParameterValidationFiles()[0]).read_text())
+    theirs = set(schema["mapping"]["setting"]["mapping"])
+    filters = {key for rules in FILTER_RULES.values() for key in rules}
+    ours = {*REGION_RULES, *TEXTURE_RULES, *filters}
+    elsewhere = {"geometryTolerance", "correctMask", "additionalInfo", "label", "label_channel"}
+    of_lbp3d = {key for key in theirs if key.startswith("lbp3D")}
+    assert theirs == ours | elsewhere | of_lbp3d
+    assert set(FILTER_RULES) == set(radiomics.getImageTypes()) - {"LBP3D"}
+
+
+def test_what_is_said_twice_or_by_default_has_one_digest() -> None:
+    one = read("imageType: {Wavelet: {}, LoG: {sigma: [1]}}")
+    same = """
+    imageType: {LoG: {}, Wavelet: {wavelet: coif1, level: 1}}
+    featureClass: {ngtdm: [], gldm: , glcm: , glrlm: , glszm: , shape: , firstorder: }
+    setting: {sigma: [1.0], binWidth: 25.0, additionalInfo: false, minimumROISize: null}
+    preprocess: {n4: false, z_score: none}
+    """
+    assert read(same).digest == one.digest
+    assert len(one.digest) == 12
+    assert dataclasses.replace(one, name="another").digest == one.digest
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "setting: {binWidth: 5}",
+        "setting: {force2D: true}",
+        "imageType: {Square: {}}",
+        "imageType: {Original: {binWidth: 24}}",
+        "featureClass: {glcm: []}",
+        "preprocess: {n4: true}",
+        "preprocess: {rings: [[0, 5]]}",
+    ],
+)
+def test_whatever_changes_the_table_changes_the_digest(changed: str) -> None:
+    assert read(changed).digest != read("setting: {}").digest
+
+
+def test_differences_are_named() -> None:
+    one = read("imageType: {Original: {}, LoG: {sigma: [1, 2.5]}}").text
+    other = read(
+        "{imageType: {Original: {}}, featureClass: {glcm: [MCC]},"
+        "setting: {binWidth: 5, force2D: true}, preprocess: {n4: true, rings: [[0, 5]]}}"
+    ).text
+    found = settings_difference(one, other)
+    assert "binWidth: 25 here, 5 there" in found
+    assert "force2D: false here, true there" in found
+    assert "LoG: computed here, none there" in found
+    assert "LoG.sigma: [1, 2.5] here, none there" in found
+    assert "glcm Idm: computed here, none there" in found
+    assert "n4: false here, true there" in found
+    assert "rings: [] here, [[0, 5]] there" in found
+    assert not any("MCC" in phrase for phrase in found)
+    assert settings_difference(one, one) == []
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_can_be_saved_edited_and_read(preset: str, tmp_path: Path) -> None:
+    settings = read_settings(preset)
+    assert settings.name == preset
+    path = tmp_path / "saved.yaml"
+    path.write_text(settings_yaml(settings))
+    assert read_settings(path).digest == settings.digest
+    path.write_text(PRESETS[preset])
+    assert read_settings(path).digest == settings.digest
+    path.write_text(path.read_text().replace("binWidth: 5", "binWidth: 10"))
+    assert repr(read_settings(path)).startswith("ExtractionSettings(saved.yaml, Original, LoG, ")
+    # the rim holds the widest Laplacian
+    widest = max(settings.image_types["LoG"]["sigma"])
+    voxel = settings.setting["resampledPixelSpacing"][0]
+    assert settings.setting["padDistance"] * voxel == 4 * widest
+
+
+def test_the_steps_before_are_read() -> None:
+    steps = read(
+        "preprocess: {n4: true, z_score: brain, resample_mask: true, rings: [[0, 5], [5, 10]]}"
+    ).steps
+    assert (steps.n4, steps.z_score, steps.resample_mask) == (True, "brain", True)
+    assert steps.rings == ((0.0, 5.0), (5.0, 10.0))
+    assert read("setting: {correctMask: true}").steps.resample_mask
+
+
+def test_named_features_and_deprecated_ones() -> None:
+    named = read("featureClass: {shape: [Sphericity, Compactness1], glcm: [Idm, Idm]}")
+    assert named.feature_classes == {"shape": ["Sphericity", "Compactness1"], "glcm": ["Idm"]}
+    everything = read("setting: {force2D: true}\nfeatureClass: {shape: , shape2D: , firstorder: }")
+    for name, old in DEPRECATED.items():
+        assert not set(old) & set(everything.feature_classes[name])
+
+
+WRONG = [
+    ("setting: {binWidht: 25}", "setting must hold known keys, but has 'binWidht'. Did you mean"),
+    ("settings: {}", "known sections, but has 'settings'. Did you mean 'setting'"),
+    ("imageType: {Wavlet: {}}", "imageType Wavlet is not known. Did you mean 'Wavelet'"),
+    ("imageType: {LoG: {sigma: [1], binwidth: 5}}", "imageType LoG must hold .* 'binwidth'"),
+    ("featureClass: {glmc: []}", "known classes, but has 'glmc'. Did you mean .*'glcm'"),
+    ("featureClass: {glcm: [JointEntrophy]}", "'JointEntrophy' is not known. Did you mean 'Joint"),
+    ("preprocess: {zscore: brain}", "preprocess must .* 'zscore'. Did you mean 'z_score'"),
+    ("setting: {binWidth: wide}", "binWidth must be a number above 0, but is 'wide'"),
+    ("setting: {binWidth: 0}", "binWidth must be a number above 0, but is 0"),
+    ("setting: {binWidth: true}", "binWidth must be a number above 0, but is True"),
+    ("setting: {binWidth: .inf}", "binWidth must be a number above 0, but is inf"),
+    ("setting: {binCount: 2.5}", "binCount must be a whole number of 1 or more, but is 2.5"),
+    ("setting: {minimumROIDimensions: 4}", "a whole number from 1 to 3, but is 4"),
+    ("setting: {normalize: 'yes'}", "normalize must be true or false, but is 'yes'"),
+    ("setting: {resampledPixelSpacing: [1, 1]}", "a list of 3, each a number of mm.*is \\[1, 1\\]"),
+    ("setting: {resampledPixelSpacing: 1}", "must be a list of 3, each"),
+    ("setting: {resegmentRange: [1, 2, 3]}", "must be a list of 1 or 2, each a finite number"),
+    ("setting: {distances: []}", "distances must be a list of 1 or more"),
+    ("setting: {weightingNorm: euclid}", "one of euclidean, manhattan"),
+    ("imageType: {Wavelet: {wavelet: coif99}}", "a discrete wavelet of PyWavelets.*'coif99'"),
+    ("setting: {binWidth: 5, binCount: 32}", "binWidth or binCount, but states both"),
+    (
+        "{imageType: {LoG: {sigma: [1], binWidth: 5}}, setting: {binCount: 32}}",
+        "imageType LoG must state binWidth or binCount, but both hold there",
+    ),
+    ("imageType: {LBP3D: {}}", "LBP3D cannot be computed.*Delete it"),
+    ("imageType: {LoG: {}}", "LoG must state sigma"),
+    ("imageType: {Original: 3}", "must hold keys and values, or {}, but is 3"),
+    ("setting: {sigma: [1.0]}", "sigma belongs to the image type LoG, which is not asked for"),
+    ("setting: {padDistance: 3}", "padDistance does nothing without resampledPixelSpacing or pre"),
+    ("setting: {normalizeScale: 100}", "normalizeScale does nothing without normalize"),
+    ("setting: {label: 2}", "manifest's column 'label'"),
+    ("setting: {geometryTolerance: 0.001}", "resample_mask: true under preprocess"),
+    ("setting: {correctMask: 2}", "correctMask must be true or false, but is 2"),
+    ("voxelSetting: {kernelRadius: 1}", "must not hold voxelSetting"),
+    ("featureClass: {shape2D: []}", "shape2D needs force2D"),
+    ("featureClass: {glcm: [Dissimilarity]}", "no longer computed.*equals DifferenceAverage"),
+    ("featureClass: {glcm: Idm}", "must be a list of features"),
+    ("{preprocess: {z_score: brain}, setting: {normalize: true}}", "must normalise once"),
+    ("preprocess: {z_score: head}", "z_score must be one of none, brain, image, but is 'head'"),
+    ("preprocess: {n4: 1}", "n4 must be true or false, but is 1"),
+    ("preprocess: {rings: [5]}", "rings must be pairs of mm"),
+    ("preprocess: {rings: [[5, 5]]}", "rings must go outwards"),
+    ("setting: [1]", "setting must hold keys and values, but is \\[1\\]"),
+    ("just words", "must hold some of imageType, featureClass, setting, preprocess"),
+    ("setting: {a", "must be YAML, but is not"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG)
+def test_mistakes_are_named_with_the_cure(text: str, message: str) -> None:
+    with pytest.raises(StudyError, match=rf"(?s)mine\.yaml.*{message}"):
+        read(text)
+
+
+def test_a_file_that_is_not_there_or_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(
+        StudyError, match=r"a preset \(mri, ct\) or a YAML file.*Did you mean 'mri'"
+    ):
+        read_settings("mri2")
+    path = tmp_path / "wrong.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(StudyError, match=r"wrong\.yaml cannot be read"):
+        read_settings(path)
+
+
+def test_nothing_in_a_file_is_run() -> None:
+    with pytest.raises(StudyError, match="must be YAML"):
+        read("setting: !!python/object/apply:os.system ['true']")
+
+
+def test_what_is_missing_is_said_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        StudyError, match=r'without scikit-image.*pip install "nomomics\[extract\]"'
+    ):
+        read("imageType: {LBP2D: {}}")
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(StudyError, match=r'need PyYAML.*pip install "nomomics\[extract\]"'):
+        read("setting: {}")
+
+
+@examples(max_examples=25, deadline=None)
+@given(
+    width=st.floats(0.1, 100),
+    sigmas=st.lists(st.integers(1, 9), min_size=1, max_size=3, unique=True),
+    shift=st.integers(-500, 500),
+    rings=st.lists(st.tuples(st.integers(0, 4), st.integers(5, 9)), max_size=2),
+)
+def test_every_setting_survives_being_written(
+    width: float, sigmas: list[int], shift: int, rings: list[tuple[int, int]]
+) -> None:
+    text = json.dumps(
+        {
+            "imageType": {"LoG": {"sigma": sigmas}},
+            "setting": {"binWidth": width, "voxelArrayShift": shift},
+            "preprocess": {"rings": rings},
+        }
+    )
+    settings = read(text)
+    assert read(settings_yaml(settings)).text == settings.text
+    # the order of keys means nothing
+    backwards = json.dumps(dict(reversed(json.loads(text).items())))
+    assert read(backwards).digest == settings.digest
