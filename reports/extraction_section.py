@@ -127,7 +127,7 @@ def count_blocks(summary: ExtractionSummary) -> list[Block]:
         }
     )
     labels = {
-        "n_regions": "Regions",
+        "n_regions": "Measured",
         "voxels": "Voxels, median (range)",
         "ml": "Volume in ml, median (range)",
     }
