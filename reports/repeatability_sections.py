@@ -87,19 +87,20 @@ def reliability_blocks(found: Reliability, least: float | None = None) -> Iterab
     labels = {
         "feature_class": "Class",
         "n_features": "Features",
-        "n_unknown": "Without coefficient",
+        "n_unknown": "No ICC",
         "median": "Median",
-        "median_lower": "Median lower bound",
-        "share_good": "Lower ≥ .75",
-        "share_excellent": "Lower ≥ .9",
+        "median_lower": "Lower bound",
+        "share_good": "≥ .75",
+        "share_excellent": "≥ .9",
         **{band: band.capitalize() for band in BANDS},
     }
     yield Table(
         table=table_rows(shown, labels=labels),
         title="Repeatability by class of features.",
-        caption=f"{found.form}, {found.n_patients} patients, {found.n_readers} readers. Words are "
-        "those of Koo and Li, taken of the lower bound: poor below .5, moderate to .75, good to "
-        ".9, excellent from there.",
+        caption=f"{found.form}, {found.n_patients} patients, {found.n_readers} readers: medians of "
+        "estimate and lower bound, the share of features whose lower bound is at least .75 and .9, "
+        "and how many are poor (lower bound below .5), moderate (to .75), good (to .9) and "
+        "excellent, in Koo and Li's words.",
     )
 
 
