@@ -60,7 +60,7 @@ def main() -> None:
         calls |= SLOW
     times = {what: time_here(call) for what, call in here.items()}
     data = {"values": values, "covariates": covariates}
-    in_r = time_in_r(data, setup, calls, packages=["sva"], repeats=3)
+    in_r = time_in_r(data, setup, calls, packages=["sva"], repeats=1)
     print(table(times, in_r).round(4).to_string(index=False))
     print(versions(["sva"]))
 

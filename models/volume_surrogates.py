@@ -33,7 +33,7 @@ from omics.cohort import Cohort
 from omics.errors import Finding
 from omics.extraction import Extraction
 from omics.extraction_repeats import patient_rows
-from omics.radiomics import is_provenance, is_volume, parse_feature_name
+from omics.radiomics import FeatureName, is_provenance, is_volume, parse_feature_name
 
 Floats = NDArray[np.float64]
 
@@ -145,13 +145,14 @@ def volume_surrogates(
         )
     numbers = features.select_dtypes("number").astype(np.float64)
     numbers = numbers.mask(np.isinf(numbers))
-    chosen = own_volumes(numbers) if volumes is None else dict(volumes)
+    parsed = {str(column): parse_feature_name(_own(str(column))) for column in numbers.columns}
+    chosen = _own_volumes(numbers, parsed) if volumes is None else dict(volumes)
     _check_volumes(chosen, numbers)
-    compared = [str(c) for c in numbers.columns if c in chosen and not _is_no_feature(str(c))]
+    compared = [name for name, its in parsed.items() if name in chosen and _is_feature(its)]
     table = pd.DataFrame(
         {
             "feature": compared,
-            "feature_class": [parse_feature_name(_own(c)).feature_class or OTHER for c in compared],
+            "feature_class": [parsed[name].feature_class or OTHER for name in compared],
             "volume": [chosen[c] for c in compared],
         },
         dtype=object,
@@ -199,10 +200,14 @@ def own_volumes(features: pd.DataFrame) -> dict[str, str]:
      'edema|original_ngtdm_Busyness': 'edema|original_shape_MeshVolume'}
     """
     names = [str(column) for column in features.columns]
-    places = {name: (_view(name), parse_feature_name(_own(name)).prefix or "") for name in names}
+    return _own_volumes(features, {name: parse_feature_name(_own(name)) for name in names})
+
+
+def _own_volumes(features: pd.DataFrame, parsed: Mapping[str, FeatureName]) -> dict[str, str]:
+    places = {name: (_view(name), its.prefix or "") for name, its in parsed.items()}
     first: dict[tuple[str, ...], str] = {}
-    for name in names:
-        if is_volume(_own(name)) and features[name].nunique() > 1:
+    for name, its in parsed.items():
+        if _is_volume(its) and features[name].nunique() > 1:
             view, prefix = places[name]
             for place in ((view, prefix), (view,), ()):
                 first.setdefault(place, name)
@@ -254,7 +259,8 @@ def cohort_surrogates(cohort: Cohort, *, level: float = 0.95) -> VolumeSurrogate
     radiomics = {view for view, kind in cohort.kinds.items() if kind == "radiomics"}
     features = X[[column for column in X.columns if _view(str(column)) in radiomics]]
     numbers = features.select_dtypes("number")
-    if not own_volumes(numbers) or all(_is_no_feature(str(column)) for column in numbers):
+    measured = [parse_feature_name(_own(str(column))) for column in numbers]
+    if not own_volumes(numbers) or not any(map(_is_feature, measured)):
         return None
     return volume_surrogates(features, level=level)
 
@@ -316,8 +322,15 @@ def _own(column: str) -> str:
     return column.partition(":")[2] or column
 
 
-def _is_no_feature(column: str) -> bool:
-    return is_volume(_own(column)) or is_provenance(_own(column))
+def _is_volume(parsed: FeatureName) -> bool:
+    return parsed.feature_class == "shape" and is_volume(parsed.name)
+
+
+def _is_feature(parsed: FeatureName) -> bool:
+    """Tell a feature from a volume, and from what says how the features were made."""
+    if parsed.program is None:
+        return not is_provenance(parsed.name)
+    return not _is_volume(parsed)
 
 
 def _check_volumes(chosen: Mapping[str, str], numbers: pd.DataFrame) -> None:

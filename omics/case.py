@@ -20,6 +20,8 @@ class Case:
     labels : tuple of str
         The regions: each a label (`1`), a union of labels (`1+2+4`), or the number or name of a
         DICOM segment or structure. Empty means the only label there is.
+    names : tuple of str
+        What the table calls the regions, one for each label; empty means by their labels.
     timepoint, reader, sequence, centre : str
         Empty where the manifest has no such column.
     brain_mask : Path or None
@@ -30,13 +32,14 @@ class Case:
     --------
     >>> case = Case(patient="007", image=Path("t1.nii"), mask=Path("seg.nii"), row=1)
     >>> case.key
-    '["007", "", "", "", []]'
+    '["007", "", "", "", [], []]'
     """
 
     patient: str
     image: Path
     mask: Path
     labels: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     timepoint: str = ""
     reader: str = ""
     sequence: str = ""
@@ -47,5 +50,20 @@ class Case:
     @property
     def key(self) -> str:
         """What tells this case from every other of its manifest, as JSON text."""
-        place = [self.patient, self.timepoint, self.reader, self.sequence, list(self.labels)]
-        return json.dumps(place, ensure_ascii=False)
+        place = [self.patient, self.timepoint, self.reader, self.sequence]
+        return json.dumps([*place, list(self.labels), list(self.names)], ensure_ascii=False)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """What the table calls the regions, as far as the manifest says it."""
+        return self.names or self.labels
+
+    def name_of(self, label: str) -> str:
+        """Return what the table calls the region of a label.
+
+        Parameters
+        ----------
+        label : str
+            As it stands in `labels`; where these are empty, the only label of the mask.
+        """
+        return dict(zip(self.labels or (label,), self.names, strict=False)).get(label, label)

@@ -7,6 +7,7 @@ whose tumour has no enhancing part still has a whole tumour.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,31 +20,38 @@ from omics.image_steps import ImageSteps, prepare
 from omics.images import read_image
 from omics.masks import check_region, read_brain_mask, read_masks
 from omics.parallel import Arrays
+from omics.perturbing import Perturbing
 from omics.preview import Preview, preview
 from omics.rings import ring, ring_name
 
 Masks: TypeAlias = dict[str, Any]  # SimpleITK images by region
+Row: TypeAlias = tuple[list[float], int]  # features and voxels
 Reasons: TypeAlias = dict[str, str]  # by region; "" is the whole case
 
 
-def case_features(case: Case, settings: ExtractionSettings) -> Arrays:
+def case_features(
+    case: Case, settings: ExtractionSettings, perturbing: Perturbing | None = None
+) -> Arrays:
     """Extract every region of a case.
 
     Parameters
     ----------
     case : Case
     settings : ExtractionSettings
+    perturbing : Perturbing, optional
+        Measures every region on changed copies of its mask, too.
 
     Returns
     -------
     dict of arrays, ready to be kept in a file
         `regions`, and row by row `values` (n_regions, n_features) and `voxels`; `spacing` (3,) in
         mm, NaN where no image could be read; `failed` regions and their `reasons`, with "" for the
-        whole case; of a case that could be shown `grey`, `mask`, `shown` and `slice`.
+        whole case; of a case that could be shown `grey`, `mask`, `shown` and `slice`; of copy 1
+        `1.regions`, `1.values` and `1.voxels`.
     """
     try:
         with _one_thread():
-            return _extracted(case, settings)
+            return _extracted(case, settings, perturbing)
     # a damaged file may ask for more memory than there is: the case's fault, not the run's
     except (CaseError, OSError, MemoryError) as error:
         return _arrays({}, failed={"": _reason(error)})
@@ -61,25 +69,37 @@ def preview_of(arrays: Arrays) -> Preview | None:
     )
 
 
-def _extracted(case: Case, settings: ExtractionSettings) -> Arrays:
+def copy_of(arrays: Arrays, number: int) -> Arrays:
+    """Return what was measured on a changed copy; nothing of a case that could not be read."""
+    names, nothing = ("regions", "values", "voxels"), _measured({})
+    return {name: arrays.get(f"{number}.{name}", nothing[name]) for name in names}
+
+
+def _extracted(case: Case, settings: ExtractionSettings, perturbing: Perturbing | None) -> Arrays:
     image = read_image(case.image)
     regions, failed = _read_regions(case, image, settings.steps)
     brain = _brain_mask(case, image, settings.steps)
     image = prepare(image, brain_mask=brain, steps=settings.steps)
     rings, without_ring = _rings(regions, brain, settings.steps)
-    regions |= rings
-    rows, without_features = _each(
-        {name: partial(_row, image, mask, name, settings) for name, mask in regions.items()}
+    rows, without_features = _rows(image, regions | rings, settings)
+    failed |= without_ring | without_features
+    copies: Arrays = {}
+    if perturbing is not None:
+        measured = partial(_rows_with_rings, brain=brain, settings=settings)
+        copies, without_copies = _copies(image, regions, perturbing.of(case), measured)
+        failed |= without_copies
+    seen = preview(image, regions | rings)
+    return (
+        _arrays(rows, failed=failed)
+        | copies
+        | {
+            "spacing": np.array(image.GetSpacing()),
+            "grey": seen.grey,
+            "mask": seen.mask,
+            "shown": np.array(seen.regions, dtype=np.str_),
+            "slice": np.array(seen.slice),
+        }
     )
-    arrays = _arrays(rows, failed=failed | without_ring | without_features)
-    seen = preview(image, regions)
-    return arrays | {
-        "spacing": np.array(image.GetSpacing()),
-        "grey": seen.grey,
-        "mask": seen.mask,
-        "shown": np.array(seen.regions, dtype=np.str_),
-        "slice": np.array(seen.slice),
-    }
 
 
 def _each(work: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], Reasons]:
@@ -94,7 +114,13 @@ def _each(work: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], Reasons]:
 
 
 def _read_regions(case: Case, image: Any, steps: ImageSteps) -> tuple[Masks, Reasons]:
-    """Read the regions asked for; if one is not there, the others nevertheless."""
+    """Read the regions asked for, by name; if one is not there, the others nevertheless."""
+    found, failed = _read_labels(case, image, steps)
+    regions = {case.name_of(label): mask for label, mask in found.items()}
+    return regions, {case.name_of(label): reason for label, reason in failed.items()}
+
+
+def _read_labels(case: Case, image: Any, steps: ImageSteps) -> tuple[Masks, Reasons]:
     read = partial(read_masks, case.mask, image=image, resample=steps.resample_mask)
     try:
         return read(case.labels), {}
@@ -130,7 +156,40 @@ def _rings(regions: Masks, brain: Any | None, steps: ImageSteps) -> tuple[Masks,
     )
 
 
-def _row(image: Any, mask: Any, name: str, settings: ExtractionSettings) -> tuple[list[float], int]:
+def _rows(
+    image: Any, regions: Masks, settings: ExtractionSettings
+) -> tuple[dict[str, Row], Reasons]:
+    return _each(
+        {name: partial(_row, image, mask, name, settings) for name, mask in regions.items()}
+    )
+
+
+def _rows_with_rings(
+    image: Any, regions: Masks, *, brain: Any | None, settings: ExtractionSettings
+) -> tuple[dict[str, Row], Reasons]:
+    rings, without_ring = _rings(regions, brain, settings.steps)
+    rows, without_features = _rows(image, regions | rings, settings)
+    return rows, without_ring | without_features
+
+
+def _copies(
+    image: Any, regions: Masks, perturbing: Perturbing, measured: Callable[..., Any]
+) -> tuple[Arrays, Reasons]:
+    """Measure every region on changed copies of its mask, and the rings around them."""
+    rows: list[dict[str, Row]] = [{} for _ in range(perturbing.n)]
+    failed: Reasons = {}
+    for name, mask in regions.items():  # one by one: copies of all regions need much memory
+        copies, without = _each({f"{name}, copies": partial(perturbing.copies, mask, image)})
+        failed |= without
+        for number, (changed, grey) in enumerate(chain.from_iterable(copies.values())):
+            found, without = measured(grey, {name: changed})
+            rows[number] |= found
+            failed |= {f"{one}, copy {number + 1}": reason for one, reason in without.items()}
+    arrays = [_measured(one, prefix=f"{number}.") for number, one in enumerate(rows, start=1)]
+    return {name: array for part in arrays for name, array in part.items()}, failed
+
+
+def _row(image: Any, mask: Any, name: str, settings: ExtractionSettings) -> Row:
     """Return the features of a region, and its voxels."""
     from omics.pyradiomics_engine import extract_region
 
@@ -140,11 +199,16 @@ def _row(image: Any, mask: Any, name: str, settings: ExtractionSettings) -> tupl
     return list(values.values()), int(np.count_nonzero(voxels))
 
 
-def _arrays(rows: dict[str, tuple[list[float], int]], *, failed: Reasons) -> Arrays:
+def _measured(rows: dict[str, Row], *, prefix: str = "") -> Arrays:
     return {
-        "regions": np.array(list(rows), dtype=np.str_),
-        "values": np.array([values for values, _ in rows.values()], dtype=np.float64),
-        "voxels": np.array([voxels for _, voxels in rows.values()], dtype=np.int64),
+        f"{prefix}regions": np.array(list(rows), dtype=np.str_),
+        f"{prefix}values": np.array([values for values, _ in rows.values()], dtype=np.float64),
+        f"{prefix}voxels": np.array([voxels for _, voxels in rows.values()], dtype=np.int64),
+    }
+
+
+def _arrays(rows: dict[str, Row], *, failed: Reasons) -> Arrays:
+    return _measured(rows) | {
         "spacing": np.full(3, np.nan),
         "failed": np.array(list(failed), dtype=np.str_),
         "reasons": np.array(list(failed.values()), dtype=np.str_),

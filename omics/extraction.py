@@ -21,13 +21,14 @@ import numpy as np
 import pandas as pd
 
 from omics.case import PLACE, Case
-from omics.case_features import case_features, preview_of
+from omics.case_features import case_features, copy_of, preview_of
 from omics.errors import StudyError
 from omics.extraction_settings import ExtractionSettings
 from omics.extras import needed
 from omics.ibsi import ibsi_code
 from omics.messages import number_of
 from omics.parallel import Arrays, FolderStore, Progress, Store, in_parallel_kept
+from omics.perturbing import Perturbing
 from omics.preview import Preview
 from omics.radiomics import feature_table
 
@@ -56,6 +57,9 @@ class Extraction:
         Rows of the manifest.
     previews : dict of row of the manifest to Preview
         Of every case whose image and mask could be read.
+    perturbed : tuple of DataFrame
+        Like `table`, measured on the first, second, ... changed copy of every mask; they have
+        `diagnostics_Perturbation` beside, how the copies were made (JSON).
     """
 
     table: pd.DataFrame
@@ -64,6 +68,7 @@ class Extraction:
     settings: ExtractionSettings
     n_cases: int
     previews: Mapping[int, Preview]
+    perturbed: tuple[pd.DataFrame, ...] = ()
 
     @property
     def n_failed(self) -> int:
@@ -83,6 +88,7 @@ def extract(
     cases: Iterable[Case],
     settings: ExtractionSettings,
     *,
+    perturbing: Perturbing | None = None,
     n_jobs: int = 1,
     store: Store | None = None,
     progress: Progress | None = None,
@@ -106,6 +112,9 @@ def extract(
         As `omics.manifest.read_manifest` gives them.
     settings : ExtractionSettings
         As `omics.extraction_settings.read_settings` gives them.
+    perturbing : Perturbing, optional
+        Measures every region on changed copies of its mask as well, which stand for further
+        readers where there are none.
     n_jobs : int
         Processes; -1 takes every core. The numbers do not depend on it.
     store : Store, optional
@@ -131,8 +140,10 @@ def extract(
 
     features = expected_features(settings)
     names = [case.key for case in cases] if store is None else _identities(cases, progress)
+    if perturbing is not None:
+        names = [f"{name}|{perturbing.text}" for name in names]
     tasks = {
-        name: partial(case_features, case, settings)
+        name: partial(case_features, case, settings, perturbing)
         for name, case in zip(names, cases, strict=True)
     }
     if len(tasks) < len(cases):
@@ -154,7 +165,7 @@ def extract(
             "them, such as --jobs 1: what is finished and kept is not done again."
         ) from error
     return Extraction(
-        table=_table(cases, found, settings, features),
+        table=_table(cases, found, settings),
         columns=_columns(features),
         failed=_failed(cases, found),
         settings=settings,
@@ -164,6 +175,7 @@ def extract(
             for case, arrays in zip(cases, found, strict=True)
             if (seen := preview_of(arrays)) is not None
         },
+        perturbed=() if perturbing is None else _perturbed(cases, found, settings, perturbing),
     )
 
 
@@ -240,12 +252,29 @@ def _digest(path: Path) -> str:
     return total.hexdigest()
 
 
-def _table(
+def _perturbed(
     cases: Sequence[Case],
     found: Sequence[Arrays],
     settings: ExtractionSettings,
-    features: list[str],
+    perturbing: Perturbing,
+) -> tuple[pd.DataFrame, ...]:
+    """Lay out the copies, one table for each."""
+    tables = []
+    for number in range(1, perturbing.n + 1):
+        copies = [arrays | copy_of(arrays, number) for arrays in found]
+        table = _table(cases, copies, settings)
+        after = list(table).index("region") + 1
+        table.insert(after, "diagnostics_Perturbation", perturbing.text)
+        tables.append(table)
+    return tuple(tables)
+
+
+def _table(
+    cases: Sequence[Case], found: Sequence[Arrays], settings: ExtractionSettings
 ) -> pd.DataFrame:
+    from omics.pyradiomics_engine import expected_features
+
+    features = expected_features(settings)
     counts = [len(arrays["regions"]) for arrays in found]
     rows = [case for case, count in zip(cases, counts, strict=True) for _ in range(count)]
     spacing = np.repeat([arrays["spacing"] for arrays in found], counts, axis=0)

@@ -36,7 +36,7 @@ from types import MappingProxyType
 _MRI = """\
 # MRI of the brain: z-scores, 1 mm voxels
 preprocess:
-  n4: false             # true: N4 bias field correction first (minutes a case)
+  n4: false             # true: N4 bias field correction first
   z_score: none         # brain: inside the brain mask, with normalize: false, binWidth: 0.05
   resample_mask: false  # true: lay masks of another geometry on the image's grid
   rings: []             # [[0, 5]]: a ring of 0-5 mm around each region

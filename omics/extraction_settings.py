@@ -14,6 +14,7 @@ from typing import Any
 
 from omics.errors import StudyError
 from omics.extraction_presets import PRESETS
+from omics.extras import needed
 from omics.image_steps import ImageSteps
 from omics.messages import nearest, number_of
 from omics.settings_reader import Parts, read_parts
@@ -147,9 +148,9 @@ def settings_yaml(settings: ExtractionSettings) -> str:
     >>> settings_from_text(text, name="mine").digest == read_settings("mri").digest
     True
     """
-    import yaml
-
-    return str(yaml.safe_dump(json.loads(settings.text), sort_keys=False, default_flow_style=None))
+    tree = json.loads(settings.text)
+    tree["preprocess"]["n4"] = settings.steps.n4  # how it is done is recorded, not chosen
+    return str(needed("yaml").safe_dump(tree, sort_keys=False, default_flow_style=None))
 
 
 def settings_difference(one: str, other: str) -> list[str]:
@@ -199,6 +200,8 @@ def _worded(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {_worded(item)}" for key, item in value.items()) + ")"
     if isinstance(value, list):
         return "[" + ", ".join(_worded(item) for item in value) + "]"
     return str(value)

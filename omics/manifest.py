@@ -1,8 +1,9 @@
 """Which images and masks belong together: the manifest, a table with one row per case.
 
 Columns `patient`, `image` and `mask` are needed; `timepoint`, `reader`, `sequence`, `centre`,
-`label` and `brain_mask` may be there. A label cell parts regions by `;` and joins labels by `+`:
-`1;2;1+2+4`. Paths are relative to the folder of the manifest.
+`label`, `region` and `brain_mask` may be there. A label cell parts regions by `;` and joins labels
+by `+`: `1;2;1+2+4`; a region cell names them in this order: `core;oedema;whole`. Paths are relative
+to the folder of the manifest.
 
 What a slip of the spreadsheet does is looked for: the same case twice, files that are not there,
 and an image of one patient beside the mask of another. The last is seen by the paths: an id of the
@@ -28,7 +29,7 @@ from omics.table_spec import IdRules, TableSpec, suffix
 from omics.values import Unknown, read_texts
 
 NEEDED = ("patient", "image", "mask")
-OPTIONAL = ("timepoint", "reader", "sequence", "centre", "label", "brain_mask")
+OPTIONAL = ("timepoint", "reader", "sequence", "centre", "label", "region", "brain_mask")
 _SHOWN = 3
 _SHORTEST_ID = 3
 _WORD = re.compile(r"[^\W_]+")
@@ -120,7 +121,7 @@ def _check_filled(cells: pd.DataFrame, *, title: str) -> None:
     """Refuse blanks in needed columns, and in columns that tell cases apart."""
     for column in cells:
         blank = cells[column].isna().to_numpy()
-        if column in ("label", "brain_mask") or not blank.any():
+        if column in ("label", "region", "brain_mask") or not blank.any():
             continue
         optional = "" if column in NEEDED else ", or take the column out"
         raise StudyError(
@@ -136,12 +137,14 @@ def _case(
     def file(name: str) -> Path:
         return Path(os.path.normpath(folder / str(cells[name])))
 
+    labels = _labels(cells.get("label"), place, title=title)
     return Case(
         **{name: cells.get(name) or "" for name in PLACE},
         image=file("image"),
         mask=file("mask"),
         brain_mask=file("brain_mask") if cells.get("brain_mask") else None,
-        labels=_labels(cells.get("label"), place, title=title),
+        labels=labels,
+        names=_names(cells.get("region"), labels, place, title=title),
         row=number,
     )
 
@@ -156,6 +159,19 @@ def _labels(cell: str | None, place: str, *, title: str) -> tuple[str, ...]:
             f"{title}: a label must name each region once, parted by ';', but {place} has {cell!r}."
         )
     return tuple(labels)
+
+
+def _names(cell: str | None, labels: tuple[str, ...], place: str, *, title: str) -> tuple[str, ...]:
+    if cell is None:
+        return ()
+    names = [part.strip() for part in cell.split(";")]
+    if "" in names or len(set(names)) < len(names) or len(names) != max(len(labels), 1):
+        n_labels = number_of(max(len(labels), 1), "label")
+        raise StudyError(
+            f"{title}: region must name each label once, in the order of the column label and "
+            f"parted by ';', but {place} has {cell!r} for {n_labels}."
+        )
+    return tuple(names)
 
 
 def _refuse(
@@ -182,12 +198,12 @@ def _check_once(cases: Sequence[Case], places: Sequence[str], title: str) -> Non
         f"{places[one]} and {places[other]}: {', '.join(word for word in place if word)}"
         for place, rows in alike.items()
         for one, other in combinations(rows, 2)
-        if _overlap(cases[one].labels, cases[other].labels)
+        if _overlap(cases[one].regions, cases[other].regions)
     ]
     if twice:
         raise StudyError(
             f"{title}: every case must stand in one row, but {number_of(len(twice), 'pair')} of "
-            f"rows have the same patient, timepoint, reader, sequence and label "
+            f"rows have the same patient, timepoint, reader, sequence and region "
             f"({'; '.join(twice[:_SHOWN])}{_rest(twice)}). Remove the repeated rows, or add the "
             "column that tells them apart."
         )

@@ -74,8 +74,7 @@ def preview(image: Any, masks: Mapping[str, Any]) -> Preview:
     """
     sitk = needed("SimpleITK")
     arrays = {name: sitk.GetArrayViewFromImage(mask) for name, mask in masks.items()}
-    union = np.logical_or.reduce([array > 0 for array in arrays.values()])
-    place = int(union.sum(axis=(1, 2)).argmax())
+    place = _fullest_slice(list(arrays.values()))
     grey = _window(sitk.GetArrayViewFromImage(image)[place].astype(np.float64))
     numbers = _numbered([array[place] for array in arrays.values()], _sizes(arrays))
     flips = _flips(np.reshape(image.GetDirection(), (3, 3)))
@@ -88,6 +87,13 @@ def preview(image: Any, masks: Mapping[str, Any]) -> Preview:
         regions=tuple(masks),
         slice=place + 1,
     )
+
+
+def _fullest_slice(arrays: list[NDArray[Any]]) -> int:
+    """Find the slice with most of the union; of several the one with most of every region."""
+    union = np.logical_or.reduce([array > 0 for array in arrays]).sum(axis=(1, 2))
+    each = np.sum([np.count_nonzero(array, axis=(1, 2)) for array in arrays], axis=0)
+    return int(np.lexsort((each, union))[-1])
 
 
 def _window(grey: NDArray[np.float64]) -> NDArray[np.float64]:

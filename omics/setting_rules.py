@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from omics.errors import StudyError
+from omics.extras import needed
 from omics.messages import nearest
 
 
@@ -68,9 +69,7 @@ def _list_of(rule: Rule, least: int, most: int | None = None) -> Rule:
 
 
 def _wavelet(value: Any) -> str:
-    from pywt import wavelist
-
-    if value not in wavelist(kind="discrete"):
+    if value not in needed("pywt").wavelist(kind="discrete"):
         raise ValueError
     return str(value)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omics.errors import StudyError
+from omics.extras import needed
 from omics.ibsi_codes import CODES, DEPRECATED, NO_LONGER_COMPUTED
 from omics.image_steps import ImageSteps
 from omics.messages import nearest
@@ -79,13 +80,7 @@ def read_parts(text: str, *, name: str) -> Parts:
 
 
 def _tree(text: str, name: str) -> dict[str, Any]:
-    try:
-        import yaml
-    except ImportError as error:
-        raise StudyError(
-            f"settings need PyYAML to be read ({error}). "
-            'Install it: pip install "nomomics[extract]".'
-        ) from error
+    yaml = needed("yaml")
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:

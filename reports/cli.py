@@ -105,6 +105,10 @@ def extract(
     settings: Annotated[
         str, typer.Option("--settings", help="mri, ct, or a pyradiomics .yaml file")
     ] = "mri",
+    perturb: Annotated[
+        int,
+        typer.Option("--perturb", min=0, help="changed copies of each mask to measure as well"),
+    ] = 0,
     jobs: Jobs = -1,
 ) -> None:
     """Extract radiomics features of images and masks into one table."""
@@ -113,6 +117,7 @@ def extract(
         from omics.extraction import extract as extract_cases
         from omics.extraction_settings import read_settings
         from omics.manifest import read_manifest
+        from omics.perturbing import Perturbing
         from reports.extraction_output import check_place, input_files, work_folder
         from reports.extraction_output import write_extraction as write
 
@@ -120,7 +125,14 @@ def extract(
         check_place(out, inputs=[manifest, *input_files(cases)])
         with _progress(console, time_left=True) as bars:
             store = case_store(work_folder(out), chosen)
-            found = extract_cases(cases, chosen, n_jobs=jobs, store=store, progress=bars)
+            found = extract_cases(
+                cases,
+                chosen,
+                perturbing=Perturbing(n=perturb) if perturb else None,
+                n_jobs=jobs,
+                store=store,
+                progress=bars,
+            )
         written = write(found, out)
         console.print(f"{found!r}: {written[0] if len(found.table) else 'no table'}")
         if found.n_failed:

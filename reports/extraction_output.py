@@ -1,13 +1,17 @@
 """What an extraction leaves behind: a table, what its columns mean, its settings, its failures.
 
 Beside `radiomics.parquet` stand `radiomics_columns.csv`, `radiomics_settings.yaml`,
-`radiomics.html` and, if a case failed, `failed.csv`. They appear together or not at all; finished
+`radiomics.html` and, if a case failed, `failed.csv`; tables of changed copies of the masks are
+called `radiomics_perturbed_1.parquet` and so on. They appear together or not at all; finished
 cases lie in `.radiomics.work` until nothing fails any more.
 """
 
 import shutil
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
+
+import pandas as pd
 
 from omics.case import Case
 from omics.errors import StudyError
@@ -46,8 +50,13 @@ def _places(out: Path) -> dict[str, Path]:
         "settings": out.with_name(f"{out.stem}_settings.yaml"),
         "columns": out.with_name(f"{out.stem}_columns.csv"),
         "page": out.with_name(f"{out.stem}.html"),
-        "table": out,
+        out.name: out,
     }
+
+
+def _copies(out: Path) -> list[Path]:
+    """List the tables of changed copies that lie there."""
+    return sorted(out.parent.glob(f"{escape(out.stem)}_perturbed_*{out.suffix}"))
 
 
 def check_place(out: Path, *, inputs: Iterable[Path]) -> None:
@@ -87,7 +96,7 @@ def _not_writable(out: Path, error: OSError) -> StudyError:
 
 def _refuse_foreign(out: Path, inputs: Iterable[Path]) -> None:
     """Refuse to replace what is not ours."""
-    replaced = [*_places(out).values(), out.with_name(FAILED)]
+    replaced = [*_places(out).values(), *_copies(out), out.with_name(FAILED)]
     named = {path.resolve() for path in inputs}
     ours = _begins_with(_places(out)["settings"], MARK)
     for path in replaced:
@@ -132,12 +141,14 @@ def write_extraction(extraction: Extraction, out: Path) -> list[Path]:
     staging = work / "output"
     try:
         written = _write_files(extraction, out, staging)
-        if "table" in written:
+        if out.name in written:
             out.unlink(missing_ok=True)
         for name, place in written.items():
             (staging / name).replace(place)
         if FAILED not in written:
             out.with_name(FAILED).unlink(missing_ok=True)
+        for older in set(_copies(out)) - set(written.values()):
+            older.unlink()
     except OSError as error:
         raise _not_writable(out, error) from error
     finally:
@@ -162,8 +173,16 @@ def _write_files(extraction: Extraction, out: Path, staging: Path) -> dict[str, 
     write_text(first + settings_yaml(settings), staging / "settings")
     write_csv(extraction.columns, staging / "columns")
     write_extraction_page(extraction, staging / "page")
-    if out.suffix == ".csv":
-        write_csv(extraction.table, staging / "table")
-    else:
-        extraction.table.to_parquet(staging / "table", index=False)
+    for number, copy in enumerate(extraction.perturbed, start=1):
+        name = f"{out.stem}_perturbed_{number}{out.suffix}"
+        _write_table(copy, staging / name)
+        written[name] = out.with_name(name)
+    _write_table(extraction.table, staging / out.name)
     return written | _places(out)
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    if path.suffix == ".csv":
+        write_csv(table, path)
+    else:
+        table.to_parquet(path, index=False)

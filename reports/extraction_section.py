@@ -20,7 +20,7 @@ from omics.messages import number_of
 from reports.html import Block, Findings, Page, Section, Table, Text
 from reports.overlays import overlays
 from reports.repeatability_sections import reliability_blocks
-from reports.tables import DASH, TableRows, format_number, table_rows
+from reports.tables import DASH, TableRows, table_rows
 from reports.volume_section import volume_blocks
 
 MOST_ROWS = 20
@@ -47,6 +47,7 @@ SETTINGS = {
     "geometryTolerance": "Tolerance of the geometry",
     "weightingNorm": "Weights of neighbours",
     "gldm_a": "GLDM cut-off",
+    "sigma": "sigma (mm)",
 }
 """Settings of pyradiomics in words; others go by their own name."""
 
@@ -117,19 +118,16 @@ def count_blocks(summary: ExtractionSummary) -> list[Block]:
             "region": regions["region"],
             "n_regions": regions["n_regions"],
             "voxels": [
-                f"{row.voxels_median:,.0f} ({row.voxels_lowest:,.0f}–{row.voxels_highest:,.0f})"
-                for row in regions.itertuples()
+                _span(*row, digits=0)
+                for row in regions.filter(like="voxels_").itertuples(index=False)
             ],
             "ml": [
-                f"{format_number(row['ml_median'], digits=1)} "
-                f"({format_number(row['ml_lowest'], digits=1)}–"
-                f"{format_number(row['ml_highest'], digits=1)})"
-                for row in regions.to_dict("records")
+                _span(*row, digits=1) for row in regions.filter(like="ml_").itertuples(index=False)
             ],
         }
     )
     labels = {
-        "n_regions": "Regions",
+        "n_regions": "Measured",
         "voxels": "Voxels, median (range)",
         "ml": "Volume in ml, median (range)",
     }
@@ -158,6 +156,12 @@ def count_blocks(summary: ExtractionSummary) -> list[Block]:
             )
         )
     return blocks
+
+
+def _span(lowest: float, median: float, highest: float, *, digits: int) -> str:
+    """Write a median with its range; the median alone where all are alike."""
+    middle, low, high = (f"{value:,.{digits}f}" for value in (median, lowest, highest))
+    return middle if low == high else f"{middle} ({low}–{high})"
 
 
 def _more(n: int) -> str:

@@ -19,6 +19,8 @@ from omics.extraction import case_store, extract
 from omics.extraction_settings import read_settings, settings_from_text
 from omics.image_steps import ImageSteps
 from omics.manifest import read_manifest
+from omics.perturbation import PerturbationSettings
+from omics.perturbing import Perturbing
 from tests.small_extraction import (
     FEATURES,
     SETTINGS,
@@ -99,6 +101,29 @@ def test_the_table_says_what_every_row_and_column_is(cases: list[Case]) -> None:
     )
 
 
+def test_regions_are_called_as_the_manifest_names_them(cases: list[Case]) -> None:
+    settings = replace(CHOSEN, steps=ImageSteps(rings=((0, 3),)))
+    named = [replace(cases[0], labels=("1", "1+2", "7"), names=("core", "whole", "rim"))]
+    found, plain = extract(named, settings), extract(cases[:1], settings)
+    assert found.table["region"].tolist() == [
+        *("core", "whole", "core ring 0-3 mm", "whole ring 0-3 mm")
+    ]
+    assert found.failed["region"].tolist() == ["rim"]
+    assert found.previews[1].regions == ("core", "whole", "core ring 0-3 mm", "whole ring 0-3 mm")
+    pd.testing.assert_frame_equal(
+        found.table.drop(columns="region"), plain.table.drop(columns="region")
+    )
+
+
+def test_another_label_under_the_same_name_is_extracted_anew(
+    cases: list[Case], tmp_path: Path, read: list[str]
+) -> None:
+    store = case_store(tmp_path / "work", CHOSEN)
+    for label in ("1", "2", "2"):
+        extract([replace(cases[0], labels=(label,), names=("core",))], CHOSEN, store=store)
+    assert len(read) == 2
+
+
 def test_the_values_are_those_of_the_voxels(cases: list[Case]) -> None:
     table = extract(cases[:1], CHOSEN).table.set_index("region")
     grey = sitk.GetArrayFromImage(sitk.ReadImage(str(cases[0].image))).astype(np.float64)
@@ -145,6 +170,7 @@ def test_the_number_of_processes_changes_no_digit(cases: list[Case]) -> None:
     pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)
 
 
+@pytest.mark.slow
 def test_cases_run_on_a_dask_cluster_of_two_processes(cases: list[Case]) -> None:
     distributed = pytest.importorskip("distributed", reason="dask is not installed")
     with (
@@ -382,3 +408,68 @@ def test_presets_go_through_the_door(cases: list[Case]) -> None:
     assert found.failed.empty, found.failed["reason"].tolist()
     assert len(found.columns) > 90
     assert np.isfinite(found.table[found.columns["name"]].to_numpy()).all()
+
+
+# ---- changed copies where there is no second reader ---------------------------------------------
+
+
+def test_copies_are_tables_like_the_first(cases: list[Case]) -> None:
+    still = Perturbing(n=2, settings=PerturbationSettings(shift=0.1))  # less than half a voxel
+    found = extract(cases[:2], CHOSEN, perturbing=still)
+    assert len(found.perturbed) == 2
+    for copy in found.perturbed:
+        assert set(copy.pop("diagnostics_Perturbation")) == {still.text}
+        pd.testing.assert_frame_equal(copy, found.table, check_exact=True)
+
+
+def test_copies_differ_from_one_another_and_agree_between_sequences(cases: list[Case]) -> None:
+    grown = Perturbing(n=3, settings=PerturbationSettings(grow=(1.0, 2.5)))
+    found = extract(cases, CHOSEN, perturbing=grown)
+    again = extract(cases, CHOSEN, perturbing=grown)
+    sizes = []
+    for copy, same in zip(found.perturbed, again.perturbed, strict=True):
+        pd.testing.assert_frame_equal(copy, same, check_exact=True)
+        voxels = copy["diagnostics_Region_Voxels"].to_numpy()
+        assert (voxels > found.table["diagnostics_Region_Voxels"]).all()
+        first, second = voxels.reshape(3, 2, 2).transpose(1, 0, 2)  # patient, sequence, region
+        np.testing.assert_array_equal(first, second)  # one mask, drawn once
+        sizes.append(voxels)
+        assert (copy["original_firstorder_Mean"] != found.table["original_firstorder_Mean"]).all()
+    assert not np.array_equal(sizes[0], sizes[1])
+    other = extract(cases, CHOSEN, perturbing=replace(grown, seed=1)).perturbed
+    assert not np.array_equal(sizes, [copy["diagnostics_Region_Voxels"] for copy in other])
+
+
+def test_a_copy_of_which_nothing_is_left_is_listed(cases: list[Case], tmp_path: Path) -> None:
+    shrunk = Perturbing(n=2, settings=PerturbationSettings(grow=(-2.4, -2.4)))
+    found = extract(
+        [cases[0], replace(cases[1], image=tmp_path / "none")], CHOSEN, perturbing=shrunk
+    )
+    assert found.table["region"].tolist() == ["1", "1+2"]
+    assert [copy["region"].tolist() for copy in found.perturbed] == [["1+2"], ["1+2"]]
+    assert found.failed["region"].tolist() == ["1, copies", ""]
+    assert "leaves nothing of a mask of 48 voxels" in found.failed["reason"].iloc[0]
+
+
+def test_rings_go_around_the_changed_mask(cases: list[Case]) -> None:
+    settings = replace(CHOSEN, steps=ImageSteps(rings=((0, 3),)))
+    grown = Perturbing(n=1, settings=PerturbationSettings(grow=(1.0, 1.0)))
+    found = extract(cases[:1], settings, perturbing=grown)
+    (copy,) = found.perturbed
+    assert sorted(copy["region"]) == sorted(found.table["region"])
+    sizes = [
+        table.set_index("region")["diagnostics_Region_Voxels"] for table in (copy, found.table)
+    ]
+    assert sizes[0]["1 ring 0-3 mm"] > sizes[1]["1 ring 0-3 mm"]
+
+
+def test_kept_cases_know_their_copies(cases: list[Case], tmp_path: Path, read: list[str]) -> None:
+    store, two = case_store(tmp_path, CHOSEN), Perturbing(n=2)
+    first = extract(cases[:1], CHOSEN, perturbing=two, store=store)
+    again = extract(cases[:1], CHOSEN, perturbing=two, store=store)
+    pd.testing.assert_frame_equal(again.perturbed[1], first.perturbed[1], check_exact=True)
+    assert len(read) == 1
+    extract(cases[:1], CHOSEN, store=store)
+    assert len(read) == 2
+    with pytest.raises(ValueError, match="n must be at least 1 copy"):
+        Perturbing(n=0)

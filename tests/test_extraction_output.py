@@ -128,6 +128,20 @@ def test_when_every_case_fails_no_table_is_written(tmp_path: Path) -> None:
     assert names(phantoms.out.parent) == WRITTEN
 
 
+def test_changed_copies_are_files_that_a_study_reads_as_readers(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    assert phantoms.run("--perturb", 2).exit_code == 0
+    copies = {f"radiomics_perturbed_{number}.parquet" for number in (1, 2)}
+    assert names(phantoms.out.parent) == WRITTEN | copies
+    copy = pd.read_parquet(phantoms.out.with_name("radiomics_perturbed_2.parquet"))
+    assert copy["patient"].tolist() == phantoms.table()["patient"].tolist()
+    assert set(copy) - set(phantoms.table()) == {"diagnostics_Perturbation"}
+    assert phantoms.run("--perturb", 1).exit_code == 0
+    assert names(phantoms.out.parent) == WRITTEN | {"radiomics_perturbed_1.parquet"}
+    assert phantoms.run().exit_code == 0
+    assert names(phantoms.out.parent) == WRITTEN
+
+
 # ---- what it refuses ----------------------------------------------------------------------------
 
 
@@ -151,6 +165,7 @@ def test_other_endings_are_refused(tmp_path: Path) -> None:
         "radiomics_settings.yaml",
         "radiomics.html",
         "failed.csv",
+        "radiomics_perturbed_1.parquet",
     ],
 )
 def test_what_no_extraction_wrote_is_not_replaced(tmp_path: Path, name: str) -> None:

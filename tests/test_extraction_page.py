@@ -117,7 +117,7 @@ def test_values_are_written_for_the_eye() -> None:
     assert isinstance(table, TableRows)
     rows = dict(table.rows)
     assert rows["  Original"] == "as they are"
-    assert rows["  LoG"] == "sigma 1, 3; Bin width 10"
+    assert rows["  LoG"] == "sigma (mm) 1, 3; Bin width 10"
     assert rows["  shape"] == "1 feature"
     assert (rows["  Normalised"], rows["  Voxels kept by grey level"]) == ("yes", "–")
     assert rows["  unheardOf"] == "word"

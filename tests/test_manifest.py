@@ -54,6 +54,45 @@ def test_cases_are_read_as_written(folder: Path) -> None:
     assert len({case.key for case in cases}) == 3
 
 
+def test_regions_may_have_names(folder: Path) -> None:
+    cases = read_manifest(
+        written(
+            folder,
+            """patient,image,mask,label,region
+            007,scans/a.nii,scans/b.nii,1;1+2+4,core; whole tumour
+            007,scans/a.nii,scans/c.nii,,oedema
+            007,scans/a.nii,scans/d.nii,1,""",
+        )
+    )
+    assert [case.regions for case in cases] == [("core", "whole tumour"), ("oedema",), ("1",)]
+    assert cases[0].name_of("1+2+4") == "whole tumour"
+    assert cases[1].name_of("3") == "oedema"  # the only label of its mask
+    assert cases[2].name_of("1") == "1"
+    assert len({case.key for case in cases}) == 3
+
+
+@pytest.mark.parametrize(("label", "region"), [("1;2", "core"), ("", "a;b"), ("1;2", "a;a")])
+def test_every_label_needs_its_name(folder: Path, label: str, region: str) -> None:
+    path = written(
+        folder,
+        f"""patient,image,mask,label,region
+        007,scans/a.nii,scans/b.nii,{label},{region}""",
+    )
+    with pytest.raises(StudyError, match=f"region must name each label once.*{region!r}"):
+        read_manifest(path)
+
+
+def test_one_name_for_two_masks_of_a_case_is_refused(folder: Path) -> None:
+    path = written(
+        folder,
+        """patient,image,mask,label,region
+        007,scans/a.nii,scans/b.nii,1,core
+        007,scans/a.nii,scans/c.nii,1,core""",
+    )
+    with pytest.raises(StudyError, match="every case must stand in one row, but 1 pair"):
+        read_manifest(path)
+
+
 def test_semicolons_part_cells_where_they_part_the_header(folder: Path) -> None:
     path = written(
         folder,

@@ -32,6 +32,13 @@ def test_the_slice_with_most_of_the_union_is_shown() -> None:
     assert repr(seen) == "Preview(slice 3, 6 x 6 pixels, 2 regions)"
 
 
+def test_of_slices_with_the_same_union_the_one_with_the_core_is_shown() -> None:
+    core, whole = np.zeros((2, 5, 6, 6), dtype=np.uint8)
+    whole[1:4, 1:5, 1:5] = 1
+    core[2, 2:4, 2:4] = 1
+    assert preview(image_of(core), {"1+2": image_of(whole), "1": image_of(core)}).slice == 3
+
+
 @pytest.mark.parametrize(
     ("direction", "row", "column"),
     [

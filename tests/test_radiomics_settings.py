@@ -239,3 +239,21 @@ def test_rows_that_a_mean_would_merge_are_compared_before(tmp_path: Path) -> Non
 def test_only_radiomics_has_such_settings() -> None:
     with pytest.raises(ValueError, match='different_settings is for tables of kind "radiomics"'):
         TableSpec(path="a.csv", kind="clinical", different_settings=True)
+
+
+def test_a_second_reader_of_other_settings_is_refused(tmp_path: Path) -> None:
+    study = study_with(tmp_path, [WIDE] * 60)
+    study.tables["second"] = study.tables["radiomics"].assign(**{SETTINGS: NARROW})
+    study.content["repeatability"] = {
+        "radiomics": {"readers": ["second.csv"], "form": "ICC(C,1)", "least": 0.5}
+    }
+    study.content["models"][0]["predictors"] = ["radiomics:original_shape_Sphericity"]
+    result = study.check()
+    assert result.exit_code == 2
+    assert (
+        "[repeatability.radiomics] radiomics features must be extracted with the same settings to "
+        "be joined, but 60 rows of table 'radiomics' (reader 2, second.csv) have others than 60 "
+        "rows of table 'radiomics' (the study) (binWidth: 5 here, 25 there)"
+    ) in result.stderr
+    study.tables["second"][SETTINGS] = WIDE
+    assert study.check().exit_code == 0

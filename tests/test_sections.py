@@ -27,6 +27,7 @@ from models.description import TableOne
 from models.external_tests import ExternalTests, external_tests
 from models.follow_up import FollowUp, follow_up
 from models.gray import GrayTest, gray_test
+from models.harmonisation import harmonisation
 from models.hosmer_lemeshow import (
     HosmerLemeshow,
     HosmerLemeshowTests,
@@ -42,6 +43,7 @@ from models.reclassification import (
     reclassifications,
 )
 from models.regression_tables import RegressionTable
+from models.repeatability import repeatability
 from models.resample_counts import bootstrap_counts
 from models.restricted_mean import RestrictedMean, restricted_mean
 from models.roc import roc_curve
@@ -51,7 +53,10 @@ from models.subgroups import subgroups
 from models.survival_curves import kaplan_meier
 from models.survival_description import survival_summary
 from models.updating import updating
+from omics.centres import with_centre
+from omics.harmonise import ComBat
 from omics.mofa import FactorModel
+from omics.reliability import ReliabilityFilter
 from omics.saved_factors import SavedFactors
 from reports.analysis import Results
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text, render
@@ -565,6 +570,22 @@ def survival_by_hand(results: Results) -> list[Any]:
     ]
 
 
+def cleaned_by_hand(results: Results) -> list[Any]:
+    """Repeat and harmonise the study's radiomics, which its models do not ask for."""
+    cohort = results.cohort
+    mine = [name for name in cohort.X.columns if name.startswith("radiomics:")]
+    again = cohort.development.X[mine] * 1.01
+    repeats = ReliabilityFilter([again], form="ICC(A,1)", least=0.5)
+    repeated = repeatability(repeats, cohort, plan=results.validation.plan)
+    centre = pd.Series(np.arange(cohort.n_patients) % 2, index=cohort.X.index).astype(str)
+    harmonised = harmonisation(
+        with_centre(replace(cohort, centre=centre)),
+        ComBat(["radiomics"], new_centre="refuse"),
+        draws=20,
+    )
+    return [repeated, repeated.reliability, harmonised, harmonised.prediction]
+
+
 def drawn_results(results: Results) -> dict[type, Any]:
     event, risk = np.array([0, 0, 1, 0, 1, 1, 0, 1]), np.linspace(0.1, 0.8, 8)
     assert results.factors is not None
@@ -586,6 +607,7 @@ def drawn_results(results: Results) -> dict[type, Any]:
         signature,
         made_extraction(12),
         results.volume_surrogates,
+        *cleaned_by_hand(results),
         results.performance,
         compare(results.validation, results.cohort, reference="Clinical", thresholds=[0.3]),
         subgroups(results.validation, results.cohort, splits={"clinical:Sex": "levels"}),

@@ -24,6 +24,7 @@ from omics.cohort import Cohort
 from omics.errors import Finding
 from tests.made_cohorts import made_cohort, with_table
 from tests.made_extraction import FEATURES, made_extraction
+from tests.realdata import DATA, needs_data
 
 REFERENCE = json.loads(
     (Path(__file__).parent / "reference" / "volume_surrogates.json").read_text(encoding="utf-8")
@@ -84,6 +85,19 @@ def test_equals_scipy(gaps: float) -> None:
     for row in found.itertuples():
         theirs = spearmanr(features[row.feature], features[VOLUME], nan_policy="omit").statistic
         assert row.correlation == pytest.approx(theirs, abs=1e-12)
+
+
+@needs_data("ucsf_pdgm")
+def test_real_tumours_have_as_many_surrogates_as_r_counts() -> None:
+    theirs = REFERENCE["ucsf"]
+    folder = DATA / "ucsf_pdgm"
+    found = volume_surrogates(pd.read_csv(folder / "radiomic_features_T1gad_bias.csv"))
+    assert found.volumes == ("original_shape_MeshVolume",)
+    assert (found.n_patients, found.n_features) == (theirs["n"], theirs["n_features"])
+    assert found.n_surrogates == theirs["n_surrogates"]
+    by_class = found.by_class.set_index("feature_class")
+    assert by_class["n_surrogates"].to_dict() == theirs["by_class"]
+    assert by_class["median"].to_dict() == pytest.approx(theirs["median"], abs=1e-12)
 
 
 def test_the_interval_holds_what_it_says() -> None:
