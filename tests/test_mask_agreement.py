@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from omics.mask_agreement import mask_agreement
+from omics.mask_agreement import agreement_of_images, mask_agreement
 
 
 def cube(shape: tuple[int, ...], low: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -67,6 +67,11 @@ def test_simpleitk_agrees() -> None:
         image.SetSpacing(spacing[::-1])
         images.append(image)
     found = mask_agreement(one, other, spacing=spacing)
+    np.testing.assert_array_equal(agreement_of_images(*images).table["value"], found.table["value"])
+    moved = sitk.Image(images[1])
+    moved.SetOrigin((1.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match=r"same grid, but are .*from \(0, 0, 0\) and .*\(1, 0, 0"):
+        agreement_of_images(images[0], moved)
     overlap = sitk.LabelOverlapMeasuresImageFilter()
     overlap.Execute(*images)
     assert found.dice == pytest.approx(overlap.GetDiceCoefficient(), abs=1e-12)

@@ -198,6 +198,11 @@ def test_repeatability_counts_folds_that_kept_a_feature() -> None:
     assert "few_repeats" in told
     assert told["few_repeats"].message.startswith("14 patients have readings by all 2 readers")
     assert study_repeatability({}, cohort, plan=PLAN) == {}
+    parted = made_cohort(120, external=80)
+    (some,) = study_repeatability(pipelines, parted, plan=PLAN).values()
+    assert some.n_unused == N_REPEATED - 40
+    told = {one.code: one for one in repeatability_findings({"mri": some})}
+    assert told["repeats_unused"].message.startswith("10 patients with repeats")
 
 
 # the study file -------------------------------------------------------------------------------
@@ -404,6 +409,22 @@ def test_repeats_of_other_settings_are_refused(tmp_path: Path) -> None:
         load_cohort(read)
     study.content["tables"]["radiomics"]["different_settings"] = True
     assert load_cohort(read_study(study.write())).n_patients == 60
+
+
+def test_filter_comes_before_harmonisation(tmp_path: Path) -> None:
+    study = repeated_study(tmp_path)
+    study.tables["clinical"]["Site"] = np.resize(["North", "South"], 60)
+    study.content["centre"] = "clinical:Site"
+    study.content["harmonise"] = {"tables": ["radiomics"], "new_centre": "refuse"}
+    read = read_study(study.write())
+    cohort = load_cohort(read)
+    pipeline = build_pipelines(read)["Texture"]
+    assert [type(step).__name__ for step in pipeline.cleaning] == ["ReliabilityFilter", "ComBat"]
+    results = compute(read, cohort, n_jobs=1)
+    terms = set(results.coefficients["Texture"]["term"])
+    assert terms == {f"radiomics:{name}" for name in FEATURES if name not in NOISY_FEATURES}
+    ids = {section.id for section in page_of(results).sections}
+    assert {"repeatability", "harmonisation"} <= ids
 
 
 def load_and_filter(study: Study) -> Any:
