@@ -6,7 +6,9 @@ import pandas as pd
 
 from models.repeatability import Repeatability
 from omics.bland_altman import WHAT, BlandAltman
-from omics.reliability import BANDS, Reliability
+from omics.mask_agreement import MaskAgreement
+from omics.reliability import Reliability
+from omics.reliability_summary import BANDS
 from reports.figures.bland_altman import draw_bland_altman
 from reports.figures.reliability import draw_reliability
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
@@ -15,6 +17,14 @@ from reports.tables import format_percent, table_rows
 
 MOST_ROWS = 15
 MOST_PANELS = 4
+MEASURES = {
+    "dice": "Dice",
+    "mean_surface_distance": "Mean surface distance",
+    "hausdorff_95": "Hausdorff distance, 95%",
+    "hausdorff": "Hausdorff distance",
+    "volume_one": "Volume of the first",
+    "volume_other": "Volume of the second",
+}
 MEANING = {
     "ICC(1)": "each patient has readers of its own",
     "ICC(A,1)": "absolute agreement of single readings",
@@ -117,6 +127,17 @@ def bland_altman_blocks(found: BlandAltman) -> Iterable[Block]:
         title="Limits of agreement.",
         caption="Second reading minus first, in the unit of the feature."
         + (f" The first {MOST_ROWS} of {len(names)} features." if len(names) > MOST_ROWS else ""),
+    )
+
+
+def mask_agreement_blocks(found: MaskAgreement) -> Iterable[Block]:
+    """Show every measure of two masks' agreement."""
+    table = found.table
+    names = [MEASURES[measure] for measure in table["measure"]]
+    yield Table(
+        table=table_rows(table.assign(measure=names)),
+        title="Agreement of two masks.",
+        caption="Surfaces are voxel centres: distances are exact to about a voxel.",
     )
 
 
