@@ -57,16 +57,17 @@ def check_settings(study: Study, cohort: Cohort, views: Mapping[str, list[View]]
     Raises
     ------
     StudyError
-        With the difference.
+        With the difference, unless the table states `different_settings`.
     """
     for table, repeats in views.items():
-        parts = {"the study": cohort.provenance.get(table, pd.DataFrame())}
-        parts |= {f"reader {n}": view.provenance for n, view in enumerate(repeats, start=2)}
+        parts = {"the study": cohort.provenance.get(table, pd.DataFrame())} | {
+            f"reader {number}": view.provenance for number, view in enumerate(repeats, start=2)
+        }
         stated = pd.concat(parts)
         whose = pd.Series(stated.index.get_level_values(0), index=stated.index, dtype=object)
-        may_differ = [table] if study.tables[table].different_settings else []
+        declared = [table] if study.tables[table].different_settings else []
         try:
-            compare_settings({table: stated}, cohort=whose, may_differ=may_differ)
+            compare_settings({table: stated}, cohort=whose, may_differ=declared)
         except StudyError as error:
             raise StudyError(f"[repeatability.{table}] {error}") from error
 
