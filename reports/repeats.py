@@ -57,15 +57,17 @@ def check_settings(study: Study, cohort: Cohort, views: Mapping[str, list[View]]
     Raises
     ------
     StudyError
-        With the difference.
+        With the difference, unless the table states `different_settings`.
     """
     for table, repeats in views.items():
-        stated = {table: cohort.provenance.get(table, pd.DataFrame())}
-        for number, view in enumerate(repeats, start=2):
-            stated[f"{table}, reader {number}"] = view.provenance
-        may_differ = list(stated) if study.tables[table].different_settings else []
+        parts = {"the study": cohort.provenance.get(table, pd.DataFrame())} | {
+            f"reader {number}": view.provenance for number, view in enumerate(repeats, start=2)
+        }
+        stated = pd.concat(parts)
+        whose = pd.Series(stated.index.get_level_values(0), index=stated.index, dtype=object)
+        declared = [table] if study.tables[table].different_settings else []
         try:
-            compare_settings(stated, may_differ=may_differ)
+            compare_settings({table: stated}, cohort=whose, may_differ=declared)
         except StudyError as error:
             raise StudyError(f"[repeatability.{table}] {error}") from error
 

@@ -252,7 +252,7 @@ def test_a_second_reader_of_other_settings_is_refused(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert (
         "[repeatability.radiomics] radiomics features must be extracted with the same settings to "
-        "be joined, but 60 rows of table 'radiomics' (reader 2, second.csv) have others than 60 "
+        "be joined, but 60 rows of table 'radiomics' (reader 2) have others than 60 "
         "rows of table 'radiomics' (the study) (binWidth: 5 here, 25 there)"
     ) in result.stderr
     study.tables["second"][SETTINGS] = WIDE
