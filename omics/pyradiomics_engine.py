@@ -75,7 +75,8 @@ def extract_region(
     Returns
     -------
     dict of float
-        Exactly `expected_features(settings)`, in that order. NaN where pyradiomics defines it so.
+        Exactly `expected_features(settings)`, in that order. NaN where there is no value, such as
+        co-occurrences of voxels that do not touch.
 
     Raises
     ------

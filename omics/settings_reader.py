@@ -243,7 +243,10 @@ def _check_filters(
                 f"{name}, setting: {key} belongs to the image type {owner}, which is not asked "
                 f"for. Add {owner} under imageType, or delete {key}."
             )
-    if "LoG" in types and "sigma" not in types["LoG"]:
+    sigmas = types.get("LoG", {}).get("sigma", [])
+    if len(set(sigmas)) < len(sigmas):
+        raise StudyError(f"{name}, imageType LoG must state each sigma once, but has {sigmas}.")
+    if "LoG" in types and not sigmas:
         raise StudyError(
             f"{name}, imageType LoG must state sigma, the widths in mm, such as "
             "sigma: [1.0, 3.0, 5.0]; pyradiomics would leave LoG out in silence."

@@ -215,6 +215,7 @@ WRONG = [
     ),
     ("imageType: {LBP3D: {}}", "LBP3D cannot be computed.*Delete it"),
     ("imageType: {LoG: {}}", "LoG must state sigma"),
+    ("imageType: {LoG: {sigma: [1, 1.0]}}", "each sigma once, but has \\[1.0, 1.0\\]"),
     ("imageType: {Original: 3}", "must hold keys and values, or {}, but is 3"),
     ("setting: {sigma: [1.0]}", "sigma belongs to the image type LoG, which is not asked for"),
     ("setting: {padDistance: 3}", "padDistance does nothing without resampledPixelSpacing or pre"),

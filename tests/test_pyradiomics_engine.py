@@ -231,6 +231,16 @@ def test_a_flat_region_has_the_values_that_pyradiomics_defines() -> None:
     assert found["original_ngtdm_Coarseness"] == 1e6
 
 
+def test_what_has_no_value_is_missing_and_nothing_else_is() -> None:
+    # three voxels that touch nowhere: no two grey levels occur together
+    apart = region_of((1, 1, 1), (7, 7, 7), (1, 7, 3))
+    found = extract_region(textured_ball()[0], apart, simple())
+    missing = {name for name, value in found.items() if np.isnan(value)}
+    assert missing == {name for name in found if "_glcm_" in name}
+    assert found["original_glszm_SmallAreaEmphasis"] == 1
+    assert found["original_gldm_SmallDependenceEmphasis"] == 1
+
+
 def test_nothing_of_pyradiomics_leaks(capfd: pytest.CaptureFixture[str]) -> None:
     logger = radiomics.logger
     before = (logger.handlers[:], logger.propagate, logger.level)
