@@ -46,6 +46,8 @@ class Repeatability:
     independent : bool
         True if the repeats are of other patients.
     n_kept : int
+    n_unused : int
+        Patients with repeats who are no development patients; 0 of independent repeats.
     agreement : BlandAltman
         Of the first two readers.
     typical : tuple of str
@@ -57,6 +59,7 @@ class Repeatability:
     least: float
     independent: bool
     n_kept: int
+    n_unused: int
     agreement: BlandAltman
     typical: tuple[str, ...]
 
@@ -131,9 +134,17 @@ def repeatability(step: ReliabilityFilter, cohort: Cohort, *, plan: Plan) -> Rep
         least=step.least,
         independent=step.independent,
         n_kept=int(kept.sum()),
+        n_unused=0 if step.independent else _unused(step, development),
         agreement=_agreement(step.readings(development.X), step.level),
         typical=_typical(found.table),
     )
+
+
+def _unused(step: ReliabilityFilter, development: Cohort) -> int:
+    repeated = step.repeats[0].index
+    for table in step.repeats[1:]:
+        repeated = repeated.union(table.index)
+    return len(repeated.difference(development.X.index))
 
 
 def _agreement(readings: Sequence[pd.DataFrame], level: float) -> BlandAltman:
@@ -180,6 +191,14 @@ def _findings(view: str, found: Repeatability) -> Iterator[Finding]:
             message=f"{n} patients have readings by all {found.reliability.n_readers} readers "
             f"(fewer than {FEW_PATIENTS}): intervals of the intraclass correlations are wide, and "
             "sound features may have been dropped.",
+        )
+    if found.n_unused:
+        yield Finding(
+            code="repeats_unused",
+            severity="note",
+            where=view,
+            message=f"{found.n_unused} patients with repeats are no development patients of this "
+            "study: their readings were not used.",
         )
     width = float((table["upper"] - table["lower"]).median())
     if width > WIDE:

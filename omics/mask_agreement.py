@@ -19,11 +19,18 @@ validation. Nature Methods 2024;21:195-212. doi:10.1038/s41592-023-02151-z
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
+
+from omics.extras import needed
+from omics.geometry import grid_text, same_grid
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 Mask = NDArray[np.bool_]
 
@@ -117,6 +124,24 @@ def mask_agreement(one: ArrayLike, other: ArrayLike, *, spacing: Sequence[float]
         hausdorff=_largest(distances, 1.0),
         volumes=(counts[0] * voxel, counts[1] * voxel),
     )
+
+
+def agreement_of_images(one: "sitk.Image", other: "sitk.Image") -> MaskAgreement:
+    """Compare two masks that are SimpleITK images of 0 and 1, as `omics.masks.read_masks` gives.
+
+    Raises
+    ------
+    ValueError
+        If they do not lie on the same grid of voxels.
+    """
+    if not same_grid(one, other):
+        raise ValueError(
+            f"one and other must lie on the same grid, but are {grid_text(one)} and "
+            f"{grid_text(other)}. Read both onto the grid of their image."
+        )
+    sitk = needed("SimpleITK")
+    arrays = [sitk.GetArrayFromImage(mask) for mask in (one, other)]
+    return mask_agreement(arrays[0], arrays[1], spacing=one.GetSpacing()[::-1])
 
 
 _Distances = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve, distance_transform_edt, gaussian_filter, shift
 
 from omics.errors import CaseError
+from omics.extras import needed
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -97,8 +98,7 @@ def perturbations(
     CaseError
         If nothing of the mask is left.
     """
-    import SimpleITK as sitk
-
+    sitk = needed("SimpleITK")
     array = sitk.GetArrayFromImage(mask) != 0
     spacing = mask.GetSpacing()[::-1]
     masks = perturbed_masks(array, spacing=spacing, n=n, seed=seed, settings=settings)
@@ -115,9 +115,7 @@ def perturbations(
 
 
 def _like(original: "sitk.Image", array: NDArray[Any]) -> "sitk.Image":
-    import SimpleITK as sitk
-
-    made = sitk.GetImageFromArray(array)
+    made: sitk.Image = needed("SimpleITK").GetImageFromArray(array)
     made.CopyInformation(original)
     return made
 

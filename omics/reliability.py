@@ -25,11 +25,9 @@ from omics.errors import FitError
 from omics.intraclass import FORMS, SHROUT_FLEISS, Form, coefficients, mean_squares
 from omics.messages import nearest, quoted
 from omics.radiomics import parse_feature_name
+from omics.reliability_summary import GOOD, bands, by_class, spread
 
 LEAST_PATIENTS = 10
-GOOD, EXCELLENT = 0.75, 0.9
-BANDS = {"poor": -np.inf, "moderate": 0.5, "good": GOOD, "excellent": EXCELLENT}
-"""Koo and Li's words, each from the number given up to the next; applied to the lower bound."""
 OTHER = "other"  # class of a feature whose name is not understood
 
 
@@ -134,14 +132,14 @@ def icc(
             "upper": upper,
             "n_patients": squares.n.astype(np.int64),
             "n_readers": array.shape[1],
-            "band": _bands(lower),
+            "band": bands(lower),
             "reason": _reasons(squares.n, squares.varies),
         }
     )
     return Reliability(
         table=table,
-        by_class=_by_class(table),
-        spread=_spread(table),
+        by_class=by_class(table),
+        spread=spread(table),
         form=form,
         level=level,
         n_patients=int(measured.all(axis=1).sum()),
@@ -405,48 +403,6 @@ def _classes(names: Sequence[str]) -> list[str]:
     return [parse_feature_name(name).feature_class or OTHER for name in own]
 
 
-def _bands(lower: NDArray[np.float64]) -> NDArray[np.object_]:
-    words = np.array([*BANDS, ""], dtype=object)
-    place = np.searchsorted(list(BANDS.values()), lower, side="right") - 1
-    result: NDArray[np.object_] = words[np.where(np.isnan(lower), len(BANDS), place)]
-    return result
-
-
 def _reasons(n: NDArray[np.float64], varies: NDArray[np.bool_]) -> NDArray[np.object_]:
     constant = np.where(varies, "", "the same value in every reading")
     return np.where(n < 2, "fewer than two patients with all readings", constant).astype(object)
-
-
-def _by_class(table: pd.DataFrame) -> pd.DataFrame:
-    parts = [*table.groupby("feature_class", sort=False), ("all", table)]
-    return pd.DataFrame([_summary(str(name), part) for name, part in parts])
-
-
-def _summary(name: str, part: pd.DataFrame) -> dict[str, object]:
-    known = part[part["lower"].notna()]
-    return {
-        "feature_class": name,
-        "n_features": len(part),
-        "n_unknown": len(part) - len(known),
-        "median": known["estimate"].median(),
-        "median_lower": known["lower"].median(),
-        "share_good": float((part["lower"] >= GOOD).mean()),
-        "share_excellent": float((part["lower"] >= EXCELLENT).mean()),
-        **{band: int((part["band"] == band).sum()) for band in BANDS},
-    }
-
-
-def _spread(table: pd.DataFrame) -> pd.DataFrame:
-    known = table[table["lower"].notna()]
-    points = ["lowest", "lower_quartile", "median", "upper_quartile", "highest"]
-    rows = [
-        {
-            "feature_class": name,
-            "what": what,
-            **dict(zip(points, part[column].quantile([0, 0.25, 0.5, 0.75, 1]), strict=True)),
-            "n": len(part),
-        }
-        for name, part in known.groupby("feature_class", sort=False)
-        for what, column in (("estimate", "estimate"), ("lower bound", "lower"))
-    ]
-    return pd.DataFrame(rows, columns=["feature_class", "what", *points, "n"])

@@ -48,6 +48,7 @@ from models.volume_surrogates import VolumeSurrogates
 from omics.bland_altman import BlandAltman
 from omics.cohort import Cohort
 from omics.extraction import Extraction
+from omics.mask_agreement import MaskAgreement
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError
 from omics.reliability import Reliability
@@ -87,6 +88,7 @@ from reports.reclassification_sections import (
 from reports.regression_section import regression_block
 from reports.repeatability_sections import (
     bland_altman_blocks,
+    mask_agreement_blocks,
     reliability_blocks,
     repeatability_blocks,
 )
@@ -199,6 +201,7 @@ DRAWN: dict[type, Callable[[Any], Section | Page]] = {
     SavedFactors: _of_blocks("Factors", saved_factors_blocks),
     Reliability: _of_blocks("Repeatability", reliability_blocks),
     Repeatability: _of_blocks("Repeatability", repeatability_blocks),
+    MaskAgreement: _of_blocks("Agreement of masks", mask_agreement_blocks),
     BlandAltman: _of_blocks("Bland-Altman", bland_altman_blocks),
     Harmonisation: _of_blocks("Harmonisation", harmonisation_blocks),
     CentrePrediction: _of_blocks("Prediction of the centre", centre_prediction_blocks),

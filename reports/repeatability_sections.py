@@ -6,7 +6,9 @@ import pandas as pd
 
 from models.repeatability import Repeatability
 from omics.bland_altman import WHAT, BlandAltman
-from omics.reliability import BANDS, Reliability
+from omics.mask_agreement import MaskAgreement
+from omics.reliability import Reliability
+from omics.reliability_summary import BANDS
 from reports.figures.bland_altman import draw_bland_altman
 from reports.figures.reliability import draw_reliability
 from reports.html import Block, Figure, FigureGrid, Section, Table, Text
@@ -15,6 +17,14 @@ from reports.tables import format_percent, table_rows
 
 MOST_ROWS = 15
 MOST_PANELS = 4
+MEASURES = {
+    "dice": "Dice",
+    "mean_surface_distance": "Mean surface distance",
+    "hausdorff_95": "Hausdorff distance, 95%",
+    "hausdorff": "Hausdorff distance",
+    "volume_one": "Volume of the first",
+    "volume_other": "Volume of the second",
+}
 MEANING = {
     "ICC(1)": "each patient has readers of its own",
     "ICC(A,1)": "absolute agreement of single readings",
@@ -87,19 +97,20 @@ def reliability_blocks(found: Reliability, least: float | None = None) -> Iterab
     labels = {
         "feature_class": "Class",
         "n_features": "Features",
-        "n_unknown": "Without coefficient",
+        "n_unknown": "No ICC",
         "median": "Median",
-        "median_lower": "Median lower bound",
-        "share_good": "Lower ≥ .75",
-        "share_excellent": "Lower ≥ .9",
+        "median_lower": "Lower bound",
+        "share_good": "≥ .75",
+        "share_excellent": "≥ .9",
         **{band: band.capitalize() for band in BANDS},
     }
     yield Table(
         table=table_rows(shown, labels=labels),
         title="Repeatability by class of features.",
-        caption=f"{found.form}, {found.n_patients} patients, {found.n_readers} readers. Words are "
-        "those of Koo and Li, taken of the lower bound: poor below .5, moderate to .75, good to "
-        ".9, excellent from there.",
+        caption=f"{found.form}, {found.n_patients} patients, {found.n_readers} readers: medians of "
+        "estimate and lower bound, the share of features whose lower bound is at least .75 and .9, "
+        "and how many are poor (lower bound below .5), moderate (to .75), good (to .9) and "
+        "excellent, in Koo and Li's words.",
     )
 
 
@@ -116,6 +127,17 @@ def bland_altman_blocks(found: BlandAltman) -> Iterable[Block]:
         title="Limits of agreement.",
         caption="Second reading minus first, in the unit of the feature."
         + (f" The first {MOST_ROWS} of {len(names)} features." if len(names) > MOST_ROWS else ""),
+    )
+
+
+def mask_agreement_blocks(found: MaskAgreement) -> Iterable[Block]:
+    """Show every measure of two masks' agreement."""
+    table = found.table
+    names = [MEASURES[measure] for measure in table["measure"]]
+    yield Table(
+        table=table_rows(table.assign(measure=names)),
+        title="Agreement of two masks.",
+        caption="Surfaces are voxel centres: distances are exact to about a voxel.",
     )
 
 

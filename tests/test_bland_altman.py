@@ -121,7 +121,8 @@ def test_figure_draws_differences_bias_and_limits() -> None:
     np.testing.assert_allclose([line.y0 for line in lines], ends(found)[3:, 0])
     bands = [shape for shape in figure.layout.shapes if shape.type == "rect"]
     np.testing.assert_allclose([band.y0 for band in bands], ends(found)[3:, 1])
-    assert "<b>" not in figure.layout.yaxis.title.text
+    assert figure.layout.xaxis.title.text == "Mean of &lt;b&gt;"
+    assert figure.layout.annotations[0].text.startswith("Bias<br>")
     with pytest.raises(ValueError, match=r"feature must be one of 2.*Did you mean 'mri:a'"):
         draw_bland_altman(found, "mri:aa")
     assert shown(found).title == "Bland-Altman"

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from omics.mask_agreement import mask_agreement
+from omics.mask_agreement import agreement_of_images, mask_agreement
+from reports.html import Table
+from reports.jupyter import drawn as shown
+from reports.tables import TableRows
 
 
 def cube(shape: tuple[int, ...], low: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -67,6 +70,11 @@ def test_simpleitk_agrees() -> None:
         image.SetSpacing(spacing[::-1])
         images.append(image)
     found = mask_agreement(one, other, spacing=spacing)
+    np.testing.assert_array_equal(agreement_of_images(*images).table["value"], found.table["value"])
+    moved = sitk.Image(images[1])
+    moved.SetOrigin((1.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match=r"same grid, but are .*from \(0, 0, 0\) and .*\(1, 0, 0"):
+        agreement_of_images(images[0], moved)
     overlap = sitk.LabelOverlapMeasuresImageFilter()
     overlap.Execute(*images)
     assert found.dice == pytest.approx(overlap.GetDiceCoefficient(), abs=1e-12)
@@ -142,3 +150,13 @@ def test_one_voxel_each() -> None:
 def test_wrong_input_is_named(one: Any, other: Any, spacing: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         mask_agreement(one, other, spacing=spacing)
+
+
+def test_notebook_shows_every_measure() -> None:
+    mask = cube((4, 4), (1, 1), (2, 2))
+    section = shown(mask_agreement(mask, mask, spacing=(1, 1)))
+    (table,) = section.blocks  # type: ignore[union-attr]
+    assert isinstance(table, Table)
+    assert isinstance(table.table, TableRows)
+    assert table.table.rows[0][:2] == ("Dice", "1")
+    assert len(table.table.rows) == 6

@@ -21,6 +21,7 @@ from omics.cohort import Cohort
 from omics.errors import FitError, StudyError
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
+from omics.stability import FactorStability, factor_stability
 from reports.analysis import Results
 from reports.figures.reliability import draw_reliability
 from reports.html import Figure, FigureGrid, Table, Text
@@ -198,6 +199,11 @@ def test_repeatability_counts_folds_that_kept_a_feature() -> None:
     assert "few_repeats" in told
     assert told["few_repeats"].message.startswith("14 patients have readings by all 2 readers")
     assert study_repeatability({}, cohort, plan=PLAN) == {}
+    parted = made_cohort(120, external=80)
+    (some,) = study_repeatability(pipelines, parted, plan=PLAN).values()
+    assert some.n_unused == N_REPEATED - 40
+    told = {one.code: one for one in repeatability_findings({"mri": some})}
+    assert told["repeats_unused"].message.startswith("10 patients with repeats")
 
 
 # the study file -------------------------------------------------------------------------------
@@ -404,6 +410,65 @@ def test_repeats_of_other_settings_are_refused(tmp_path: Path) -> None:
         load_cohort(read)
     study.content["tables"]["radiomics"]["different_settings"] = True
     assert load_cohort(read_study(study.write())).n_patients == 60
+
+
+def test_filter_comes_before_harmonisation(tmp_path: Path) -> None:
+    study = repeated_study(tmp_path)
+    study.tables["clinical"]["Site"] = np.resize(["North", "South"], 60)
+    study.content["centre"] = "clinical:Site"
+    study.content["harmonise"] = {"tables": ["radiomics"], "new_centre": "refuse"}
+    read = read_study(study.write())
+    cohort = load_cohort(read)
+    pipeline = build_pipelines(read)["Texture"]
+    assert [type(step).__name__ for step in pipeline.cleaning] == ["ReliabilityFilter", "ComBat"]
+    results = compute(read, cohort, n_jobs=1)
+    terms = set(results.coefficients["Texture"]["term"])
+    assert terms == {f"radiomics:{name}" for name in FEATURES if name not in NOISY_FEATURES}
+    ids = {section.id for section in page_of(results).sections}
+    assert {"repeatability", "harmonisation"} <= ids
+
+
+def test_everything_about_factors_is_of_the_kept_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def spy(model: FactorModel, X: pd.DataFrame, **options: Any) -> FactorStability:
+        seen.append(list(X.columns))
+        return factor_stability(model, X, **options)
+
+    monkeypatch.setattr("reports.factor_quality.factor_stability", spy)
+    study = repeated_study(tmp_path)
+    rng = np.random.default_rng(1)  # without anything shared, every factor is switched off
+    shared = 2 * rng.normal(size=(60, 2)) @ rng.normal(size=(2, len(FEATURES)))
+    for name in ("radiomics", "reader2"):
+        table = study.tables[name]
+        kept = [feature for feature in FEATURES if feature not in NOISY_FEATURES]
+        places = [FEATURES.index(feature) for feature in kept]
+        table[kept] += shared[: len(table), places].round(4)
+    study.content["factors"] = {
+        "views": ["radiomics"],
+        "n_factors": 2,
+        "transductive": True,
+        "stability": {"bootstraps": 2, "starts": 1},
+    }
+    study.content["models"][0]["predictors"] = ["factors:*"]
+    study.content["validation"] = {
+        "cross_validation": {"folds": 2, "repeats": 1},
+        "bootstrap": 0,
+        "draws": 20,
+    }
+    read = read_study(study.write())
+    results = compute(read, load_cohort(read), n_jobs=1)
+    assert results.factors is not None
+    learnt = [f"radiomics:{name}" for name in FEATURES if name not in NOISY_FEATURES]
+    assert list(results.factors.model.features_) == learnt
+    quality = results.factor_quality
+    assert quality is not None
+    assert quality.stability is not None
+    assert quality.transductive is not None
+    assert quality.transductive.failures["failed"].sum() == 0
+    assert [name for name in seen[0] if name.startswith("radiomics:")] == learnt
 
 
 def load_and_filter(study: Study) -> Any:

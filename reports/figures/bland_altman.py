@@ -17,7 +17,9 @@ from reports.style import (
     feature_name,
     new_figure,
     plain,
+    shorten,
 )
+from reports.tables import MINUS
 
 _STYLES = {"bias": (INK, "solid"), "lower limit": (VERMILLION, "dash")}
 _STYLES["upper limit"] = _STYLES["lower limit"]
@@ -56,13 +58,13 @@ def draw_bland_altman(found: BlandAltman, feature: str) -> go.Figure:
             hovertemplate="mean %{x:.4g}, difference %{y:.4g}<extra></extra>",
         )
     )
-    name = plain(feature_name(feature))
+    name = plain(shorten(feature_name(feature), 36))
     figure.update_layout(
         showlegend=False,
         hovermode="closest",
         margin={"t": 30, "r": 90},
-        xaxis={"title": {"text": f"Mean of the two readings, {name}"}},
-        yaxis={"title": {"text": f"Second minus first, {name}"}},
+        xaxis={"title": {"text": f"Mean of {name}"}},
+        yaxis={"title": {"text": "Second minus first"}},
         shapes=[*map(_band, rows), *map(_line, rows)],
         annotations=[_label(row) for row in rows],
     )
@@ -91,7 +93,7 @@ def _across(row: dict[str, Any], low: str, high: str) -> dict[str, Any]:
 
 def _label(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "text": f"{row['what'].capitalize()}<br>{row['estimate']:.3g}",
+        "text": f"{row['what'].capitalize()}<br>{row['estimate']:.3g}".replace("-", MINUS),
         "xref": "paper",
         "x": 1.01,
         "xanchor": "left",
