@@ -208,10 +208,14 @@ def centre_and_outcome(centre: NDArray[Any], y: NDArray[Any]) -> dict[str, float
     return {"cramers_v": v, "p_value": float(p)}
 
 
-def harmonisation_findings(found: Harmonisation | None, cohort: Cohort) -> Iterator[Finding]:
-    """Say what a reader must know of the harmonisation of a study."""
+def harmonisation_findings(
+    found: Harmonisation | None, cohort: Cohort, validation: Validation | None = None
+) -> Iterator[Finding]:
+    """Say what a reader must know of the harmonisation of a study, and of its validation."""
     if found is None:
         return
+    if validation is not None:
+        yield from _refused_in_folds(validation)
     yield from _confounded(found, cohort)
     yield from _small(found)
     yield from _new_centres(found)
@@ -247,8 +251,33 @@ def _small(found: Harmonisation) -> Iterator[Finding]:
             where="harmonisation",
             message=f"{number_of(len(small), 'centre')} of {len(found.combat.n_patients_)} have "
             f"fewer than {FEW_PATIENTS} development patients ({named}): their shift and scale are "
-            "drawn towards what features have in common, and rest on little.",
+            "drawn towards what features have in common, and rest on little; where a resample is "
+            "left with one of them alone, it takes out shifts and leaves the scales of all.",
         )
+
+
+def _refused_in_folds(validation: Validation) -> Iterator[Finding]:
+    """Count those whose whole centre was held out with them, under a policy that refuses it."""
+    for name, fitted in validation.fitted.items():
+        if not fitted.pipeline.harmonised:
+            continue
+        held_out = validation.out_of_fold[name]
+        lost = np.isnan(held_out.linear_predictor)
+        lost &= ~np.isnan(validation.apparent[name].linear_predictor)
+        for repeat, fold in enumerate(held_out.fold):
+            for number in np.unique(fold[lost[repeat]]):  # a fold that failed is counted as such
+                if lost[repeat, fold == number].all():
+                    lost[repeat, fold == number] = False
+        if lost.any():
+            yield Finding(
+                code="centre_held_out",
+                severity="note",
+                where=name,
+                message=f"In {int(lost.any(axis=1).sum())} of {len(lost)} repeats of the "
+                f"cross-validation, up to {int(lost.sum(axis=1).max())} patients have no "
+                "prediction: their whole centre was held out with them, and a new centre is "
+                "refused.",
+            )
 
 
 def _new_centres(found: Harmonisation) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from models.pipeline import RiskPipeline
 from models.scores import Predictions
 from models.validation import Validation
 from omics.cohort import DEVELOPMENT, Cohort
+from omics.harmonise import CENTRE
 from omics.mofa import FactorModel
 
 LOST = [
@@ -70,7 +71,7 @@ _Used = dict[str, tuple[list[str], str]]  # view -> columns that the model uses,
 
 def _used(pipeline: RiskPipeline, X: pd.DataFrame) -> _Used:
     """Find the columns behind a pipeline's predictors, by view."""
-    views = list(dict.fromkeys(_view_of(str(column)) for column in X.columns))
+    views = list(dict.fromkeys(_view_of(str(name)) for name in X.columns if name != CENTRE))
     own = [] if pipeline.strata is None else [pipeline.strata]
     plain = [name for name in (*pipeline.design.predictors, *own) if _view_of(name) in views]
     policy = _POLICIES[pipeline.design.missing]

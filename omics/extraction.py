@@ -225,11 +225,14 @@ def _identities(cases: Sequence[Case], progress: Progress | None) -> list[str]:
     """
     files = sorted({path for case in cases for path in _files(case)})
     digests: dict[Path, str] = {}
-    with ThreadPoolExecutor() as pool:
+    pool = ThreadPoolExecutor()
+    try:
         for path, digest in zip(files, pool.map(_digest, files), strict=True):
             digests[path] = digest
             if progress is not None:
                 progress("files", len(digests), len(files))
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever interrupts does not wait for all files
     return ["|".join([case.key, *(digests[path] for path in _files(case))]) for case in cases]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omics.harmonise import CENTRE
 from omics.mofa_fit import Likelihood
 
 Matrix = NDArray[np.float64]
@@ -42,7 +43,7 @@ def chosen_views(columns: Iterable[str], views: Sequence[str] | None) -> dict[st
     >>> chosen_views(["rna:TP53", "clinical:Age", "rna:EGFR"], ["rna"])
     {'rna': ['rna:TP53', 'rna:EGFR']}
     """
-    names = list(columns)
+    names = [name for name in columns if name != CENTRE]
     if not any(":" in name for name in names):
         found = {BARE_VIEW: names}
     else:

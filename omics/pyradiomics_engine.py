@@ -19,74 +19,22 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from itertools import product
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
-from omics.cropping import Box, filter_reach, region_box, resampling_reach, widened
+from omics.cropping import Box, filter_reach, resampling_reach, widened
 from omics.errors import CaseError, StudyError
 from omics.extraction_settings import ExtractionSettings
+from omics.feature_names import expected_features, image_names, laplacian_name
 from omics.laplacian import laplacian_of_gaussian
+from omics.region_checks import check_grey_levels, checked_box
 
 _DISTRIBUTIONS = ("pyradiomics-cuda", "pyradiomics")  # the same import name, never both
-_MOST_GREY_LEVELS = 1500  # co-occurrences of 13 directions then fill 0.25 GB
 _MAP_MATRICES = 1_000_000  # entries of the matrices of one direction, of a batch of voxels of a map
+__all__ = ["engine_versions", "expected_features", "extract_region", "map_region"]
 _Filtered = Iterator[tuple[sitk.Image, str]]
-
-
-def expected_features(settings: ExtractionSettings) -> list[str]:
-    """Name every feature that `extract_region` returns, in its order.
-
-    Parameters
-    ----------
-    settings : ExtractionSettings
-
-    Examples
-    --------
-    >>> from omics.extraction_settings import settings_from_text
-    >>> text = "{imageType: {Original: {}, LoG: {sigma: [2]}}, featureClass: {shape: [Flatness],"
-    >>> text += " ngtdm: [Busyness]}}"
-    >>> expected_features(settings_from_text(text, name="mine"))
-    ['original_shape_Flatness', 'original_ngtdm_Busyness', 'log-sigma-2-0-mm-3D_ngtdm_Busyness']
-    """
-    shapes = [
-        f"original_{name}_{feature}"
-        for name, features in settings.feature_classes.items()
-        if name.startswith("shape")
-        for feature in features
-    ]
-    others = [
-        (name, feature)
-        for name, features in settings.feature_classes.items()
-        if not name.startswith("shape")
-        for feature in features
-    ]
-    images = [
-        image
-        for image_type, own in settings.image_types.items()
-        for image in _image_names(image_type, {**settings.setting, **own})
-    ]
-    return shapes + [f"{image}_{name}_{feature}" for image in images for name, feature in others]
-
-
-def _image_names(image_type: str, own: Mapping[str, Any]) -> list[str]:
-    if image_type == "LoG":
-        return [_laplacian_name(sigma) for sigma in own["sigma"]]
-    if image_type == "LBP2D":
-        return ["lbp-2D"]
-    if image_type != "Wavelet":
-        return [image_type.lower()]
-    levels = own["level"]
-    bands = ["".join(band) for band in product("LH", repeat=2 if own["force2D"] else 3)]
-    prefixes = ["wavelet", *(f"wavelet{level}" for level in range(2, levels + 1))]
-    details = [f"{prefix}-{band}" for prefix in prefixes for band in bands[1:]]
-    return [*details, f"{prefixes[-1]}-{bands[0]}"]
-
-
-def _laplacian_name(sigma: float) -> str:
-    return f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D"
 
 
 def engine_versions() -> dict[str, str]:
@@ -195,9 +143,9 @@ def _features(image: sitk.Image, mask: sitk.Image, settings: ExtractionSettings)
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
     setting = {**settings.setting, "label": 1}
-    _checked_box(mask, setting, where="")
+    checked_box(mask, setting, where="")
     image, mask = _placed(image, mask, setting)
-    box = _checked_box(mask, setting, where=" on the resampled grid")
+    box = checked_box(mask, setting, where=" on the resampled grid")
     grey = sitk.GetArrayFromImage(box.cut(image))
     if not np.isfinite(grey).all():
         raise CaseError("image must vary to be normalised, but all its voxels are equal.")
@@ -211,37 +159,14 @@ def _features(image: sitk.Image, mask: sitk.Image, settings: ExtractionSettings)
         if setting["resegmentShape"]:
             drawn = mask
     found = dict(_shapes(extractor, image, drawn, setting))
-    box = _checked_box(mask, setting, where=" within resegmentRange")
+    box = checked_box(mask, setting, where=" within resegmentRange")
     inner = sitk.Cast(box.cut(mask), sitk.sitkUInt32)
     for image_type, own in settings.image_types.items():
         of_type = {**setting, **own}
         for filtered, name in _filtered(image, box, image_type, of_type):
-            _check_grey_levels(filtered, inner, name, of_type)
+            check_grey_levels(filtered, inner, name, of_type)
             found |= extractor.computeFeatures(filtered, inner, name, **of_type)
     return found
-
-
-def _checked_box(mask: sitk.Image, setting: Mapping[str, Any], *, where: str) -> Box:
-    """Find the region's box; refuse a region that is too small."""
-    box = region_box(mask)
-    if box is None:
-        raise CaseError(f"the region must have voxels, but has none{where}.")
-    n_voxels = int(np.count_nonzero(sitk.GetArrayFromImage(box.cut(mask))))
-    n_dimensions = int(((box.upper - box.lower) > 1).sum())
-    needed = setting["minimumROIDimensions"]
-    if n_voxels == 1:
-        raise CaseError(f"the region must have several voxels, but has one{where}.")
-    if n_dimensions < needed:
-        raise CaseError(
-            f"the region must extend in {needed} dimensions, but extends in "
-            f"{n_dimensions}{where}. Draw more slices, or lower minimumROIDimensions."
-        )
-    if n_voxels <= setting.get("minimumROISize", 0):
-        raise CaseError(
-            f"the region must have more than {setting['minimumROISize']} voxels "
-            f"(minimumROISize), but has {n_voxels}{where}."
-        )
-    return box
 
 
 def _placed(
@@ -252,7 +177,7 @@ def _placed(
 
     if setting["normalize"]:
         image = imageoperations.normalizeImage(image, **setting)
-    box = _checked_box(mask, setting, where="")
+    box = checked_box(mask, setting, where="")
     if "resampledPixelSpacing" in setting:
         reach = resampling_reach(image.GetSpacing(), setting)
         if reach is not None:
@@ -291,7 +216,7 @@ def _resegmented(
 def _shapes(
     extractor: Any, image: sitk.Image, mask: sitk.Image, setting: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    box = _checked_box(mask, setting, where="")
+    box = checked_box(mask, setting, where="")
     thick = (box.upper - box.lower)[2 - setting["force2Ddimension"]]  # arrays are z, y, x
     if "shape2D" in extractor.enabledFeatures and thick > 1:
         raise CaseError(
@@ -330,23 +255,7 @@ def _laplacians(image: sitk.Image, box: Box, sigmas: list[float]) -> _Filtered:
                 f"voxels or more around the region, but there are {size.tolist()}. Take a smaller "
                 "sigma, or a larger padDistance."
             )
-        yield laplacian_of_gaussian(image, box, sigma=sigma), _laplacian_name(sigma)
-
-
-def _check_grey_levels(
-    filtered: sitk.Image, mask: sitk.Image, name: str, own: Mapping[str, Any]
-) -> None:
-    """Refuse bins so narrow that the matrices of textures would not fit into memory."""
-    if "binCount" in own:
-        return
-    grey = sitk.GetArrayViewFromImage(filtered)[sitk.GetArrayViewFromImage(mask) != 0]
-    levels = (float(grey.max()) - float(grey.min())) / own["binWidth"]
-    if levels > _MOST_GREY_LEVELS:
-        raise CaseError(
-            f"binWidth {own['binWidth']:g} divides the grey values of {name} "
-            f"({grey.min():g} to {grey.max():g}) into {levels:,.0f} bins, more than "
-            f"{_MOST_GREY_LEVELS:,}. Take a larger binWidth, a binCount, or normalise the image."
-        )
+        yield laplacian_of_gaussian(image, box, sigma=sigma), laplacian_name(sigma)
 
 
 def map_region(
@@ -402,10 +311,10 @@ def _mapped(
 ) -> sitk.Image:
     setting = {**settings.setting, "label": 1}
     image, mask = _placed(image, mask, setting)
-    box = _checked_box(mask, setting, where=" on the resampled grid")
+    box = checked_box(mask, setting, where=" on the resampled grid")
     if "resegmentRange" in setting:
         mask = _resegmented(image, mask, box, setting)
-        box = _checked_box(mask, setting, where=" within resegmentRange")
+        box = checked_box(mask, setting, where=" within resegmentRange")
     near = Box(
         lower=np.maximum(box.lower - kernel[0], 0),
         upper=np.minimum(box.upper + kernel[0], image.GetSize()),
@@ -414,9 +323,9 @@ def _mapped(
     wanted, family, name = feature.rsplit("_", 2)
     for image_type, own in settings.image_types.items():
         of_type = {**setting, **own}
-        if wanted in _image_names(image_type, of_type):
+        if wanted in image_names(image_type, of_type):
             filtered = {name: part for part, name in _filtered(image, near, image_type, of_type)}
-            _check_grey_levels(filtered[wanted], inner, wanted, of_type)
+            check_grey_levels(filtered[wanted], inner, wanted, of_type)
             found = _voxelwise(filtered[wanted], inner, (family, name), of_type, kernel)
             return box.within(near).cut(found)
     raise CaseError(f"pyradiomics gave no image {wanted!r}.")

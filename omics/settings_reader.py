@@ -82,6 +82,7 @@ def read_parts(text: str, *, name: str) -> Parts:
 def _tree(text: str, name: str) -> dict[str, Any]:
     yaml = needed("yaml")
     try:
+        _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), name)
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise StudyError(f"{name} must be YAML, but is not: {error}.") from error
@@ -99,6 +100,25 @@ def _tree(text: str, name: str) -> dict[str, Any]:
                 f"{nearest(str(key), _SECTIONS)}"
             )
     return tree
+
+
+def _check_keys(node: Any, name: str) -> None:
+    """Refuse a key that stands twice: YAML would take the last in silence."""
+    if node is None or node.id == "scalar":
+        return
+    if node.id == "sequence":
+        for item in node.value:
+            _check_keys(item, name)
+        return
+    seen = set()
+    for key, value in node.value:
+        if str(key.value) in seen:
+            raise StudyError(
+                f"{name} must state each key once, but has {str(key.value)!r} again in line "
+                f"{key.start_mark.line + 1}. Delete one."
+            )
+        seen.add(str(key.value))
+        _check_keys(value, name)
 
 
 def _section(tree: Mapping[str, Any], key: str, name: str) -> dict[str, Any]:

@@ -359,7 +359,7 @@ def analyse(
     found = [*cohort.findings, *quality_findings(cohort), *without, *untested, *not_updated]
     found += repeatability_findings(repeats)
     harmonised = study_harmonisation(validation, cohort)
-    found += harmonisation_findings(harmonised, cohort)
+    found += harmonisation_findings(harmonised, cohort, validation)
     found += model_findings(validation, figures, cohort)
     surrogates = cohort_surrogates(cohort, level=plan.level)
     found += surrogate_findings(surrogates)

@@ -144,14 +144,22 @@ def test_a_long_mistake_is_one_line_and_complete(
 # ---- how it ends --------------------------------------------------------------------------------
 
 
-def test_commands_are_demo_run_and_check() -> None:
+def test_the_commands_are_listed() -> None:
     result = command("--help")
     assert result.exit_code == 0
-    assert all(name in result.output for name in ("demo", "run", "check"))
+    assert all(name in result.output for name in ("demo", "extract", "run", "check", "score"))
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["walk"], ["run", "study.toml", "--jobs", "many"], ["check", "--out"]]
+    "arguments",
+    [
+        ["run"],
+        ["walk"],
+        ["run", "study.toml", "--jobs", "many"],
+        ["check", "--out"],
+        ["extract", "manifest.csv"],
+        ["extract", "manifest.csv", "--out", "a.csv", "--perturb", "-1"],
+    ],
 )
 def test_wrong_arguments_end_with_status_2(arguments: list[str]) -> None:
     assert command(*arguments).exit_code == 2

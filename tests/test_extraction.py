@@ -424,19 +424,19 @@ def test_copies_are_tables_like_the_first(cases: list[Case]) -> None:
 
 def test_copies_differ_from_one_another_and_agree_between_sequences(cases: list[Case]) -> None:
     grown = Perturbing(n=3, settings=PerturbationSettings(grow=(1.0, 2.5)))
-    found = extract(cases, CHOSEN, perturbing=grown)
-    again = extract(cases, CHOSEN, perturbing=grown)
+    found = extract(cases[:4], CHOSEN, perturbing=grown)
+    again = extract(cases[:4], CHOSEN, perturbing=grown)
     sizes = []
     for copy, same in zip(found.perturbed, again.perturbed, strict=True):
         pd.testing.assert_frame_equal(copy, same, check_exact=True)
         voxels = copy["diagnostics_Region_Voxels"].to_numpy()
         assert (voxels > found.table["diagnostics_Region_Voxels"]).all()
-        first, second = voxels.reshape(3, 2, 2).transpose(1, 0, 2)  # patient, sequence, region
+        first, second = voxels.reshape(2, 2, 2).transpose(1, 0, 2)  # patient, sequence, region
         np.testing.assert_array_equal(first, second)  # one mask, drawn once
         sizes.append(voxels)
         assert (copy["original_firstorder_Mean"] != found.table["original_firstorder_Mean"]).all()
     assert not np.array_equal(sizes[0], sizes[1])
-    other = extract(cases, CHOSEN, perturbing=replace(grown, seed=1)).perturbed
+    other = extract(cases[:4], CHOSEN, perturbing=replace(grown, seed=1)).perturbed
     assert not np.array_equal(sizes, [copy["diagnostics_Region_Voxels"] for copy in other])
 
 

@@ -234,6 +234,8 @@ WRONG = [
     ("setting: [1]", "setting must hold keys and values, but is \\[1\\]"),
     ("just words", "must hold some of imageType, featureClass, setting, preprocess"),
     ("setting: {a", "must be YAML, but is not"),
+    ("setting: {binWidth: 5}\nsetting: {binCount: 5}", "each key once, but has 'setting' .*line 2"),
+    ("imageType: {LoG: {sigma: [1], sigma: [2]}}", "but has 'sigma' again in line 1"),
 ]
 
 

@@ -12,12 +12,16 @@ from sklearn.base import clone
 
 from models.cox import CoxModel
 from models.harmonisation import centre_and_outcome, harmonisation, harmonisation_findings
+from models.one_resample import fit_each
 from models.passport import make_passport, read_passport
 from models.pipeline import risk_pipeline
+from models.plain import Writer
+from models.resampling import repeated_k_fold
 from models.validation import Plan, validate
 from omics.centres import check_harmonised, with_centre
 from omics.errors import StudyError
 from omics.harmonise import ComBat
+from omics.mofa_views import chosen_views
 from reports import analyse, load_cohort, read_study
 from reports.analysis import About
 from reports.jupyter import drawn
@@ -179,23 +183,55 @@ def test_a_passport_lets_a_new_centre_through_or_estimates_it(cohort: Any) -> No
         estimated.score(wide(cohort, West="Oslo").drop(index=cohort.X.index[there][0]))
 
 
+def state(pipeline: Any) -> tuple[str, list[Any]]:
+    """Write out everything that a fitted pipeline holds."""
+    writer = Writer()
+    steps = [step for _, step in pipeline.steps]
+    return json.dumps(writer.write(steps, "steps")), [a.tolist() for a in writer.arrays.values()]
+
+
 def test_held_out_patients_cannot_change_a_fold(cohort: Any) -> None:
-    pipeline = risk_pipeline(
-        [f"radiomics:{FEATURES[0]}"],
-        CoxModel(),
-        cleaning=[ComBat(["radiomics"], new_centre="refuse")],
-    )
-    held_out = np.arange(0, 60, 4)
-    train = np.setdiff1d(np.arange(60), held_out)
-    spoiled = cohort.X.copy()
-    columns = [name for name in spoiled if name.startswith("radiomics:")]
-    spoiled.iloc[held_out, [spoiled.columns.get_loc(name) for name in columns]] *= 50.0
-    states = [
-        clone(pipeline).fit(X.iloc[train], cohort.y[train]).harmonised[0]
-        for X in (cohort.X, spoiled)
-    ]
-    for name in ("gamma_", "delta_", "mean_", "scale_"):
-        np.testing.assert_array_equal(getattr(states[0], name), getattr(states[1], name))
+    combat = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Age"])
+    pipelines = {
+        "R": risk_pipeline([f"radiomics:{FEATURES[0]}"], CoxModel(), cleaning=[combat]),
+    }
+    parts = repeated_k_fold(cohort.y["event"], folds=3, repeats=1, seed=1)
+    for part in parts:
+        spoiled = cohort.X.copy()
+        numbers = spoiled.select_dtypes("number").columns
+        spoiled.iloc[part.held_out, spoiled.columns.get_indexer(numbers)] *= 50.0
+        spoiled.iloc[part.held_out, spoiled.columns.get_loc("meta:centre")] = "West"
+        other = replace(cohort, X=spoiled)
+        once, again = (fit_each(pipelines, one.X, one.y, part, [])[0] for one in (cohort, other))
+        assert state(once) == state(again)
+        # and the table that was changed is one that would matter
+        whole = [combat.fit(one.X).gamma_ for one in (cohort, other)]
+        assert not np.allclose(*whole)
+
+
+def test_a_centre_held_out_whole_is_counted(cohort: Any) -> None:
+    tiny = cohort.centre.copy()
+    tiny.iloc[:2] = "Tiny"
+    other = with_centre(replace(cohort, centre=tiny))
+    combat = ComBat(["radiomics"], new_centre="refuse")
+    pipeline = risk_pipeline([f"radiomics:{FEATURES[0]}"], CoxModel(), cleaning=[combat])
+    plan = Plan(folds=3, repeats=8, bootstrap=20, draws=20)
+    validation = validate({"R": pipeline}, other, plan=plan)
+    lost = np.isnan(validation.out_of_fold["R"].linear_predictor)
+    assert 0 < lost.any(axis=1).sum() < 8
+    assert (lost.sum(axis=1)[lost.any(axis=1)] == 2).all()
+    assert not lost[:, 2:].any()
+    failures = validation.failures.set_index("validation")
+    assert 0 < failures.loc["optimism_corrected", "failed"] < 10
+    assert "nobody of their centre" in failures.loc["optimism_corrected", "reason"]
+    found = harmonisation(other, combat, draws=20)
+    said = {f.code: f.message for f in harmonisation_findings(found, other, validation)}
+    assert "2 patients have no prediction: their whole centre" in said["centre_held_out"]
+    assert "Tiny: 2" in said["small_centres"]
+
+
+def test_factors_of_every_view_leave_the_centre_out(cohort: Any) -> None:
+    assert "meta" not in chosen_views(cohort.X.columns, None)
 
 
 def test_a_centre_that_training_patients_lack_has_no_prediction(cohort: Any) -> None:

@@ -53,6 +53,7 @@ from models.subgroups import subgroups
 from models.survival_curves import kaplan_meier
 from models.survival_description import survival_summary
 from models.updating import updating
+from omics.bland_altman import bland_altman
 from omics.centres import with_centre
 from omics.harmonise import ComBat
 from omics.mofa import FactorModel
@@ -583,7 +584,8 @@ def cleaned_by_hand(results: Results) -> list[Any]:
         ComBat(["radiomics"], new_centre="refuse"),
         draws=20,
     )
-    return [repeated, repeated.reliability, harmonised, harmonised.prediction]
+    agreement = bland_altman(cohort.development.X[mine], again, names=mine)
+    return [repeated, repeated.reliability, agreement, harmonised, harmonised.prediction]
 
 
 def drawn_results(results: Results) -> dict[type, Any]:
