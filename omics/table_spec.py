@@ -308,8 +308,8 @@ class TableSpec(BaseModel):
             return value
         if value not in ("first", "mean"):
             raise ValueError(
-                "reduce must be 'first' or 'mean', or name a column, as { largest = \"column\" } or "
-                f'{{ weighted = "column" }}, but {value!r} came'
+                "reduce must be 'first' or 'mean', or name a column, as "
+                f'{{ largest = "column" }} or {{ weighted = "column" }}, but {value!r} came'
             )
         return {"by": value}
 

@@ -236,7 +236,9 @@ def render(page: Page, *, framed: bool = False) -> str:
         If two sections have one id, or an id is not made of lower-case letters, digits and hyphens.
     """
     _check_ids(page.sections)
-    plotly, renderer = Markup(get_plotlyjs()), Markup(_read("report.js"))
+    # 4.8 MB that a page of tables and pictures has no use for
+    plotly = Markup(get_plotlyjs() if _draws(page.sections) else "")
+    renderer = Markup(_read("report.js"))
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -264,6 +266,13 @@ def render(page: Page, *, framed: bool = False) -> str:
             dark_colours=script_json(json.dumps(DARK)),
         )
     )
+
+
+def _draws(sections: Sequence[Section]) -> bool:
+    """Tell whether a figure of plotly stands anywhere in the sections."""
+    return any(
+        isinstance(block, Figure | FigureGrid) for section in sections for block in section.blocks
+    ) or any(_draws(section.sections) for section in sections)
 
 
 def write_page(page: Page, path: Path) -> None:

@@ -134,7 +134,7 @@ def test_two_readers_are_compared() -> None:
         for block in part.blocks
         if isinstance(block, Table)
     )
-    assert caption.startswith("ICC(A,1), 12 patients, 2 readers.")
+    assert caption.startswith("ICC(A,1), 12 patients, 2 readers: ")
     render(page)
 
 

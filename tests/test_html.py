@@ -148,6 +148,13 @@ def test_plotly_stands_in_the_page_once() -> None:
     assert render(page()).count(get_plotlyjs()) == 1
 
 
+def test_a_page_without_a_figure_does_without_plotly() -> None:
+    section = Section(id="words", title="Words", blocks=[Text(text="No figure here.")])
+    assert len(render(Page(title="Words", sections=[section]))) < 100_000
+    outer = Section(id="outer", title="Outer", sections=[page().sections[0]])
+    assert render(Page(title="Inner", sections=[outer])).count(get_plotlyjs()) == 1
+
+
 def test_policy_allows_the_two_scripts_and_nothing_else(parsed: Parsed) -> None:
     policy = next(
         str(attrs["content"])
