@@ -35,6 +35,7 @@ from models.scoring import (
 from models.validation import Validation
 from omics.cohort import Cohort
 from omics.errors import StudyError
+from omics.harmonise import CENTRE
 from omics.new_patients import NewPatients, plain_rules, raw_table, read_new_patients, reading_rules
 from omics.outcome import Outcome
 from omics.reading import RawTable
@@ -187,6 +188,8 @@ def make_passport(
         direct |= mine.predictors | mine.features | mine.harmonising | mine.harmonised
         strict |= set() if takes_missing(fitted.pipeline.design) else mine.predictors
         strict |= mine.harmonising
+        if CENTRE in mine.harmonising:  # those of external cohorts are not known
+            X = X.assign(**{CENTRE: X[CENTRE].cat.remove_unused_categories()})
         strata = fitted.pipeline.strata
         if strata is not None:  # nothing fills in a stratum, and a level nobody had has no baseline
             X = X.assign(**{strata: X[strata].cat.remove_unused_categories()})

@@ -12,6 +12,7 @@ from models.intervals import HazardSpread
 from models.logistic import LogisticModel
 from models.schema import Column
 from models.scoring import FrozenModel
+from omics.harmonise import CENTRE
 
 if TYPE_CHECKING:
     from models.passport import Passport
@@ -96,6 +97,8 @@ def _table(column: Column) -> str:
 
 def _kind(column: Column) -> str:
     gap = "" if column.may_be_missing else "; must not be missing"
+    if column.name == CENTRE:
+        return f"the centre, for harmonisation; known are {', '.join(column.levels)}{gap}"
     if column.kind == "category":
         reference, *others = column.levels
         return f"category, {reference} (reference), {', '.join(others)}{gap}"
@@ -117,6 +120,7 @@ def _model(frozen: FrozenModel, passport: "Passport") -> Iterator[str]:
         "keep": "may be missing; the trees take it so",
     }.get(design.missing, f"if missing: {design.missing}")
     yield f"  predictors: {policy}"
+    yield from _harmonised(frozen)
     factors = frozen.pipeline.factor_model
     if factors is not None:
         yield (
@@ -139,6 +143,22 @@ def _model(frozen: FrozenModel, passport: "Passport") -> Iterator[str]:
     horizon = frozen.pipeline.ranking_horizon(passport.outcome.horizons)
     what = "LP" if horizon is None else f"a risk by {horizon:g} {passport.outcome.unit or ''} of"
     yield f"  risk groups: cut at {what} {cuts} (group 1 is at or below the first)"
+
+
+def _harmonised(frozen: FrozenModel) -> Iterator[str]:
+    """Say that values are freed of the centre's mark first, and what of a new centre."""
+    policy = {
+        "refuse": "is refused",
+        "pass_through": "keeps its values as they are",
+        "estimate": "is estimated from its patients together",
+    }
+    for step in frozen.pipeline.harmonised:
+        least = "" if step.least_patients is None else f", {step.least_patients} of them or more"
+        yield (
+            f"  harmonised (ComBat): numbers of {', '.join(step.tables)} are first freed of the "
+            f"mark of their centre ({', '.join(step.n_patients_)}); all below is of the values "
+            f"after that. Another centre {policy[step.new_centre]}{least}"
+        )
 
 
 def _formula(model: CoxModel | LogisticModel, design: Design) -> Iterator[str]:

@@ -185,7 +185,7 @@ def subgroup_levels(cohort: Cohort, splits: Splits) -> dict[str, pd.Series]:
         if column not in cohort.X.columns:
             raise ValueError(
                 f"subgroups must name columns of the cohort, but {column!r} is none of "
-                f"{cohort.X.shape[1]}. {nearest(column, map(str, cohort.X.columns))}"
+                f"{cohort.n_features}. {nearest(column, map(str, cohort.X.columns))}"
             )
         values = cohort.X[column]
         if isinstance(split, str):

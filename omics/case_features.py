@@ -4,6 +4,7 @@ What cannot be used is told with its reason, and ends this region or this case a
 whose tumour has no enhancing part still has a whole tumour.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +28,7 @@ from omics.rings import ring, ring_name
 Masks: TypeAlias = dict[str, Any]  # SimpleITK images by region
 Row: TypeAlias = tuple[list[float], int]  # features and voxels
 Reasons: TypeAlias = dict[str, str]  # by region; "" is the whole case
+_UNION = re.compile(r"\d+(\+\d+)+")
 
 
 def case_features(
@@ -46,7 +48,8 @@ def case_features(
     dict of arrays, ready to be kept in a file
         `regions`, and row by row `values` (n_regions, n_features) and `voxels`; `spacing` (3,) in
         mm, NaN where no image could be read; `failed` regions and their `reasons`, with "" for the
-        whole case; of a case that could be shown `grey`, `mask`, `shown` and `slice`; of copy 1
+        whole case; of a case that could be shown `grey`, `mask`, `shown` and `slice`, and `joined`
+        and `absent`, the labels of unions and those of them that the mask lacks; of copy 1
         `1.regions`, `1.values` and `1.voxels`.
     """
     try:
@@ -98,6 +101,7 @@ def _extracted(case: Case, settings: ExtractionSettings, perturbing: Perturbing 
             "mask": seen.mask,
             "shown": np.array(seen.regions, dtype=np.str_),
             "slice": np.array(seen.slice),
+            **_unions(case, image, settings.steps),
         }
     )
 
@@ -133,6 +137,23 @@ def _read_labels(case: Case, image: Any, steps: ImageSteps) -> tuple[Masks, Reas
     if not parts:
         raise CaseError(" ".join(f"{label}: {reason}" for label, reason in failed.items()))
     return {name: mask for found in parts.values() for name, mask in found.items()}, failed
+
+
+def _unions(case: Case, image: Any, steps: ImageSteps) -> Arrays:
+    """Say which labels of unions this mask lacks: a union is made of those that are there."""
+    unions = [label for label in case.labels if _UNION.fullmatch(label)]
+    parts = tuple(dict.fromkeys(part for label in unions for part in label.split("+")))
+    read = partial(read_masks, case.mask, image=image, resample=steps.resample_mask)
+    absent: Reasons = {}
+    if parts:
+        try:
+            read(parts)
+        except CaseError:
+            _, absent = _each({part: partial(read, (part,)) for part in parts})
+    return {
+        "joined": np.array(parts, dtype=np.str_),
+        "absent": np.array(list(absent), dtype=np.str_),
+    }
 
 
 def _brain_mask(case: Case, image: Any, steps: ImageSteps) -> Any | None:

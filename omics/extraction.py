@@ -9,10 +9,11 @@ is killed goes on where it was and ends with the same table.
 import hashlib
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -60,6 +61,8 @@ class Extraction:
     perturbed : tuple of DataFrame
         Like `table`, measured on the first, second, ... changed copy of every mask; they have
         `diagnostics_Perturbation` beside, how the copies were made (JSON).
+    unions : DataFrame, one row per label that is joined to others, such as 4 of `1+2+4`
+        `label`; `cases`, the masks of which it was asked; `absent`, those that lack it.
     """
 
     table: pd.DataFrame
@@ -69,6 +72,9 @@ class Extraction:
     n_cases: int
     previews: Mapping[int, Preview]
     perturbed: tuple[pd.DataFrame, ...] = ()
+    unions: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["label", "cases", "absent"])
+    )
 
     @property
     def n_failed(self) -> int:
@@ -175,6 +181,7 @@ def extract(
             for case, arrays in zip(cases, found, strict=True)
             if (seen := preview_of(arrays)) is not None
         },
+        unions=_unions(found),
         perturbed=() if perturbing is None else _perturbed(cases, found, settings, perturbing),
     )
 
@@ -310,6 +317,14 @@ def _millimetres(spacing: Sequence[float]) -> str:
 def _columns(features: list[str]) -> pd.DataFrame:
     table = feature_table(features)[["name", "image_type", "feature_class", "feature"]]
     return table.assign(ibsi=pd.Series([ibsi_code(name) for name in features], dtype=object))
+
+
+def _unions(found: Sequence[Arrays]) -> pd.DataFrame:
+    """Count the masks that lack a label of a union."""
+    asked = Counter(str(one) for arrays in found for one in arrays.get("joined", ()))
+    lacking = Counter(str(one) for arrays in found for one in arrays.get("absent", ()))
+    rows = [(label, count, lacking[label]) for label, count in asked.items()]
+    return pd.DataFrame(rows, columns=["label", "cases", "absent"])
 
 
 def _failed(cases: Sequence[Case], found: Sequence[Arrays]) -> pd.DataFrame:

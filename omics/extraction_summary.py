@@ -182,6 +182,7 @@ def _findings(extraction: Extraction) -> Iterator[Finding]:
             message=f"{n_failed} of {number_of(extraction.n_cases, 'case')} could not be used, or "
             "not wholly. If what kept them out goes with the outcome, the table is biased.",
         )
+    yield from union_findings(extraction)
     yield from _spacing_findings(extraction)
     small = table[table[VOXELS] < FEW_VOXELS]
     if len(small):
@@ -202,6 +203,34 @@ def _findings(extraction: Extraction) -> Iterator[Finding]:
             where="features",
             message=f"{number_of(empty, 'feature')} of {len(features)} could not be computed in "
             "any region.",
+        )
+
+
+def union_findings(extraction: Extraction) -> Iterator[Finding]:
+    """Tell which labels of unions some masks lack, and which no mask has: those may be misnumbered.
+
+    A union is made of the labels that are there, since a tumour need not have every part.
+    """
+    unions = extraction.unions
+    never = unions[unions["absent"] == unions["cases"]]
+    for label, cases in zip(never["label"], never["cases"], strict=True):
+        yield Finding(
+            code="label_in_no_mask",
+            severity="serious",
+            where="regions",
+            message=f"Label {label}, part of a union, is in none of {number_of(cases, 'mask')}: do "
+            "they number it otherwise? (BraTS calls enhancing tumour 4 until 2021, 3 later.)",
+        )
+    some = unions[(unions["absent"] > 0) & (unions["absent"] < unions["cases"])]
+    if len(some):
+        lacking = some_of(
+            (f"{row.label} in {row.absent} of {row.cases}" for row in some.itertuples()), limit=6
+        )
+        yield Finding(
+            code="union_incomplete",
+            severity="note",
+            where="regions",
+            message=f"Unions were made of the labels that are there; absent are {lacking}.",
         )
 
 

@@ -304,7 +304,14 @@ class TableSpec(BaseModel):
     @classmethod
     def _from_word(cls, value: Any) -> Any:
         """Take the way alone as well."""
-        return {"by": value} if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if value not in ("first", "mean"):
+            raise ValueError(
+                "reduce must be 'first' or 'mean', or name a column, as { largest = \"column\" } or "
+                f'{{ weighted = "column" }}, but {value!r} came'
+            )
+        return {"by": value}
 
     @field_validator("id_rules", mode="before")
     @classmethod

@@ -116,6 +116,7 @@ def extract(
         from omics.extraction import case_store
         from omics.extraction import extract as extract_cases
         from omics.extraction_settings import read_settings
+        from omics.extraction_summary import union_findings
         from omics.manifest import read_manifest
         from omics.perturbing import Perturbing
         from reports.extraction_output import check_place, input_files, work_folder
@@ -135,6 +136,8 @@ def extract(
             )
         written = write(found, out)
         console.print(f"{found!r}: {written[0] if len(found.table) else 'no table'}")
+        for finding in union_findings(found):
+            console.print(f"{finding.severity}: {finding.message}")
         if found.n_failed:
             _tell_failures(found.n_failed, found.n_cases, written[-1], console)
 

@@ -99,7 +99,8 @@ def _what_was_done(combat: ComBat) -> str:
         f"{number_of(len(combat.n_patients_), 'centre')} out of "
         f"{number_of(len(combat.features_), 'feature')} of {quoted(combat.tables)}{kept}{towards}. "
         "It was learned anew in every resample, never saw the outcome, and new patients of these "
-        "centres pass through the frozen transform one by one."
+        "centres pass through the frozen transform one by one. Coefficients, nomograms and ranges "
+        "of these features are of harmonised values."
     )
 
 

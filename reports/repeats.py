@@ -111,10 +111,13 @@ def _refuse_own_patients(step: ReliabilityFilter, cohort: Cohort) -> None:
     """Refuse independent repeats of patients who are in the study: a fold would see those."""
     if not step.independent:
         return
-    both = step.repeats[0].index.intersection(cohort.X.index)
+    repeated = step.repeats[0].index
+    for table in step.repeats[1:]:
+        repeated = repeated.union(table.index)
+    both = repeated.intersection(cohort.X.index)
     if len(both):
         raise StudyError(
             f"independent repeats must be of other patients, but {len(both)} of "
-            f"{len(step.repeats[0])} are in the study (first: {quoted(list(both), limit=3)}). Take "
+            f"{len(repeated)} are in the study (first: {quoted(list(both), limit=3)}). Take "
             "independent away, or leave these patients out of the files."
         )

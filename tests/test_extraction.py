@@ -17,6 +17,7 @@ from omics.case import Case
 from omics.errors import CaseError, StudyError
 from omics.extraction import case_store, extract
 from omics.extraction_settings import read_settings, settings_from_text
+from omics.extraction_summary import extraction_summary, union_findings
 from omics.image_steps import ImageSteps
 from omics.manifest import read_manifest
 from omics.perturbation import PerturbationSettings
@@ -218,6 +219,27 @@ def test_an_absent_label_costs_that_region_alone(cases: list[Case]) -> None:
     assert found.table["region"].tolist() == ["1", "1+2"]
     assert found.failed["region"].tolist() == ["4"]
     assert "there are 1 (48 voxels), 2 (288 voxels)" in found.failed["reason"].iloc[0]
+
+
+def test_labels_of_unions_are_counted_where_they_lack(cases: list[Case], tmp_path: Path) -> None:
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(str(cases[0].mask)))
+    write_image(np.where(mask == 1, 2, mask), tmp_path / "no_core.nii.gz")
+    asked = [replace(case, labels=("2", "1+2+4")) for case in cases[:2]]
+    found = extract(
+        [*asked, replace(asked[0], row=3, mask=tmp_path / "no_core.nii.gz", reader="B")], CHOSEN
+    )
+    assert found.failed.empty
+    assert found.unions.to_dict("records") == [
+        {"label": "1", "cases": 3, "absent": 1},
+        {"label": "2", "cases": 3, "absent": 0},
+        {"label": "4", "cases": 3, "absent": 3},
+    ]
+    never, some = union_findings(found)
+    assert (never.code, never.severity) == ("label_in_no_mask", "serious")
+    assert never.message.startswith("Label 4, part of a union, is in none of 3 masks")
+    assert some.message.endswith("absent are 1 in 1 of 3.")
+    assert never.code in [one.code for one in extraction_summary(found).findings]
+    assert list(union_findings(extract(cases[:1], CHOSEN))) == []
 
 
 def test_what_is_wrong_with_the_mask_is_told_once(cases: list[Case], tmp_path: Path) -> None:

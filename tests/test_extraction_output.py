@@ -95,6 +95,16 @@ def test_failures_are_listed_with_status_3(tmp_path: Path) -> None:
     assert phantoms.table()["patient"].tolist() == ["P1", "P1", "P3", "P3"]
 
 
+def test_a_label_that_no_mask_has_is_told_on_the_console_and_the_page(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    phantoms.manifest["label"] = "1;1+2+4"
+    result = phantoms.run()
+    assert result.exit_code == 0
+    told = "Label 4, part of a union, is in none of 3 masks"
+    assert f"\nserious: {told}" in result.stderr
+    assert told in phantoms.out.with_suffix(".html").read_text()
+
+
 def test_once_nothing_fails_the_list_and_the_kept_cases_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from models.cox import CoxModel
 from models.harmonisation import centre_and_outcome, harmonisation, harmonisation_findings
 from models.one_resample import fit_each
 from models.passport import make_passport, read_passport
+from models.passport_text import passport_text
 from models.pipeline import risk_pipeline
 from models.plain import Writer
 from models.resampling import repeated_k_fold
@@ -132,6 +133,13 @@ def test_a_passport_asks_for_the_centre_under_the_names_it_may_have(run: SmallSt
         pd.testing.assert_series_equal(found["linear_predictor"], expected)
     with pytest.raises(StudyError, match="missing column: meta:centre"):
         passport.score(table.drop(columns="Site"))
+
+
+def test_a_passport_says_that_its_formula_is_of_harmonised_values(run: SmallStudy) -> None:
+    text = passport_text(read_passport(run.out))
+    assert "meta:centre: the centre, for harmonisation; known are North, South, West; must" in text
+    assert "freed of the mark of their centre (North, South, West)" in text
+    assert "Another centre is refused" in text
 
 
 def test_a_passport_refuses_a_new_centre(run: SmallStudy) -> None:

@@ -272,8 +272,8 @@ def test_every_mistake_is_told_at_once() -> None:
         (
             "tables clinical reduce",
             "largest",
-            "[tables.clinical] reduce: must be 'first' or 'mean' or of the form { key = value }, "
-            "but 'largest' came",
+            "[tables.clinical] reduce: reduce must be 'first' or 'mean', or name a column, as "
+            '{ largest = "column" } or { weighted = "column" }, but \'largest\' came',
         ),
         (
             "tables clinical columns",
