@@ -5,9 +5,9 @@
 
 Drawn images of 240 x 240 x 155 voxels of 1 mm (as BraTS has them) with a tumour of 30 mm, written
 to files first. `speed` runs both programs on the same files with the same settings, each from its
-start to its table (take 10 cases or more), and prints the largest relative difference of a feature
-by image type. `memory` runs one case in a process of its own, with the tumour and with the whole
-head as the region.
+start to its table, and prints the largest relative difference of a feature by image type; on an
+idle machine and with 10 cases or more. `memory` runs one case in a process of its own, with the
+tumour and with the whole head as the region.
 """
 
 import argparse
