@@ -38,6 +38,7 @@ from omics.errors import StudyError
 from omics.harmonise import CENTRE
 from omics.new_patients import NewPatients, plain_rules, raw_table, read_new_patients, reading_rules
 from omics.outcome import Outcome
+from omics.radiomics_settings import stated_settings
 from omics.reading import RawTable
 from omics.table_spec import TableSpec
 
@@ -58,6 +59,9 @@ class Passport:
         What a table of new patients must hold.
     tables : dict of table to TableSpec
         How cells are read.
+    settings : tuple of str
+        With which the radiomics features that the models read were extracted, as JSON; empty where
+        their tables did not say it.
     models : dict of name to FrozenModel
     figures : DataFrame
         Development figures: `model`, `validation`, `metric`, `horizon`, `estimate`, `lower`,
@@ -75,6 +79,7 @@ class Passport:
     outcome: Outcome
     columns: tuple[Column, ...]
     tables: dict[str, TableSpec]
+    settings: tuple[str, ...]
     models: dict[str, FrozenModel]
     figures: pd.DataFrame
     n_patients: int
@@ -110,7 +115,10 @@ class Passport:
     def differences(self, patients: NewPatients) -> pd.DataFrame:
         """List how new patients differ from what the models know; see `models.schema`."""
         return differences(
-            self.columns, patients, pipelines=[model.pipeline for model in self.models.values()]
+            self.columns,
+            patients,
+            pipelines=[model.pipeline for model in self.models.values()],
+            settings=self.settings,
         )
 
     def score(self, table: RawTable | pd.DataFrame, *, title: str = "table") -> Scores:
@@ -215,6 +223,9 @@ def make_passport(
             for name in ordered
         ),
         tables=rules,
+        settings=stated_settings(
+            {view: told for view, told in development.provenance.items() if view in rules}
+        ),
         models=models,
         figures=_kept_figures(figures),
         n_patients=validation.n_patients,
@@ -327,6 +338,7 @@ def _document(passport: Passport, writer: Writer) -> dict[str, Any]:
             name: spec.model_dump(mode="json", exclude_defaults=True)
             for name, spec in passport.tables.items()
         },
+        "settings": list(passport.settings),
         "models": models,
         "figures": writer.write(passport.figures, "figures"),
         "versions": passport.versions,
@@ -386,6 +398,7 @@ def _passport(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
         outcome=Outcome(**outcome),
         columns=columns,
         tables={name: TableSpec(**spec) for name, spec in document["tables"].items()},
+        settings=tuple(document["settings"]),
         models=models,
         figures=read_plain(document["figures"], arrays),
         n_patients=document["development"]["n_patients"],

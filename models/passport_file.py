@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from omics.errors import StudyError
 
 FORMAT = "nomomics passport"
-VERSION = 3
+VERSION = 4
 NAME = "passport.zip"
 README, DOCUMENT, ARRAYS = "README.txt", "passport.json", "arrays.npz"
 LARGEST = 1 << 29  # bytes that a member may unpack to

@@ -11,6 +11,7 @@ import pandas as pd
 from models.pipeline import RiskPipeline
 from omics.harmonise import ComBat
 from omics.new_patients import NewPatients
+from omics.radiomics_settings import SETTINGS, other_settings, stated_settings
 
 FACTORS = (10.0, 100.0, 1000.0)  # between units of one quantity: mm and cm, per cent and fraction
 NEAR = 0.1  # of log10: how near the ratio of medians must come to such a factor
@@ -115,7 +116,11 @@ def learn_column(
 
 
 def differences(
-    columns: Sequence[Column], patients: NewPatients, *, pipelines: Sequence[RiskPipeline] = ()
+    columns: Sequence[Column],
+    patients: NewPatients,
+    *,
+    pipelines: Sequence[RiskPipeline] = (),
+    settings: Sequence[str] = (),
 ) -> pd.DataFrame:
     """List every difference between new patients and what the models know.
 
@@ -126,6 +131,8 @@ def differences(
     pipelines : sequence of RiskPipeline, fitted
         The views of their factors are compared as a whole, too, and centres with those that they
         know.
+    settings : sequence of str
+        With which the development patients' radiomics features were extracted.
 
     Returns
     -------
@@ -135,6 +142,7 @@ def differences(
     """
     found = [
         *_of_names(patients),
+        *_of_settings(settings, patients),
         *_of_centres(pipelines, patients),
         *_of_views(pipelines, patients),
         *_of_values(columns, patients),
@@ -170,6 +178,28 @@ def _of_names(patients: NewPatients) -> Iterator[Difference]:
             column="",
             count=len(patients.extra),
             detail=f"not looked at: {_listed(patients.extra)}",
+        )
+
+
+def _of_settings(settings: Sequence[str], patients: NewPatients) -> Iterator[Difference]:
+    """Radiomics features extracted in another way than those the models learned from."""
+    if settings and not stated_settings({"": patients.provenance}):
+        yield Difference(
+            severity="note",
+            difference="unknown settings",
+            column="",
+            count=len(patients.ids),
+            detail="the table does not say with which settings its features were extracted: no "
+            f"column {SETTINGS}",
+        )
+    for count, difference in other_settings(patients.provenance, settings) if settings else ():
+        yield Difference(
+            severity="refused",
+            difference="other settings",
+            column=SETTINGS,
+            count=count,
+            detail="features were extracted with other settings than those the models learned "
+            f"from ({_listed(difference)}). Extract them again with the study's settings",
         )
 
 

@@ -7,7 +7,7 @@ column, so that all of it can be shown at once; whether it is refused is for the
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from omics.harmonise import CENTRE
 from omics.messages import counted, quoted
 from omics.outcome_columns import canonical_values
 from omics.patients import read_ids
+from omics.radiomics_settings import states_settings
 from omics.reading import RawTable
 from omics.table_plan import plan_table
 from omics.table_spec import IdRules, Kind, TableSpec
@@ -47,6 +48,8 @@ class NewPatients:
         Columns with cells that cannot be read as the study declares, and why.
     unknown : dict of column to int
         Values that a declared code made missing.
+    provenance : DataFrame
+        What the file says of how its radiomics features were made, one row per patient.
     """
 
     X: pd.DataFrame
@@ -56,6 +59,7 @@ class NewPatients:
     extra: tuple[str, ...] = ()
     wrong: Mapping[str, str]
     unknown: Mapping[str, int]
+    provenance: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
         return f"NewPatients({len(self.ids)} patients, {self.X.shape[1]} columns)"
@@ -63,7 +67,12 @@ class NewPatients:
     def take(self, positions: Sequence[int]) -> "NewPatients":
         """Return the patients at `positions`."""
         rows = list(positions)
-        return replace(self, X=self.X.iloc[rows], ids=tuple(self.ids[row] for row in rows))
+        return replace(
+            self,
+            X=self.X.iloc[rows],
+            ids=tuple(self.ids[row] for row in rows),
+            provenance=self.provenance.iloc[rows],
+        )
 
 
 def reading_rules(spec: TableSpec, table: pd.DataFrame) -> TableSpec:
@@ -201,14 +210,16 @@ def read_new_patients(
             cells = raw.cells[[places[name] for name in there]].set_axis(features, axis=1)
             parts.append(_read_table(cells, spec, table, wrong, unknown, title=title))
     X = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=raw.cells.index)
+    provenance = [name for name in names if states_settings(name)]
     return NewPatients(
         X=X.reindex(columns=list(columns)),
         ids=_ids(raw, title=title),
         missing=tuple(missing),
         absent=tuple(absent),
-        extra=tuple(name for name in names if name not in places.values()),
+        extra=tuple(name for name in names if name not in {*places.values(), *provenance}),
         wrong=wrong,
         unknown=unknown,
+        provenance=raw.cells[provenance],
     )
 
 

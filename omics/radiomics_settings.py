@@ -9,7 +9,7 @@ features are the same to the last digit.
 
 import ast
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -74,6 +74,54 @@ def compare_settings(
     return [*_declared(settings, may_differ), *_version_findings(versions)]
 
 
+def stated_settings(provenance: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """List the settings that tables state, each once, as JSON.
+
+    Parameters
+    ----------
+    provenance : mapping of table to DataFrame
+        As `compare_settings` takes it.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({SETTINGS: ['{"setting": {"binWidth": 5}}'] * 2})
+    >>> stated_settings({"radiomics": table})
+    ('{"setting": {"binWidth": 5}}',)
+    """
+    rows = [
+        row for table, frame in provenance.items() for row in _stated(table, frame, cohort=None)
+    ]
+    return tuple(dict.fromkeys(text for _, _, what, text, _ in rows if what == "settings"))
+
+
+def other_settings(provenance: pd.DataFrame, known: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """Count the rows that were extracted with none of the known settings.
+
+    Parameters
+    ----------
+    provenance : DataFrame
+        What new patients say of how their features were made, one row each.
+    known : sequence of str
+        From `stated_settings`.
+
+    Returns
+    -------
+    list of (int, list of str)
+        Rows, and in what their settings differ from the first known ones.
+
+    Examples
+    --------
+    >>> new = pd.DataFrame({SETTINGS: ['{"setting": {"binWidth": 5}}'] * 2})
+    >>> other_settings(new, ['{"setting": {"binWidth": 25}}'])
+    [(2, ['binWidth: 5 here, 25 there'])]
+    """
+    return [
+        (count, _differences(text, known[0]))
+        for _, _, what, text, count in _stated("", provenance, cohort=None)
+        if what == "settings" and all(_differences(text, one) for one in known)
+    ]
+
+
 def _stated(
     table: str, frame: pd.DataFrame, *, cohort: "pd.Series[str] | None"
 ) -> list[tuple[str, str, str, str, int]]:
@@ -103,6 +151,17 @@ def _taken_apart(name: str) -> tuple[str, str]:
     """Part a column's own name from the sequence and region before it."""
     place = name.find("diagnostics_")
     return name[:place], name[place:]
+
+
+def states_settings(name: str) -> bool:
+    """Tell whether a column says with which settings or version features were extracted.
+
+    Examples
+    --------
+    >>> states_settings("T1c|diagnostics_Configuration_Settings"), states_settings("Age")
+    (True, False)
+    """
+    return _taken_apart(name)[1] in (SETTINGS, IMAGE_TYPES, VERSIONS, PYRADIOMICS)
 
 
 def _is_text(cell: object) -> bool:

@@ -289,7 +289,7 @@ def test_edited_members_are_named(written: Path, tmp_path: Path, name: str) -> N
 def test_another_version_is_refused_with_the_cure(written: Path, tmp_path: Path) -> None:
     document = {**document_of(written), "version": 1}
     new = rewritten(written, tmp_path / "p.zip", {DOCUMENT: json.dumps(document).encode()})
-    with pytest.raises(StudyError, match=r"version 3, but is of version 1\. Run the study again"):
+    with pytest.raises(StudyError, match=r"version 4, but is of version 1\. Run the study again"):
         read_passport(new)
 
 

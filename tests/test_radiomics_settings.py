@@ -18,7 +18,7 @@ from omics.tables import read_table
 from reports.study import load_cohort
 from reports.study_file import read_study
 from tests.realdata import DATA, needs_data
-from tests.small_study import SmallStudy, small_study
+from tests.small_study import SmallStudy, command, small_study
 
 WIDE = settings_from_text("setting: {binWidth: 25}", name="wide").text
 NARROW = settings_from_text("setting: {binWidth: 5}", name="narrow").text
@@ -257,3 +257,28 @@ def test_a_second_reader_of_other_settings_is_refused(tmp_path: Path) -> None:
     ) in result.stderr
     study.tables["second"][SETTINGS] = WIDE
     assert study.check().exit_code == 0
+
+
+def test_a_new_patient_of_other_settings_is_refused_by_the_passport(tmp_path: Path) -> None:
+    study = study_with(tmp_path, [WIDE] * 60)
+    study.content["models"][0]["predictors"] = ["radiomics:original_shape_Sphericity"]
+    result = study.run()
+    assert result.exit_code == 0, result.stderr
+    new = study.tables["radiomics"].head(3).assign(**{SETTINGS: [WIDE, NARROW, WIDE]})
+
+    def scored(table: pd.DataFrame) -> tuple[int, str]:
+        table.to_csv(tmp_path / "new.csv", index=False)
+        out = tmp_path / "scored.csv"
+        result = command("score", study.out, tmp_path / "new.csv", "--id", "ID", "--out", out)
+        return result.exit_code, " ".join(result.stderr.split())
+
+    status, words = scored(new)
+    assert status == 2
+    assert "other settings" in words
+    assert "binWidth: 5 here, 25 there" in words
+    assert not (tmp_path / "scored.csv").exists()
+    status, words = scored(new.assign(**{SETTINGS: WIDE}))
+    assert (status, "settings" in words) == (0, False)
+    status, words = scored(new.drop(columns=SETTINGS))
+    assert status == 0
+    assert "does not say with which settings its features were extracted" in words
