@@ -365,6 +365,18 @@ def test_a_changed_file_is_extracted_again(tmp_path: Path, read: list[str]) -> N
     np.testing.assert_allclose(moved, [1, 1, 0, 0], atol=1e-4)  # images of float32
 
 
+@pytest.mark.parametrize("kind", ["mhd", "nhdr"])
+def test_voxels_beside_their_header_are_known(cases: list[Case], tmp_path: Path, kind: str) -> None:
+    path, store = tmp_path / f"a.{kind}", case_store(tmp_path / "work", CHOSEN)
+    image = sitk.ReadImage(str(cases[0].image))
+    means = []
+    for shift in (0.0, 100.0):
+        sitk.WriteImage(image + shift, str(path))
+        table = extract([replace(cases[0], image=path)], CHOSEN, store=store).table
+        means.append(table["original_firstorder_Mean"].to_numpy())
+    np.testing.assert_allclose(means[1] - means[0], 100, rtol=1e-5)  # single precision
+
+
 def test_other_settings_and_other_labels_are_extracted_anew(
     cases: list[Case], tmp_path: Path, read: list[str]
 ) -> None:
