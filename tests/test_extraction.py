@@ -390,6 +390,38 @@ def test_other_settings_and_other_labels_are_extracted_anew(
     assert len(read) == 3
 
 
+def test_what_simpleitk_cannot_work_on_fails_alone(
+    cases: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = omics.case_features.preview
+
+    def stumbling(image: object, regions: dict[str, object]) -> object:
+        monkeypatch.setattr(omics.case_features, "preview", really)
+        return sitk.Shrink(sitk.Image(1, 1, 1, sitk.sitkUInt8), [0, 1, 1])
+
+    monkeypatch.setattr(omics.case_features, "preview", stumbling)
+    found = extract(cases[:2], CHOSEN)
+    assert found.failed["row"].tolist() == [1]
+    assert found.failed["reason"][0].startswith("the image or mask cannot be worked on (")
+    assert len(found.table) == 2
+
+
+def test_a_spacing_beyond_reason_fails_alone(cases: list[Case], tmp_path: Path) -> None:
+    paths = []
+    for path in (cases[0].image, cases[0].mask):
+        image = sitk.ReadImage(str(path))
+        image.SetSpacing((1e30, 1e30, 1e30))
+        paths.append(tmp_path / f"{path.name.split('.')[0]}.nrrd")
+        sitk.WriteImage(image, str(paths[-1]))
+    settings = settings_from_text(
+        "setting: {resampledPixelSpacing: [1, 1, 1]}\nfeatureClass: {firstorder: [Mean]}", name="s"
+    )
+    far = replace(cases[0], image=paths[0], mask=paths[1])
+    found = extract([far, cases[1]], settings)
+    assert set(found.failed["row"]) == {1}
+    assert len(found.table) == 2
+
+
 def test_a_failed_case_is_tried_again(cases: list[Case], tmp_path: Path, read: list[str]) -> None:
     store = case_store(tmp_path, CHOSEN)
     partly = [replace(cases[0], labels=("1", "4")), cases[1]]
