@@ -11,7 +11,7 @@ import gzip
 import re
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_FEW = 8  # different values: a mask's
+_EVERY = 101  # voxels: one is looked at
 _HEADERS = (".nhdr", ".mhd")  # the voxels lie in other files
 _COUNTER = re.compile(r"%\d*d")
 _LONGEST = 255  # characters of a file's name
@@ -63,12 +65,22 @@ def read_image(path: Path) -> "sitk.Image":
         raise CaseError(
             f"image must hold different values, but every voxel is {least:g}. Export it again."
         )
-    if (least, most) == (0, 1) and np.isin(values, (0, 1)).all():
-        raise CaseError(
-            "image must be a scan, but it holds 0 and 1 only: it looks like a mask. Correct the "
-            "columns image and mask of the manifest."
-        )
+    _refuse_labels(values)
     return image
+
+
+def _refuse_labels(values: NDArray[Any]) -> None:
+    """Refuse a mask: background, and a few whole numbers above it."""
+    sample = values.ravel()[::_EVERY]
+    if values.min() != 0 or len(np.unique(sample)) > _FEW:  # tells of most scans, and fast
+        return
+    present = np.unique(values)
+    if len(present) <= _FEW and (present == np.round(present)).all():
+        listed = ", ".join(f"{value:g}" for value in present[:-1])
+        raise CaseError(
+            f"image must be a scan, but it holds {listed} and {present[-1]:g} only: it looks like "
+            "a mask. Correct the columns image and mask of the manifest."
+        )
 
 
 def read_volume(path: Path, *, what: str) -> "sitk.Image":

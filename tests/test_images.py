@@ -286,6 +286,8 @@ def _swapped_header(header: bytes) -> bytes:
         (np.full((3, 4, 5), 7, np.int16), "every voxel is 7"),
         ((noise() > 400).astype(np.uint8), "looks like a mask"),
         ((noise() > 400).astype(np.float32), "looks like a mask"),
+        ((noise() // 200).clip(0).astype(np.uint8), "holds 0, 1, 2, 3 and 4 only: it looks like"),
+        ((noise() > 898).astype(np.uint8) * 4, "holds 0 and 4 only"),
         (noise()[0], "three dimensions, but has 2"),
     ],
 )
