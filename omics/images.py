@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from omics.dicom_series import read_series
 from omics.errors import CaseError
 from omics.extras import needed
-from omics.native import native_errors, unreadable
+from omics.native import native_errors, sheared, unreadable
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -31,6 +31,7 @@ _HEADERS = (".nhdr", ".mhd")  # the voxels lie in other files
 _COUNTER = re.compile(r"%\d*d")
 _LONGEST = 255  # characters of a file's name
 _SAME_LENGTH = 1e-3  # relative: NIfTI keeps single precision, programs round
+_RIGHT_ANGLES = 1e-4  # the determinant of axes of length 1
 _FLOATS = {"16": "f4", "64": "f8"}  # by the datatype of NIfTI
 
 
@@ -120,6 +121,7 @@ def read_volume(path: Path, *, what: str) -> "sitk.Image":
             _check_spacing(reader, what=what)
             _check_bytes(path, reader, what=what)
         image = reader.Execute()
+        _check_angles(image, what=what)
     return _without_single_axes(image)
 
 
@@ -177,6 +179,14 @@ def _check_header(reader: "sitk.ImageFileReader", *, what: str) -> None:
             f"{what} must hold one number per voxel, but holds {reader.GetNumberOfComponents()} "
             f"({kind}): colours, vectors or complex numbers. Export the grey values."
         )
+
+
+def _check_angles(image: "sitk.Image", *, what: str) -> None:
+    """Refuse axes that are not at right angles, which ITK lets pass in NRRD and MetaImage."""
+    n = image.GetDimension()
+    axes = np.array(image.GetDirection()).reshape(n, n)
+    if not abs(abs(np.linalg.det(axes)) - 1) <= _RIGHT_ANGLES:  # NaN is wrong as well
+        raise sheared(what, "its axes")
 
 
 def _check_spacing(reader: "sitk.ImageFileReader", *, what: str) -> None:

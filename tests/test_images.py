@@ -297,6 +297,22 @@ def test_what_is_no_scan(tmp_path: Path, values: Any, message: str) -> None:
         read_image(tmp_path / "a.nrrd")
 
 
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_axes_must_stand_at_right_angles(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    for lean, refused in ((1e-3, False), (0.5, True)):
+        length = np.hypot(1, lean)
+        direction = (1 / length, 0, 0, lean / length, 1, 0, 0, 0, 1)
+        image = volume(noise())
+        image.SetDirection(direction)
+        sitk.WriteImage(image, str(path))
+        if refused:
+            with pytest.raises(CaseError, match=r"axes at right angles .* \(its axes\)"):
+                read_image(path)
+        else:
+            same_place(read_image(path), image)
+
+
 def test_several_volumes_and_colours(tmp_path: Path) -> None:
     sitk.WriteImage(sitk.JoinSeries([volume(noise())] * 3), str(tmp_path / "a.nii"))
     with pytest.raises(CaseError, match=r"one volume, but holds 3 of them \(size 14 x 12 x 8 x 3"):
