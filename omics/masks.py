@@ -18,9 +18,10 @@ from omics.dicom_masks import check_patient, dicom_mask, read_dicom_regions
 from omics.dicom_series import PATIENT_ID
 from omics.errors import CaseError
 from omics.extras import needed
+from omics.geometry import same_grid
 from omics.images import SUFFIXES, read_volume
 from omics.messages import some_of
-from omics.one_grid import on_grid
+from omics.one_grid import on_grid, refuse_outside
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -86,7 +87,8 @@ def read_brain_mask(path: Path, *, image: "sitk.Image", resample: bool = False) 
     CaseError
         As of `read_masks`.
     """
-    values = _label_map(path, image=image, resample=resample)
+    laid = on_grid(_label_file(path, image), image, resample=resample)
+    values = needed("SimpleITK").GetArrayFromImage(laid)
     return _as_image(values != 0, image, name="brain")
 
 
@@ -135,21 +137,28 @@ def _regions(
         file = dicom_mask(path)
         if file is not None:
             return read_dicom_regions(file, labels, image=image, resample=resample)
-    values = _label_map(path, image=image, resample=resample)
+    mask = _label_file(path, image)
+    values = _integers(
+        needed("SimpleITK").GetArrayFromImage(on_grid(mask, image, resample=resample))
+    )
     counts = _counts(values)
     if not labels:
         labels = [_only(counts)]
-    return {label: np.isin(values, _wanted(label, counts)) for label in labels}
+    wanted = {label: _wanted(label, counts) for label in labels}
+    if not same_grid(image, mask):
+        drawn = needed("SimpleITK").GetArrayViewFromImage(mask)
+        for parts in wanted.values():
+            refuse_outside(np.isin(drawn, parts), mask, image)
+    return {label: np.isin(values, parts) for label, parts in wanted.items()}
 
 
-def _label_map(path: Path, *, image: "sitk.Image", resample: bool) -> NDArray[np.integer]:
+def _label_file(path: Path, image: "sitk.Image") -> "sitk.Image":
     mask = read_volume(path, what="mask")
     _check_whole(mask)
     _check_patches(mask)
     if mask.HasMetaDataKey(PATIENT_ID):
         check_patient(mask.GetMetaData(PATIENT_ID), image)
-    laid = on_grid(mask, image, resample=resample)
-    return _integers(needed("SimpleITK").GetArrayFromImage(laid))
+    return mask
 
 
 def _integers(values: NDArray[Any]) -> NDArray[np.integer]:

@@ -12,6 +12,7 @@ from omics.geometry import grid_text, same_grid
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+_BORDER = 0.5 + 1e-3  # voxels from the centre of the outermost
 _ALIGNED = 0.01  # of a voxel, at the far end: DICOM writes places as decimal text
 
 
@@ -70,18 +71,46 @@ def within(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk.
     Raises
     ------
     CaseError
-        If, with `resample` False, the voxels of the mask are no voxels of the image.
+        If, with `resample` False, the voxels of the mask are no voxels of the image, or some lie
+        outside it.
     """
     if not resample and not _shares_voxels(mask, image):
         return on_grid(mask, image, resample=False)
-    laid = _nearest(mask, image)
-    lost = _n_labelled(mask) - _n_labelled(laid)
-    if lost and not resample:
-        raise CaseError(
-            f"mask must lie inside its image, but {lost} of its {_n_labelled(mask)} voxels do not. "
-            "It was drawn on another image: correct the manifest."
-        )
-    return laid
+    refuse_outside(needed("SimpleITK").GetArrayViewFromImage(mask) != 0, mask, image)
+    return _nearest(mask, image)
+
+
+def refuse_outside(region: NDArray[np.bool_], mask: "sitk.Image", image: "sitk.Image") -> None:
+    """Raise if voxels of a region lie outside the image: they would be cut off in silence.
+
+    Parameters
+    ----------
+    region : ndarray of bool
+        On the grid of the mask.
+    mask : SimpleITK.Image
+    image : SimpleITK.Image
+
+    Raises
+    ------
+    CaseError
+    """
+    of_mask, mask_origin = indices(mask)
+    of_image, image_origin = indices(image)
+    steps = np.linalg.solve(of_image, of_mask)
+    start = np.linalg.solve(of_image, mask_origin - image_origin)
+    places = np.argwhere(region)[:, ::-1] @ steps.T + start
+    beyond = (places < -_BORDER) | (places > np.array(image.GetSize()) - 1 + _BORDER)
+    lost = int(beyond.any(axis=1).sum())
+    if lost:
+        raise lies_outside(lost, len(places))
+
+
+def lies_outside(lost: int, total: int) -> CaseError:
+    """Say that a part of a region lies outside the image."""
+    return CaseError(
+        f"mask must lie inside its image, but {lost} of its {total} voxels lie outside. It was "
+        "drawn on another image: correct the manifest."
+    )
 
 
 def indices(image: "sitk.Image") -> tuple[NDArray[np.float64], NDArray[np.float64]]:

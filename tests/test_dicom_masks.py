@@ -163,7 +163,7 @@ def test_segments_of_another_grid(tmp_path: Path) -> None:
     mask = read_masks(tmp_path / "seg.dcm", ("core",), image=aside, resample=True)["core"]
     assert array(mask).sum() == parts()[..., 0].sum()
     above = volume(noise(), origin=(-12.5, 30.25, -7.0 + 3 * 3.0))
-    with pytest.raises(CaseError, match="6 of its 18 voxels do not"):
+    with pytest.raises(CaseError, match="6 of its 18 voxels lie outside"):
         read_masks(tmp_path / "seg.dcm", ("core",), image=above)
 
 

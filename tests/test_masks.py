@@ -172,6 +172,19 @@ def test_a_region_outside_the_image_is_told(tmp_path: Path, image: Any) -> None:
         read_masks(path, ("1",), image=image, resample=True)
 
 
+def test_a_region_partly_outside_the_image_is_told(tmp_path: Path) -> None:
+    image = volume(noise())
+    z = ORIGIN[2] - 4 * SPACING[2]  # label 1 lies in slices 2 and 3 of its own, 2 in slice 5
+    origin = (ORIGIN[0], ORIGIN[1], z + SPACING[2])
+    path = kept(tmp_path, labels(), origin=origin, direction=image.GetDirection())
+    with pytest.raises(CaseError, match="4 of its 8 voxels lie outside"):
+        read_masks(path, ("1",), image=image, resample=True)
+    with pytest.raises(CaseError, match="4 of its 14 voxels lie outside"):
+        read_masks(path, ("1+2",), image=image, resample=True)
+    assert array(read_masks(path, ("2",), image=image, resample=True)["2"]).sum() == 6
+    assert array(read_brain_mask(path, image=image, resample=True)).sum() == 14
+
+
 def test_the_global_tolerance_of_itk_has_no_say(tmp_path: Path) -> None:
     image = volume(noise())
     path = kept(tmp_path, labels(), origin=(-12.5001, 30.25, -7.0), direction=image.GetDirection())
