@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from omics.errors import CaseError
 from omics.messages import number_of
-from omics.one_grid import indices
+from omics.one_grid import indices, lies_outside
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -49,7 +49,8 @@ def filled(contours: Sequence[NDArray[np.float64]], image: "sitk.Image") -> NDAr
     Raises
     ------
     CaseError
-        If a contour lies in no slice of the image, or only every second or further slice has one.
+        If a contour lies in no slice of the image, only every second or further slice has one, or
+        a voxel that is enclosed would lie beside the image.
     """
     matrix, origin = indices(image)
     points = [
@@ -58,9 +59,33 @@ def filled(contours: Sequence[NDArray[np.float64]], image: "sitk.Image") -> NDAr
     ]
     slices = _slices(points, n_slices=image.GetSize()[2])
     n_columns, n_rows, n_slices = image.GetSize()
+    size = np.array((n_columns, n_rows))
+    corners = np.concatenate(points)[:, :2]
+    before = np.ceil(np.maximum(0, -corners.min(axis=0)))
+    after = np.ceil(np.maximum(0, corners.max(axis=0) - (size - 1)))
+    if (np.maximum(before, after) > size).any():
+        raise CaseError(
+            "contours must lie inside the image, but reach further beyond it than it is wide. They "
+            "were drawn on another image: correct the manifest."
+        )
+    left, top = before.astype(int).tolist()
+    columns, rows = (before + size + after).astype(int).tolist()
+    shifted = [polygon[:, :2] + before for polygon in points]
+    wide = _filled(shifted, slices, shape=(n_slices, rows, columns))
+    region = wide[:, top : top + n_rows, left : left + n_columns]
+    total, kept = int(np.count_nonzero(wide)), int(np.count_nonzero(region))
+    if kept < total:
+        raise lies_outside(total - kept, total)
+    return region
+
+
+def _filled(
+    polygons: Sequence[NDArray[np.float64]], slices: Sequence[int], *, shape: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    n_slices, n_rows, n_columns = shape
     crossed = np.zeros((n_slices, n_rows, n_columns + 1), dtype=np.uint8)
-    for polygon, at in zip(points, slices, strict=True):
-        rows, places = _crossings(np.round(polygon[:, :2], _DECIMALS), n_rows=n_rows)
+    for polygon, at in zip(polygons, slices, strict=True):
+        rows, places = _crossings(np.round(polygon, _DECIMALS), n_rows=n_rows)
         first_inside = np.clip(np.ceil(places), 0, n_columns).astype(np.intp)
         np.bitwise_xor.at(crossed[at], (rows, first_inside), 1)
     return np.bitwise_xor.accumulate(crossed[:, :, :-1], axis=2).astype(np.bool_)

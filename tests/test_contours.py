@@ -55,7 +55,10 @@ def test_a_circle_has_its_area() -> None:
 
 @given(
     corners=st.lists(
-        st.tuples(st.floats(-5, 55), st.floats(-5, 45)), min_size=3, max_size=12, unique=True
+        st.tuples(st.floats(-0.4, 49.3), st.floats(-0.4, 39.3)),
+        min_size=3,
+        max_size=12,
+        unique=True,
     )
 )
 def test_any_polygon_agrees_with_a_slower_program(corners: list[tuple[float, float]]) -> None:
@@ -98,10 +101,22 @@ def test_where_a_contour_begins_has_no_say(start: int, backwards: bool) -> None:
     )
 
 
-def test_what_lies_beside_the_image_is_cut() -> None:
-    region = filled([in_mm(IMAGE, square(-100, 100), 2)], IMAGE)
-    assert region[2].all()
-    assert region.sum() == 40 * 50
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [
+        (-3.5, 4.5, "39 of its 64 voxels lie outside"),  # 8 x 8 voxels, of which 5 x 5 inside
+        (35.5, 45.5, "60 of its 100 voxels lie outside"),  # 40 rows, 50 columns
+        (-100, 100, "further beyond it than it is wide"),
+    ],
+)
+def test_what_lies_beside_the_image_is_told(low: float, high: float, message: str) -> None:
+    with pytest.raises(CaseError, match=message):
+        filled([in_mm(IMAGE, square(low, high), 2)], IMAGE)
+
+
+def test_a_contour_between_the_last_centres_and_the_border() -> None:
+    region = filled([in_mm(IMAGE, square(-0.4, 39.4), 2)], IMAGE)
+    assert region.sum() == region[2, :, :40].sum() == 40 * 40
 
 
 @pytest.mark.parametrize(
