@@ -334,7 +334,12 @@ def analyse(
     except (FitError, ValueError) as error:
         raise StudyError(str(error)) from error
     levels = thresholds(*about.thresholds)
-    figures = performance(validation, thresholds=levels, setting=about.setting, progress=progress)
+    try:
+        figures = performance(
+            validation, thresholds=levels, setting=about.setting, progress=progress
+        )
+    except FitError as error:
+        raise StudyError(str(error)) from error
     added = _added_value(about, validation, cohort, volume, progress)
     groups = _subgroups(about, validation, cohort, progress)
     updated, not_updated = _updating(about, validation, cohort)

@@ -85,7 +85,7 @@ def filters_of(
     return [one for table, one in filters.items() if study.reads(model, table)]
 
 
-def check_filters(pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
+def check_filters(pipelines: Mapping[str, RiskPipeline], cohort: Cohort, *, folds: int) -> None:
     """Try the filters on all development patients, before hours of computing.
 
     Raises
@@ -100,11 +100,26 @@ def check_filters(pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None
             try:
                 if isinstance(step, ReliabilityFilter):
                     _refuse_own_patients(step, cohort)
-                    table = clone(step).fit(table).transform(table)
+                    fitted = clone(step).fit(table)
+                    _refuse_small_folds(fitted, folds)
+                    table = fitted.transform(table)
                 elif isinstance(step, NamedColumns):
                     step.fit(table)
             except (FitError, ValueError) as error:
                 raise StudyError(f"[repeatability] model {name!r}: {error}") from error
+
+
+def _refuse_small_folds(fitted: ReliabilityFilter, folds: int) -> None:
+    """Refuse repeats that are enough for all patients, but not for the training part of a fold."""
+    n, least = fitted.reliability_.n_patients, fitted.least_patients
+    if fitted.independent or n * (folds - 1) >= least * folds:
+        return
+    raise StudyError(
+        f"least_patients must be reached in the folds, but {n} patients have repeats: a training "
+        f"part of {folds} folds holds about {n * (folds - 1) // folds}, and least_patients is "
+        f"{least}. Have more patients measured twice, or state a smaller least_patients (the "
+        "intervals will be wide)."
+    )
 
 
 def _refuse_own_patients(step: ReliabilityFilter, cohort: Cohort) -> None:

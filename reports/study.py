@@ -104,7 +104,8 @@ def _with_centre(study: Study, cohort: Cohort) -> Cohort:
 def _check_repeats(study: Study, cohort: Cohort) -> None:
     if study.repeatability:
         check_settings(study, cohort, read_repeats(study))
-        check_filters(build_pipelines(study), cohort)
+        folds = study.validation.cross_validation.folds
+        check_filters(build_pipelines(study), cohort, folds=folds)
 
 
 class _Counter:

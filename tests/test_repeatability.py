@@ -333,6 +333,10 @@ def section_of(study: SmallStudy) -> dict[str, Any]:
         (lambda s: section_of(s).update(independent=True), "two or more files"),
         (lambda s: section_of(s).update(least_patients=41), "at least 41 .* but 40 of 60"),
         (
+            lambda s: section_of(s).update(least_patients=40),
+            r"40 patients have repeats: a training part of 3 folds holds about 26, .* is 40",
+        ),
+        (
             lambda s: s.content["models"][0].update(predictors=[f"radiomics:{FEATURES[5]}"]),
             rf"model 'Texture': a filter left no column .*{FEATURES[5]}",
         ),
