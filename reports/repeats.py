@@ -1,6 +1,6 @@
 """From the sections `[repeatability.<table>]` to filters, and what is wrong with them in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from sklearn.base import clone
@@ -30,10 +30,11 @@ def read_repeats(study: Study) -> dict[str, list[View]]:
     views = {}
     for table, spec in study.repeatability.items():
         own = study.tables[table]
+        declared = [_as_declared(own, one) for one in spec.readers]
         try:
+            _refuse_itself(own, declared)
             views[table] = [
-                read_table(_as_declared(own, one), name=table, reserve=reserved.get(table, ()))
-                for one in spec.readers
+                read_table(one, name=table, reserve=reserved.get(table, ())) for one in declared
             ]
         except StudyError as error:
             raise StudyError(f"[repeatability.{table}] {error}") from error
@@ -76,6 +77,17 @@ def _as_declared(own: TableSpec, reader: ReaderSpec) -> TableSpec:
     """Describe the reader's rows as the table's own, in another place."""
     given = {"path": reader.path, "only": reader.only}
     return own.model_copy(update={key: value for key, value in given.items() if value is not None})
+
+
+def _refuse_itself(own: TableSpec, declared: Sequence[TableSpec]) -> None:
+    """Refuse a reader whose rows are the table's own: every feature would repeat perfectly."""
+    for number, one in enumerate(declared, start=2):
+        if (one.path, one.only) == (own.path, own.only):
+            raise StudyError(
+                f"reader {number} must be another reading of the patients, but {one.path.name!r} "
+                "with these rows holds the rows of the table itself. Name the second reader's "
+                "file, or its rows by only."
+            )
 
 
 def filters_of(

@@ -325,6 +325,10 @@ def section_of(study: SmallStudy) -> dict[str, Any]:
         (lambda s: section_of(s).update(least=75), "least"),
         (lambda s: section_of(s).update(reader="x.csv"), "readers"),
         (lambda s: section_of(s).update(readers=["nobody.csv"]), "nobody.csv"),
+        (
+            lambda s: section_of(s).update(readers=["radiomics.csv"]),
+            "reader 2 must be another reading .* the rows of the table itself",
+        ),
         (lambda s: section_of(s).update(readers=[{}]), "a reader needs a path, or rows"),
         (
             lambda s: section_of(s).update(readers=[{"only": {"reader": ["B"]}}]),
