@@ -482,3 +482,16 @@ def test_everything_about_factors_is_of_the_kept_columns(
 def load_and_filter(study: Study) -> Any:
     plan = Plan(folds=3, repeats=1)
     return study_repeatability(build_pipelines(study), load_cohort(study), plan=plan)
+
+
+def test_readers_who_gave_the_same_numbers_are_a_serious_finding() -> None:
+    cohort = made_cohort(60)
+    copied = cohort.X.filter(like="mri:").head(40)
+    for repeats, wanted in ((copied, True), (repeats_of(cohort.X, []), False)):
+        cleaning = [ReliabilityFilter([repeats], form="ICC(A,1)", least=0.75)]
+        pipelines = {"A": risk_pipeline(["mri:*"], CoxModel(ridge=1.0), cleaning=cleaning)}
+        found = study_repeatability(pipelines, cohort, plan=PLAN)
+        told = {one.code: one for one in repeatability_findings(found)}
+        assert ("same_readings" in told) is wanted
+        if wanted:
+            assert told["same_readings"].severity == "serious"
