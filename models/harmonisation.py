@@ -33,7 +33,7 @@ from models.log_rank import log_rank
 from models.validation import Validation
 from omics.centres import check_harmonised
 from omics.cohort import DEVELOPMENT, Cohort
-from omics.errors import Finding
+from omics.errors import Finding, FitError
 from omics.harmonise import ComBat
 from omics.messages import number_of, quoted
 from omics.outcome import is_survival
@@ -60,7 +60,8 @@ class Harmonisation:
         `stage`, `centre`, `first`, `second`: principal components of the features in standard
         deviations; axes of the stage before. Holds no id.
     prediction : CentrePrediction or None
-        None where fewer than two centres have patients enough.
+    why_no_prediction : str
+        Why there is none; "" if there is one.
     association : dict
         `cramers_v` of centre and event, and `p_value` (log-rank test of a survival outcome,
         chi-squared test of a binary one), of the development patients.
@@ -73,6 +74,7 @@ class Harmonisation:
     differences: pd.DataFrame
     components: pd.DataFrame
     prediction: CentrePrediction | None
+    why_no_prediction: str
     association: dict[str, float]
     n_patients: int
 
@@ -146,12 +148,18 @@ def harmonisation(
         centre_differences(table[fitted.features_], centre).assign(stage=stage)
         for stage, table in zip(STAGES, (X, after), strict=True)
     ]
+    prediction, why = None, ""
+    try:
+        prediction = centre_prediction(X, fitted, draws=draws, seed=seed, level=level)
+    except FitError as error:
+        why = str(error)
     return Harmonisation(
         combat=fitted,
         centres=_centres(cohort, fitted),
         differences=pd.concat(tests, ignore_index=True),
         components=_components(X[fitted.features_], after[fitted.features_], centre),
-        prediction=centre_prediction(X, fitted, draws=draws, seed=seed, level=level),
+        prediction=prediction,
+        why_no_prediction=why,
         association=centre_and_outcome(centre, y),
         n_patients=len(X),
     )

@@ -44,8 +44,8 @@ def harmonisation_blocks(found: Harmonisation) -> Iterator[Block]:
     )
     if found.prediction is None:
         yield Text(
-            text="How well the centre can be told from the features was not estimated: fewer than "
-            "two centres have ten patients."
+            text="How well the centre can be told from the features was not estimated: "
+            f"{found.why_no_prediction}"
         )
     else:
         yield from centre_prediction_blocks(found.prediction)
@@ -57,6 +57,11 @@ def centre_prediction_blocks(found: CentrePrediction) -> Iterator[Block]:
     left_out = (
         f" Left out for too few patients: {quoted(found.left_out)}." if found.left_out else ""
     )
+    if found.n_refused:
+        left_out += (
+            f" {number_of(found.n_refused, 'patient')} whose level of a covariate nobody had in "
+            "the training part of a fold are in no figure."
+        )
     yield FigureGrid(
         panels=[
             Figure(figure=draw_centre_prediction(found.table, metric=metric), title=name)

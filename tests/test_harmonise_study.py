@@ -25,6 +25,7 @@ from omics.harmonise import ComBat
 from omics.mofa_views import chosen_views
 from reports import analyse, load_cohort, read_study
 from reports.analysis import About
+from reports.html import Text
 from reports.jupyter import drawn
 from tests.small_study import FEATURES, SmallStudy, command, small_study
 
@@ -362,6 +363,19 @@ def test_findings_name_what_is_confounded_and_small(cohort: Any) -> None:
     assert "Cramer's V" in findings["centre_and_outcome"]
     assert "(A: 15)" in findings["small_centres"]
     assert list(harmonisation_findings(None, cohort)) == []
+
+
+def test_why_the_centre_cannot_be_told_is_said(cohort: Any) -> None:
+    first = cohort.X.index[(cohort.X["meta:centre"] == "North")][0]
+    scanner = (cohort.X["meta:centre"] == "North").astype(float)
+    scanner[first] = 0.0  # alone: without this patient it follows from the centre
+    other = replace(cohort, X=cohort.X.assign(**{"clinical:Scanner": scanner}))
+    combat = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Scanner"])
+    found = harmonisation(other, combat, draws=20)
+    assert found.prediction is None
+    said = [block.text for block in drawn(found).blocks if isinstance(block, Text)]
+    assert "was not estimated: harmonisation cannot be learned from the 48 patients" in said[-1]
+    assert "'clinical:Scanner' follows from the centre" in said[-1]
 
 
 def test_notebooks_draw_it(cohort: Any) -> None:
