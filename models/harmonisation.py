@@ -265,7 +265,7 @@ def _small(found: Harmonisation) -> Iterator[Finding]:
 
 
 def _refused_in_folds(validation: Validation) -> Iterator[Finding]:
-    """Count those whose whole centre was held out with them, under a policy that refuses it."""
+    """Count those whose whole centre, or level of a covariate, was held out with them."""
     for name, fitted in validation.fitted.items():
         if not fitted.pipeline.harmonised:
             continue
@@ -276,6 +276,9 @@ def _refused_in_folds(validation: Validation) -> Iterator[Finding]:
             for number in np.unique(fold[lost[repeat]]):  # a fold that failed is counted as such
                 if lost[repeat, fold == number].all():
                     lost[repeat, fold == number] = False
+        steps = fitted.pipeline.harmonised
+        levels = dict.fromkeys(name for step in steps for name in step.coding_.levels)
+        whom = "their centre" + (f", or of their level of {quoted(levels)}," if levels else "")
         if lost.any():
             yield Finding(
                 code="centre_held_out",
@@ -283,7 +286,7 @@ def _refused_in_folds(validation: Validation) -> Iterator[Finding]:
                 where=name,
                 message=f"In {int(lost.any(axis=1).sum())} of {len(lost)} repeats of the "
                 f"cross-validation, up to {int(lost.sum(axis=1).max())} patients have no "
-                "prediction: their whole centre was held out with them, and a new centre is "
+                f"prediction: everybody of {whom} was held out with them, and what is new is "
                 "refused.",
             )
 

@@ -232,11 +232,31 @@ def test_a_centre_held_out_whole_is_counted(cohort: Any) -> None:
     assert not lost[:, 2:].any()
     failures = validation.failures.set_index("validation")
     assert 0 < failures.loc["optimism_corrected", "failed"] < 10
-    assert "nobody of their centre" in failures.loc["optimism_corrected", "reason"]
+    reason = failures.loc["optimism_corrected", "reason"]
+    assert "nobody of their centre, or of their level of a covariate" in reason
     found = harmonisation(other, combat, draws=20)
     said = {f.code: f.message for f in harmonisation_findings(found, other, validation)}
-    assert "2 patients have no prediction: their whole centre" in said["centre_held_out"]
+    assert (
+        "2 patients have no prediction: everybody of their centre was held out"
+        in said["centre_held_out"]
+    )
     assert "Tiny: 2" in said["small_centres"]
+
+
+def test_a_level_held_out_whole_is_not_said_to_be_a_centre(cohort: Any) -> None:
+    sub = np.array(["a", "b"] * 30, dtype=object)
+    sub[7] = "rare"
+    other = replace(cohort, X=cohort.X.assign(**{"clinical:Sub": sub}))
+    combat = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Sub"])
+    pipeline = risk_pipeline([f"radiomics:{FEATURES[0]}"], CoxModel(), cleaning=[combat])
+    plan = Plan(folds=3, repeats=2, bootstrap=0, draws=20)
+    validation = validate({"R": pipeline}, other, plan=plan)
+    found = harmonisation(other, combat, draws=20)
+    said = {f.code: f.message for f in harmonisation_findings(found, other, validation)}
+    assert (
+        "In 2 of 2 repeats of the cross-validation, up to 1 patients have no prediction: everybody "
+        "of their centre, or of their level of 'clinical:Sub', was held out with them"
+    ) in said["centre_held_out"]
 
 
 def test_factors_of_every_view_leave_the_centre_out(cohort: Any) -> None:
@@ -342,6 +362,12 @@ def test_centres_that_cannot_be_harmonised_are_said(cohort: Any) -> None:
         check_harmonised(with_centre(replace(cohort, centre=single)), combat)
     with pytest.raises(StudyError, match="the cohort has none"):
         with_centre(replace(cohort, centre=None))
+
+
+def test_mutations_are_not_harmonised(cohort: Any) -> None:
+    mutated = replace(cohort, kinds=cohort.kinds | {"radiomics": "mutations"})
+    with pytest.raises(StudyError, match=r"'radiomics' holds mutations, .* must not be shifted"):
+        check_harmonised(mutated, ComBat(["radiomics"], new_centre="refuse"))
 
 
 def test_centre_and_outcome_by_hand() -> None:
