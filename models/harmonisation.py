@@ -17,7 +17,7 @@ Orlhac F, Eertink JJ, Cottereau AS, et al. A guide to ComBat harmonization of im
 multicenter studies. Journal of Nuclear Medicine 2022;63:172-179. doi:10.2967/jnumed.121.262464
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,21 +97,24 @@ class Harmonisation:
         )
 
 
-def study_harmonisation(validation: Validation, cohort: Cohort) -> Harmonisation | None:
-    """Describe the harmonisation that the models of a study share; None if none has any.
+def study_harmonisation(validation: Validation, cohort: Cohort) -> dict[str, Harmonisation]:
+    """Describe the harmonisation of each table, in the first model that has any of it.
 
-    That of the first model is described, on the features that its filters leave.
+    On the features that the filters of this model leave; by table, empty if none is harmonised.
     """
-    pipelines = [one.pipeline for one in validation.fitted.values()]
-    first = next((one for one in pipelines if one.harmonised), None)
-    if first is None:
-        return None
-    table, combat, plan = cohort.X, first.harmonised[0], validation.plan
-    for step in first.cleaning[: first.cleaning.index(combat)]:
-        table = step.transform(table)
-    return harmonisation(
-        replace(cohort, X=table), combat, seed=plan.seed, draws=plan.draws, level=plan.level
-    )
+    found: dict[str, Harmonisation] = {}
+    plan = validation.plan
+    for fitted in validation.fitted.values():
+        table = cohort.X
+        for step in fitted.pipeline.cleaning:
+            if not isinstance(step, ComBat):
+                table = step.transform(table)
+            elif (name := ", ".join(step.tables)) not in found:
+                seen = replace(cohort, X=table)
+                found[name] = harmonisation(
+                    seen, step, seed=plan.seed, draws=plan.draws, level=plan.level
+                )
+    return found
 
 
 def harmonisation(
@@ -217,20 +220,19 @@ def centre_and_outcome(centre: NDArray[Any], y: NDArray[Any]) -> dict[str, float
 
 
 def harmonisation_findings(
-    found: Harmonisation | None, cohort: Cohort, validation: Validation | None = None
+    found: Mapping[str, Harmonisation], cohort: Cohort, validation: Validation | None = None
 ) -> Iterator[Finding]:
     """Say what a reader must know of the harmonisation of a study, and of its validation."""
-    if found is None:
-        return
-    if validation is not None:
+    if found and validation is not None:
         yield from _refused_in_folds(validation)
-    yield from _confounded(found, cohort)
-    yield from _small(found)
-    yield from _new_centres(found)
-    yield from _left(found)
+    for table, one in found.items():
+        yield from _confounded(one, cohort, table)
+        yield from _small(one, table)
+        yield from _new_centres(one)
+        yield from _left(one, table)
 
 
-def _confounded(found: Harmonisation, cohort: Cohort) -> Iterator[Finding]:
+def _confounded(found: Harmonisation, cohort: Cohort, table: str) -> Iterator[Finding]:
     p, v = found.association["p_value"], found.association["cramers_v"]
     if p < SIGNIFICANT:
         preserved = found.combat.covariates
@@ -242,21 +244,21 @@ def _confounded(found: Harmonisation, cohort: Cohort) -> Iterator[Finding]:
         yield Finding(
             code="centre_and_outcome",
             severity="caution",
-            where="harmonisation",
+            where=table,
             message=f"Centre and {cohort.outcome.label} go together (Cramer's V {v:.2f}, P = "
             f"{p:.2g}): what harmonisation takes for the mark of a centre may be a difference of "
             f"its patients that tells their outcome. {kept} The outcome must never be.",
         )
 
 
-def _small(found: Harmonisation) -> Iterator[Finding]:
+def _small(found: Harmonisation, table: str) -> Iterator[Finding]:
     small = {name: n for name, n in found.combat.n_patients_.items() if n < FEW_PATIENTS}
     if small:
         named = ", ".join(f"{name}: {n}" for name, n in small.items())
         yield Finding(
             code="small_centres",
             severity="caution",
-            where="harmonisation",
+            where=table,
             message=f"{number_of(len(small), 'centre')} of {len(found.combat.n_patients_)} have "
             f"fewer than {FEW_PATIENTS} development patients ({named}): their shift and scale are "
             "drawn towards what features have in common, and rest on little; where a resample is "
@@ -313,19 +315,20 @@ def _new_centres(found: Harmonisation) -> Iterator[Finding]:
                 code=code,
                 severity="caution",
                 where=str(cohort),
-                message=f"{rows['n_patients'].sum()} patients of {cohort} are of "
+                message=f"{rows['n_patients'].sum()} patients of {cohort} with values of "
+                f"{quoted(found.combat.tables)} are of "
                 f"{number_of(len(rows), 'centre')} that no development patient is of "
                 f"({quoted(rows['centre'], limit=3)}): {meaning}.",
             )
 
 
-def _left(found: Harmonisation) -> Iterator[Finding]:
+def _left(found: Harmonisation, table: str) -> Iterator[Finding]:
     left = found.combat.unadjusted_
     if left:
         yield Finding(
             code="features_not_harmonised",
             severity="note",
-            where="harmonisation",
+            where=table,
             message=f"{len(left)} of {len(left) + len(found.combat.features_)} features were left "
             f"as they are ({quoted(left, limit=3)}): at a centre they hold one value only, or too "
             "few.",

@@ -27,6 +27,7 @@ from reports import analyse, load_cohort, read_study
 from reports.analysis import About
 from reports.html import Text
 from reports.jupyter import drawn
+from reports.study import build_pipelines
 from tests.small_study import FEATURES, SmallStudy, command, small_study
 
 SITES = np.repeat(["North", "South", "West"], 20)
@@ -235,7 +236,7 @@ def test_a_centre_held_out_whole_is_counted(cohort: Any) -> None:
     reason = failures.loc["optimism_corrected", "reason"]
     assert "nobody of their centre, or of their level of a covariate" in reason
     found = harmonisation(other, combat, draws=20)
-    said = {f.code: f.message for f in harmonisation_findings(found, other, validation)}
+    said = {f.code: f.message for f in harmonisation_findings({"r": found}, other, validation)}
     assert (
         "2 patients have no prediction: everybody of their centre was held out"
         in said["centre_held_out"]
@@ -252,7 +253,7 @@ def test_a_level_held_out_whole_is_not_said_to_be_a_centre(cohort: Any) -> None:
     plan = Plan(folds=3, repeats=2, bootstrap=0, draws=20)
     validation = validate({"R": pipeline}, other, plan=plan)
     found = harmonisation(other, combat, draws=20)
-    said = {f.code: f.message for f in harmonisation_findings(found, other, validation)}
+    said = {f.code: f.message for f in harmonisation_findings({"r": found}, other, validation)}
     assert (
         "In 2 of 2 repeats of the cross-validation, up to 1 patients have no prediction: everybody "
         "of their centre, or of their level of 'clinical:Sub', was held out with them"
@@ -301,11 +302,11 @@ def test_an_external_cohort_of_a_new_centre(tmp_path: Path) -> None:
     cohort = load_cohort(read_study(study.folder / "study.toml"))
     combat = read_study(study.folder / "study.toml").harmonise
     assert combat is not None
-    found = harmonisation(cohort, combat.combat, draws=20)
+    found = harmonisation(cohort, combat.combat_of("radiomics"), draws=20)
     assert found.centres.query("cohort == 'Elsewhere'")["what"].tolist() == [
         "estimated from these patients together"
     ]
-    codes = {finding.code for finding in harmonisation_findings(found, cohort)}
+    codes = {finding.code for finding in harmonisation_findings({"radiomics": found}, cohort)}
     assert "harmonised_transductively" in codes
     study.content["harmonise"] = {"tables": ["radiomics"], "new_centre": "pass_through"}
     assert study.check().exit_code == 0
@@ -331,6 +332,58 @@ def test_mistakes_of_the_section_are_named(
     result = harmonised_study(tmp_path, **section).check()
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
+
+
+def two_tables(folder: Path, **section: Any) -> SmallStudy:
+    """The radiomics of a study as two tables, of which each model reads one, the last both."""
+    study = harmonised_study(folder, tables=["radiomics", "texture"], **section)
+    whole = study.tables["radiomics"]
+    study.tables["radiomics"] = whole[["ID", *FEATURES[:5]]]
+    study.tables["texture"] = whole[["ID", *FEATURES[5:]]]
+    described = study.content["tables"]["radiomics"]
+    study.content["tables"]["texture"] = described | {"path": "texture.csv"}
+    first, second = f"radiomics:{FEATURES[0]}", f"texture:{FEATURES[6]}"
+    study.content["models"] = [
+        {"name": "First", "kind": "cox", "predictors": [first]},
+        {"name": "Second", "kind": "cox", "predictors": [second]},
+        {"name": "Both", "kind": "cox", "predictors": [first, second]},
+    ]
+    return study
+
+
+def test_each_table_is_harmonised_apart_and_only_where_it_is_read(tmp_path: Path) -> None:
+    study = two_tables(tmp_path)
+    pipelines = build_pipelines(read_study(study.write()))
+    tables = {name: [step.tables for step in one.harmonised] for name, one in pipelines.items()}
+    assert tables == {
+        "First": [["radiomics"]], "Second": [["texture"]], "Both": [["radiomics"], ["texture"]]
+    }  # fmt: skip
+    result = study.run()
+    assert result.exit_code == 0, result.output
+    page = (study.out / "report.html").read_text(encoding="utf-8")
+    for number in (1, 2):
+        assert f'id="harmonisation-{number}"' in page
+    assert page.count("took the mark of 3 centres out of 5 features of") == 4  # section, methods
+    tests = pd.read_csv(study.out / "tables" / "harmonisation.csv")
+    assert tests["feature"].nunique() == 10
+    for name in ("harmonisation_centres", "centre_prediction"):
+        table = pd.read_csv(study.out / "tables" / f"{name}.csv")
+        assert table["table"].unique().tolist() == ["radiomics", "texture"]
+    cohort = load_cohort(read_study(study.folder / "study.toml"))
+    once = ComBat(["texture"], new_centre="refuse", covariates=["clinical:Age"]).fit(cohort.X)
+    both = pipelines["Both"].fit(cohort.X, cohort.y).harmonised
+    np.testing.assert_array_equal(both[1].gamma_, once.gamma_)
+    passport = read_passport(study.out)
+    assert not any(name.startswith("texture") for name in passport.models["First"].columns)
+
+
+def test_a_table_that_is_named_twice_is_harmonised_once(tmp_path: Path) -> None:
+    study = harmonised_study(tmp_path, tables=["radiomics", "radiomics"])
+    (first, _) = build_pipelines(read_study(study.write())).values()
+    assert len(first.harmonised) == 1
+    study = two_tables(tmp_path / "two", covariates=[f"texture:{FEATURES[6]}"])
+    words = " ".join(study.check().output.split())
+    assert "covariates must not stand in a table that is harmonised" in words
 
 
 def test_the_policy_has_no_default(tmp_path: Path) -> None:
@@ -385,10 +438,10 @@ def test_findings_name_what_is_confounded_and_small(cohort: Any) -> None:
     sorted_centre.iloc[order] = np.repeat(["A", "B", "C"], [15, 25, 20])
     confounded = with_centre(replace(cohort, centre=sorted_centre))
     found = harmonisation(confounded, ComBat(["radiomics"], new_centre="refuse"), draws=20)
-    findings = {f.code: f.message for f in harmonisation_findings(found, confounded)}
+    findings = {f.code: f.message for f in harmonisation_findings({"r": found}, confounded)}
     assert "Cramer's V" in findings["centre_and_outcome"]
     assert "(A: 15)" in findings["small_centres"]
-    assert list(harmonisation_findings(None, cohort)) == []
+    assert list(harmonisation_findings({}, cohort)) == []
 
 
 def test_why_the_centre_cannot_be_told_is_said(cohort: Any) -> None:
