@@ -185,12 +185,13 @@ def _large_enough(counts: pd.Series, least: int, reference: str | None) -> pd.Se
 
 def _frozen(combat: ComBat, train: pd.DataFrame) -> ComBat:
     try:
-        return clone(combat).fit(train)
+        frozen: ComBat = clone(combat).fit(train)
     except FitError as error:
         raise FitError(
             f"harmonisation cannot be learned from the {number_of(len(train), 'patient')} of a "
             f"fold: {error}"
         ) from error
+    return frozen
 
 
 def _folds(

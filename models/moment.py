@@ -50,7 +50,7 @@ def check_moment(pipelines: Mapping[str, RiskPipeline], cohort: Cohort, moment: 
                 f"but {len(late)} of its columns "
                 f"{'is' if len(late) == 1 else 'are'} known later: {shown}. Leave them out of "
                 "predictors (where factors or a signature take a whole view: drop them in their "
-                "table), or state a later moment in [prediction]."
+                "table) and of covariates of [harmonise], or state a later moment in [prediction]."
             )
 
 

@@ -201,7 +201,8 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if usable.sum() < 2:
             raise FitError(
                 "ComBat learns from features together and needs two at least, but "
-                f"{usable.sum()} of {len(features)} vary at every centre. Name tables of more."
+                f"{usable.sum()} of {len(features)} vary at every centre. Name tables of more, "
+                "or let filters keep more."
             )
         z = common.standardised(values[:, usable], coded)
         shifts = [self._shrunken(z[codes == code]) for code in range(len(self.n_patients_))]
