@@ -20,6 +20,8 @@ def columns_read(pipeline: RiskPipeline, columns: pd.Index) -> list[str]:
         read |= dict.fromkeys(name for name in columns if str(name).partition(":")[0] in views)
     for signature in pipeline.signatures:
         read |= dict.fromkeys(select_columns(columns, signature.predictors))
+    for step in pipeline.harmonised:
+        read |= dict.fromkeys(step.covariates)  # the centre is known when images are
     return list(read)
 
 

@@ -141,9 +141,10 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         FitError
-            If there is one centre only, or a covariate cannot be told from the centre.
+            If there is one centre only, no number of a table, or a covariate that cannot be told
+            from the centre.
         ValueError
-            If a parameter, a table or a column is not as it must be.
+            If a parameter or a column is not as it must be.
         """
         check_policy(self.new_centre, self.least_patients)
         features = harmonised_numbers(X, self.tables, beside=self.reads)
