@@ -238,8 +238,8 @@ class Results:
         None where no groups are asked for.
     hosmer_lemeshow : HosmerLemeshowTests or None
         None where it is not asked for.
-    harmonisation : Harmonisation or None
-        None where no model harmonises.
+    harmonisation : dict of table to Harmonisation
+        Empty where no model harmonises.
     repeatability : dict of table to Repeatability
         Of the tables whose features a filter judges by their repeats.
     volume_surrogates : VolumeSurrogates or None
@@ -277,7 +277,7 @@ class Results:
     grouped_calibration: GroupedCalibration | None = None
     hosmer_lemeshow: HosmerLemeshowTests | None = None
     repeatability: dict[str, Repeatability] = field(default_factory=dict)
-    harmonisation: Harmonisation | None = None
+    harmonisation: dict[str, Harmonisation] = field(default_factory=dict)
     volume_surrogates: VolumeSurrogates | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)

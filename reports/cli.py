@@ -135,11 +135,16 @@ def extract(
                 progress=bars,
             )
         written = write(found, out)
-        console.print(f"{found!r}: {written[0] if len(found.table) else 'no table'}")
+        console.print(f"{found!r}: {written[0] if len(found.table) else _no_table(out)}")
         for finding in union_findings(found):
             console.print(f"{finding.severity}: {finding.message}")
         if found.n_failed:
             _tell_failures(found.n_failed, found.n_cases, written[-1], console)
+
+
+def _no_table(out: Path) -> str:
+    older = f"; {out} of an earlier extraction stays as it was" if out.exists() else ""
+    return f"no table{older}"
 
 
 def _tell_failures(n_failed: int, n_cases: int, reasons: Path, console: Console) -> None:

@@ -9,6 +9,7 @@ from models.named_columns import NamedColumns
 from models.pipeline import RiskPipeline
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import FitError, StudyError
+from omics.harmonise import ComBat
 from omics.messages import quoted
 from omics.radiomics_settings import compare_settings
 from omics.reliability import ReliabilityFilter
@@ -98,13 +99,13 @@ def filters_of(
 
 
 def check_filters(pipelines: Mapping[str, RiskPipeline], cohort: Cohort, *, folds: int) -> None:
-    """Try the filters on all development patients, before hours of computing.
+    """Try filters, then harmonisation, on all development patients, before hours of computing.
 
     Raises
     ------
     StudyError
-        If repeats do not fit the table, are of too few patients, or a model names a column that
-        is dropped.
+        If repeats do not fit the table, are of too few patients, a model names a column that is
+        dropped, or what is kept cannot be harmonised.
     """
     for name, pipeline in pipelines.items():
         table = cohort.development.X
@@ -117,8 +118,11 @@ def check_filters(pipelines: Mapping[str, RiskPipeline], cohort: Cohort, *, fold
                     table = fitted.transform(table)
                 elif isinstance(step, NamedColumns):
                     step.fit(table)
+                elif isinstance(step, ComBat):
+                    clone(step).fit(table)
             except (FitError, ValueError) as error:
-                raise StudyError(f"[repeatability] model {name!r}: {error}") from error
+                section = "harmonise" if isinstance(step, ComBat) else "repeatability"
+                raise StudyError(f"[{section}] model {name!r}: {error}") from error
 
 
 def _refuse_small_folds(fitted: ReliabilityFilter, folds: int) -> None:
