@@ -20,6 +20,7 @@ from omics.extras import needed
 from omics.image_steps import ImageSteps, prepare
 from omics.images import read_image
 from omics.masks import check_region, read_brain_mask, read_masks
+from omics.native import in_words
 from omics.parallel import Arrays
 from omics.perturbing import Perturbing
 from omics.preview import Preview, preview
@@ -55,8 +56,9 @@ def case_features(
     try:
         with _one_thread():
             return _extracted(case, settings, perturbing)
-    # a damaged file may ask for more memory than there is: the case's fault, not the run's
-    except (CaseError, OSError, MemoryError) as error:
+    # a damaged file may ask for more memory than there is, and SimpleITK raises RuntimeError over
+    # a geometry it cannot work with: the case's fault, not the run's
+    except (CaseError, OSError, MemoryError, RuntimeError) as error:
         return _arrays({}, failed={"": _reason(error)})
 
 
@@ -112,7 +114,7 @@ def _each(work: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], Reasons]:
     for region, task in work.items():
         try:
             done[region] = task()
-        except (CaseError, MemoryError) as error:
+        except (CaseError, MemoryError, RuntimeError) as error:
             failed[region] = _reason(error)
     return done, failed
 
@@ -240,6 +242,11 @@ def _reason(error: Exception) -> str:
     """Say in a full sentence why a case cannot be used."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for this image. Use fewer processes, or crop it."
+    if isinstance(error, RuntimeError):
+        return (
+            f"the image or mask cannot be worked on ({in_words(str(error))}). Look at its size and "
+            "spacing."
+        )
     return " ".join(str(error).split()) or type(error).__name__
 
 

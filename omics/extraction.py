@@ -27,6 +27,7 @@ from omics.errors import StudyError
 from omics.extraction_settings import ExtractionSettings
 from omics.extras import needed
 from omics.ibsi import ibsi_code
+from omics.images import files_of
 from omics.messages import number_of
 from omics.parallel import Arrays, FolderStore, Progress, Store, in_parallel_kept
 from omics.perturbing import Perturbing
@@ -248,13 +249,10 @@ def _files(case: Case) -> list[Path]:
 
 
 def _digest(path: Path) -> str:
-    """Return the sha256 of a file, or of all in a folder."""
+    """Return the sha256 of a file and of those it names, or of all in a folder."""
     total = hashlib.sha256()
     try:
-        parts = [path]
-        if path.is_dir():
-            parts = sorted(part for part in path.iterdir() if part.is_file())
-        for part in parts:
+        for part in files_of(path):
             with part.open("rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
     except OSError:  # told when the case is read

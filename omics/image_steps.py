@@ -18,6 +18,7 @@ Carré A, et al. Standardization of brain MR images across machines and protocol
 for MRI-based radiomics. Scientific Reports 2020;10:12340. doi:10.1038/s41598-020-69298-z
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -58,7 +59,8 @@ class ImageSteps:
     Raises
     ------
     ValueError
-        If `z_score` is another word, or a ring does not go outwards from 0 mm or more.
+        If `z_score` is another word, or a ring does not go outwards from 0 mm or more to a
+        finite distance.
 
     Examples
     --------
@@ -76,11 +78,14 @@ class ImageSteps:
             raise ValueError(
                 f"z_score must be one of {', '.join(get_args(ZScore))}, but is {self.z_score!r}."
             )
-        wrong = [ring for ring in self.rings if len(ring) != 2 or not 0 <= ring[0] < ring[1]]
+        wrong = [
+            ring for ring in self.rings if len(ring) != 2 or not 0 <= ring[0] < ring[1] < math.inf
+        ]
         if wrong:
             raise ValueError(
-                f"rings must go outwards from 0 mm or more, but {len(wrong)} of {len(self.rings)} "
-                f"do not (first: {wrong[0]}). State each as [from, to], such as [0, 5]."
+                "rings must go outwards from 0 mm or more to a finite distance, but "
+                f"{len(wrong)} of {len(self.rings)} do not (first: {wrong[0]}). State each as "
+                "[from, to], such as [0, 5]."
             )
 
     @property
@@ -120,7 +125,8 @@ def prepare(
     ------
     CaseError
         If z-scores inside the brain are asked for without a brain mask, the mask is empty or on
-        another grid, its voxels are all alike, or N4 finds no value above 0.
+        another grid, its voxels are all alike, or N4 finds no value above 0 or one
+        slice only.
     """
     if steps.z_score == "brain" and brain_mask is None:
         raise CaseError(
@@ -149,6 +155,12 @@ def _check_brain(brain_mask: "sitk.Image", image: "sitk.Image") -> None:
 def _unbiased(image: "sitk.Image", brain_mask: "sitk.Image | None") -> "sitk.Image":
     """Divide by the bias field of N4, on one thread: sums of several differ from run to run."""
     sitk = needed("SimpleITK")
+    if min(image.GetSize()) < 2:
+        raise CaseError(
+            "image must have several slices along every axis for N4, but has "
+            f"{' x '.join(map(str, image.GetSize()))} voxels. Set n4 to false, or take the image "
+            "out."
+        )
     image = sitk.Cast(image, sitk.sitkFloat64)
     inside = sitk.OtsuThreshold(image, 0, 1) if brain_mask is None else brain_mask > 0
     inside.CopyInformation(image)

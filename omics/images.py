@@ -8,6 +8,7 @@ Messages name no file and no patient: they may stand in a report.
 """
 
 import gzip
+import re
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_HEADERS = (".nhdr", ".mhd")  # the voxels lie in other files
+_COUNTER = re.compile(r"%\d*d")
+_LONGEST = 255  # characters of a file's name
 _SAME_LENGTH = 1e-3  # relative: NIfTI keeps single precision, programs round
 _FLOATS = {"16": "f4", "64": "f8"}  # by the datatype of NIfTI
 
@@ -105,6 +109,44 @@ def read_volume(path: Path, *, what: str) -> "sitk.Image":
             _check_bytes(path, reader, what=what)
         image = reader.Execute()
     return _without_single_axes(image)
+
+
+def files_of(path: Path) -> list[Path]:
+    """List every file whose bytes are read with this one, or of a folder.
+
+    Headers of MetaImage (`.mhd`) and NRRD (`.nhdr`) name the files that hold the voxels: one, a
+    list, or a pattern such as `slice%03d.raw`. Whatever shares the header's stem counts as well.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder.
+
+    Returns
+    -------
+    list of Path
+        In a fixed order, the file itself first.
+    """
+    if path.is_dir():
+        return sorted(part for part in path.iterdir() if part.is_file())
+    if path.suffix.casefold() not in _HEADERS:
+        return [path]
+    named = {part for part in path.parent.iterdir() if part.stem == path.stem}
+    for line in path.read_bytes().decode("latin-1").splitlines():
+        named |= _named_in(line, path.parent)
+    return [path, *sorted(part for part in named - {path} if part.is_file())]
+
+
+def _named_in(line: str, folder: Path) -> set[Path]:
+    """Return the files that a line of a header may name."""
+    value = re.split(r"[=:]", line, maxsplit=1)[-1].strip()
+    first = value.split(" ", maxsplit=1)[0]
+    if _COUNTER.search(first):
+        directory, _, pattern = first.rpartition("/")
+        return set((folder / directory).glob(_COUNTER.sub("*", pattern)))
+    if not value or len(value) > _LONGEST:
+        return set()
+    return {folder / line.strip(), folder / value}
 
 
 def _check_header(reader: "sitk.ImageFileReader", *, what: str) -> None:

@@ -39,7 +39,7 @@ def native_errors(path: Path, *, what: str) -> Iterator[None]:
                     f"{what} must have axes at right angles and one spacing, but its header says "
                     "otherwise (the sform of NIfTI). Resample it, or correct the header."
                 ) from error
-            raise unreadable(what, _in_words(told, path)) from error
+            raise unreadable(what, in_words(told, path)) from error
         finally:
             os.dup2(kept, _STDERR)
             os.close(kept)
@@ -71,18 +71,26 @@ def unreadable(what: str, reason: str) -> CaseError:
     )
 
 
-def _in_words(told: str, path: Path) -> str:
+def in_words(told: str, path: Path | None = None) -> str:
     r"""Take the last thing a library said, without places in its source and the file's name.
+
+    Parameters
+    ----------
+    told : str
+    path : Path, optional
+        Of the file that is not to be named.
 
     Examples
     --------
-    >>> _in_words("sitk::ERROR: Unable to determine ImageIO reader for x", Path("x"))
+    >>> in_words("sitk::ERROR: Unable to determine ImageIO reader for x", Path("x"))
     'no image format is recognised in it'
-    >>> _in_words("itk::ERROR: Error reading /a/b.nrrd:\n got 68 of 210", Path("/a/b.nrrd"))
+    >>> in_words("itk::ERROR: Error reading /a/b.nrrd:\n got 68 of 210", Path("/a/b.nrrd"))
     'got 68 of 210'
     """
     if _UNKNOWN in told:
         return "no image format is recognised in it"
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    lines = [line.strip() for line in told.splitlines() if line.strip()] or ["no reason is given"]
     last = re.sub(r"^(\[\w+\]|\w+::\w+:|ITK ERROR:|\w+( \(0x\w+\))?:)\s*", "", lines[-1])
-    return last.replace(str(path), "the file").replace(path.name, "the file").rstrip(".")
+    if path is not None:
+        last = last.replace(str(path), "the file").replace(path.name, "the file")
+    return last.rstrip(".")

@@ -93,7 +93,10 @@ def extract_region(
             found = _features(image, mask, settings)
         except CaseError:
             raise
-        except (ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError) as error:
+        except (
+            *(ValueError, TypeError, RuntimeError, LookupError),
+            *(ArithmeticError, AssertionError),
+        ) as error:
             raise CaseError(f"pyradiomics cannot compute the features: {error}") from error
     if failures:
         raise CaseError(f"pyradiomics failed in {len(failures)} features (first: {failures[0]}).")
@@ -296,7 +299,10 @@ def map_region(
             found = _mapped(image, mask, settings, feature, (radius, masked))
         except CaseError:
             raise
-        except (ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError) as error:
+        except (
+            *(ValueError, TypeError, RuntimeError, LookupError),
+            *(ArithmeticError, AssertionError),
+        ) as error:
             raise CaseError(f"pyradiomics cannot compute the map: {error}") from error
     if failures:
         raise CaseError(f"pyradiomics failed in the map of {feature} ({failures[0]}).")

@@ -282,6 +282,11 @@ def _named(feature_class: str, features: Any, name: str) -> list[str]:
     if not isinstance(features, list):
         raise StudyError(f"{where} must be a list of features, or [] for all, but is {features!r}.")
     for feature in features:
+        if not isinstance(feature, str):
+            raise StudyError(
+                f"{where} must list names of features, but has {feature!r}. State each name alone, "
+                "such as [Mean, Energy]."
+            )
         known = CODES[feature_class]
         if feature in NO_LONGER_COMPUTED.get(feature_class, {}):
             same = NO_LONGER_COMPUTED[feature_class][feature]

@@ -365,6 +365,18 @@ def test_a_changed_file_is_extracted_again(tmp_path: Path, read: list[str]) -> N
     np.testing.assert_allclose(moved, [1, 1, 0, 0], atol=1e-4)  # images of float32
 
 
+@pytest.mark.parametrize("kind", ["mhd", "nhdr"])
+def test_voxels_beside_their_header_are_known(cases: list[Case], tmp_path: Path, kind: str) -> None:
+    path, store = tmp_path / f"a.{kind}", case_store(tmp_path / "work", CHOSEN)
+    image = sitk.ReadImage(str(cases[0].image))
+    means = []
+    for shift in (0.0, 100.0):
+        sitk.WriteImage(image + shift, str(path))
+        table = extract([replace(cases[0], image=path)], CHOSEN, store=store).table
+        means.append(table["original_firstorder_Mean"].to_numpy())
+    np.testing.assert_allclose(means[1] - means[0], 100, rtol=1e-5)  # single precision
+
+
 def test_other_settings_and_other_labels_are_extracted_anew(
     cases: list[Case], tmp_path: Path, read: list[str]
 ) -> None:
@@ -376,6 +388,38 @@ def test_other_settings_and_other_labels_are_extracted_anew(
     named = replace(CHOSEN, name="another name of the same")
     extract(cases[:1], named, store=case_store(tmp_path, named))
     assert len(read) == 3
+
+
+def test_what_simpleitk_cannot_work_on_fails_alone(
+    cases: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = omics.case_features.preview
+
+    def stumbling(image: object, regions: dict[str, object]) -> object:
+        monkeypatch.setattr(omics.case_features, "preview", really)
+        return sitk.Shrink(sitk.Image(1, 1, 1, sitk.sitkUInt8), [0, 1, 1])
+
+    monkeypatch.setattr(omics.case_features, "preview", stumbling)
+    found = extract(cases[:2], CHOSEN)
+    assert found.failed["row"].tolist() == [1]
+    assert found.failed["reason"][0].startswith("the image or mask cannot be worked on (")
+    assert len(found.table) == 2
+
+
+def test_a_spacing_beyond_reason_fails_alone(cases: list[Case], tmp_path: Path) -> None:
+    paths = []
+    for path in (cases[0].image, cases[0].mask):
+        image = sitk.ReadImage(str(path))
+        image.SetSpacing((1e30, 1e30, 1e30))
+        paths.append(tmp_path / f"{path.name.split('.')[0]}.nrrd")
+        sitk.WriteImage(image, str(paths[-1]))
+    settings = settings_from_text(
+        "setting: {resampledPixelSpacing: [1, 1, 1]}\nfeatureClass: {firstorder: [Mean]}", name="s"
+    )
+    far = replace(cases[0], image=paths[0], mask=paths[1])
+    found = extract([far, cases[1]], settings)
+    assert set(found.failed["row"]) == {1}
+    assert len(found.table) == 2
 
 
 def test_a_failed_case_is_tried_again(cases: list[Case], tmp_path: Path, read: list[str]) -> None:

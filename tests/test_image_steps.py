@@ -126,12 +126,26 @@ def test_steps_that_cannot_be_taken(
         prepare(volume(values.astype(np.int16)), brain_mask=brain, steps=steps)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_bias_is_not_learnt_from_one_slice(axis: int) -> None:
+    values = np.take(noise() + 2000, [0], axis=axis).astype(np.float32)
+    brain = volume(np.ones(values.shape, np.uint8))
+    for mask in (None, brain):
+        with pytest.raises(CaseError, match=r"axis for N4, but has .*\b1\b"):
+            prepare(volume(values), brain_mask=mask, steps=ImageSteps(n4=True))
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"z_score": "tumour"}, "one of none, brain, image, but is 'tumour'"),
         ({"rings": ((0.0, 5.0), (5.0, 5.0))}, r"1 of 2 do not \(first: \(5\.0, 5\.0\)\)"),
         ({"rings": ((-1.0, 5.0),)}, "outwards from 0 mm"),
+        (
+            {"rings": ((0.0, np.inf),)},
+            r"finite distance, but 1 of 1 do not \(first: \(0\.0, inf\)\)",
+        ),
+        ({"rings": ((np.nan, 5.0),)}, "finite distance"),
     ],
 )
 def test_steps_that_are_none(wrong: dict[str, Any], message: str) -> None:

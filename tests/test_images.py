@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from omics.errors import CaseError
-from omics.images import read_image
+from omics.images import files_of, read_image
 from tests.made_images import (
     ORIGIN,
     SPACING,
@@ -45,6 +45,31 @@ def test_every_format_gives_what_was_written(tmp_path: Path, name: str) -> None:
     read = read_image(tmp_path / name)
     same_place(read, written)
     assert read.GetPixelID() == sitk.sitkInt16
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("a.mhd", ["ElementDataFile = LIST", "s 1.raw", "voxels/s2.raw"]),
+        ("a.nhdr", ["NRRD0004", "data file: LIST", "s 1.raw", "voxels/s2.raw"]),
+        ("a.mhd", ["ElementDataFile = voxels/s%03d.raw 1 2 1"]),
+        ("a.mhd", ["ElementDataFile=a.zraw"]),
+    ],
+)
+def test_a_header_names_its_files(tmp_path: Path, name: str, lines: list[str]) -> None:
+    (tmp_path / "voxels").mkdir()
+    parts = ["s 1.raw", "voxels/s2.raw", "voxels/s001.raw", "voxels/s002.raw", "a.zraw", "b.raw"]
+    for part in parts:
+        (tmp_path / part).touch()
+    (tmp_path / name).write_text("\n".join(lines))
+    found = [str(path.relative_to(tmp_path)) for path in files_of(tmp_path / name)]
+    if "LIST" in "".join(lines):
+        assert found == [name, "a.zraw", "s 1.raw", "voxels/s2.raw"]
+    elif "%" in "".join(lines):
+        # every file the pattern can mean
+        assert found == [name, "a.zraw", "voxels/s001.raw", "voxels/s002.raw", "voxels/s2.raw"]
+    else:
+        assert found == [name, "a.zraw"]
 
 
 def test_a_fourth_dimension_of_one_is_dropped(tmp_path: Path) -> None:
