@@ -54,8 +54,8 @@ def _places(out: Path) -> dict[str, Path]:
     }
 
 
-def _copies(out: Path) -> list[Path]:
-    """List the tables of changed copies that lie there."""
+def copies_of(out: Path) -> list[Path]:
+    """List the tables of changed copies that lie beside the table."""
     return sorted(out.parent.glob(f"{escape(out.stem)}_perturbed_*{out.suffix}"))
 
 
@@ -104,7 +104,7 @@ def _not_writable(out: Path, error: OSError) -> StudyError:
 
 def _refuse_foreign(out: Path, inputs: Iterable[Path]) -> None:
     """Refuse to replace what is not ours."""
-    replaced = [*_places(out).values(), *_copies(out), out.with_name(FAILED)]
+    replaced = [*_places(out).values(), *copies_of(out), out.with_name(FAILED)]
     named = {path.resolve() for path in inputs}
     ours = _begins_with(_places(out)["settings"], MARK)
     for path in replaced:
@@ -155,7 +155,7 @@ def write_extraction(extraction: Extraction, out: Path) -> list[Path]:
             (staging / name).replace(place)
         if FAILED not in written:  # nobody failed, of this table or of its neighbours
             out.with_name(FAILED).unlink(missing_ok=True)
-        for older in set(_copies(out)) - set(written.values()):
+        for older in set(copies_of(out)) - set(written.values()):
             older.unlink()
     except OSError as error:
         raise _not_writable(out, error) from error

@@ -180,7 +180,9 @@ def test_changed_copies_are_files_that_a_study_reads_as_readers(tmp_path: Path) 
     assert set(copy) - set(phantoms.table()) == {"diagnostics_Perturbation"}
     assert phantoms.run("--perturb", 1).exit_code == 0
     assert names(phantoms.out.parent) == WRITTEN | {"radiomics_perturbed_1.parquet"}
-    assert phantoms.run().exit_code == 0
+    result = phantoms.run()
+    assert result.exit_code == 0
+    assert "were removed (radiomics_perturbed_1.parquet)" in result.stderr
     assert names(phantoms.out.parent) == WRITTEN
 
 
