@@ -11,7 +11,7 @@ import gzip
 import re
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,19 @@ from numpy.typing import NDArray
 from omics.dicom_series import read_series
 from omics.errors import CaseError
 from omics.extras import needed
-from omics.native import native_errors, unreadable
+from omics.native import native_errors, sheared, unreadable
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_FEW = 8  # different values: a mask's
+_EVERY = 101  # voxels: one is looked at
 _HEADERS = (".nhdr", ".mhd")  # the voxels lie in other files
 _COUNTER = re.compile(r"%\d*d")
 _LONGEST = 255  # characters of a file's name
 _SAME_LENGTH = 1e-3  # relative: NIfTI keeps single precision, programs round
+_RIGHT_ANGLES = 1e-4  # the determinant of axes of length 1
 _FLOATS = {"16": "f4", "64": "f8"}  # by the datatype of NIfTI
 
 
@@ -63,12 +66,22 @@ def read_image(path: Path) -> "sitk.Image":
         raise CaseError(
             f"image must hold different values, but every voxel is {least:g}. Export it again."
         )
-    if (least, most) == (0, 1) and np.isin(values, (0, 1)).all():
-        raise CaseError(
-            "image must be a scan, but it holds 0 and 1 only: it looks like a mask. Correct the "
-            "columns image and mask of the manifest."
-        )
+    _refuse_labels(values)
     return image
+
+
+def _refuse_labels(values: NDArray[Any]) -> None:
+    """Refuse a mask: background, and a few whole numbers above it."""
+    sample = values.ravel()[::_EVERY]
+    if values.min() != 0 or len(np.unique(sample)) > _FEW:  # tells of most scans, and fast
+        return
+    present = np.unique(values)
+    if len(present) <= _FEW and (present == np.round(present)).all():
+        listed = ", ".join(f"{value:g}" for value in present[:-1])
+        raise CaseError(
+            f"image must be a scan, but it holds {listed} and {present[-1]:g} only: it looks like "
+            "a mask. Correct the columns image and mask of the manifest."
+        )
 
 
 def read_volume(path: Path, *, what: str) -> "sitk.Image":
@@ -108,6 +121,7 @@ def read_volume(path: Path, *, what: str) -> "sitk.Image":
             _check_spacing(reader, what=what)
             _check_bytes(path, reader, what=what)
         image = reader.Execute()
+        _check_angles(image, what=what)
     return _without_single_axes(image)
 
 
@@ -165,6 +179,14 @@ def _check_header(reader: "sitk.ImageFileReader", *, what: str) -> None:
             f"{what} must hold one number per voxel, but holds {reader.GetNumberOfComponents()} "
             f"({kind}): colours, vectors or complex numbers. Export the grey values."
         )
+
+
+def _check_angles(image: "sitk.Image", *, what: str) -> None:
+    """Refuse axes that are not at right angles, which ITK lets pass in NRRD and MetaImage."""
+    n = image.GetDimension()
+    axes = np.array(image.GetDirection()).reshape(n, n)
+    if not abs(abs(np.linalg.det(axes)) - 1) <= _RIGHT_ANGLES:  # NaN is wrong as well
+        raise sheared(what, "its axes")
 
 
 def _check_spacing(reader: "sitk.ImageFileReader", *, what: str) -> None:

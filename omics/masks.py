@@ -9,7 +9,7 @@ or structure must be declared.
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,8 @@ def read_masks(
     ------
     CaseError
         If the mask cannot be read, holds other than whole numbers, lies on another grid, is of
-        another patient or frame of reference, lacks a label, or a region is empty.
+        another patient or frame of reference, lacks a label, looks like a scan, or a region is
+        empty.
     """
     found = _regions(path, labels, image=image, resample=resample)
     return {label: _as_image(region, image, name=label) for label, region in found.items()}
@@ -144,10 +145,14 @@ def _regions(
 def _label_map(path: Path, *, image: "sitk.Image", resample: bool) -> NDArray[np.integer]:
     mask = read_volume(path, what="mask")
     _check_whole(mask)
+    _check_patches(mask)
     if mask.HasMetaDataKey(PATIENT_ID):
         check_patient(mask.GetMetaData(PATIENT_ID), image)
     laid = on_grid(mask, image, resample=resample)
-    values = np.asarray(needed("SimpleITK").GetArrayFromImage(laid))
+    return _integers(needed("SimpleITK").GetArrayFromImage(laid))
+
+
+def _integers(values: NDArray[Any]) -> NDArray[np.integer]:
     return values if np.issubdtype(values.dtype, np.integer) else values.astype(np.int64)
 
 
@@ -162,6 +167,28 @@ def _check_whole(mask: "sitk.Image") -> None:
             f"mask must hold whole numbers, but {wrong.sum()} of {wrong.size} voxels do not "
             f"(first: {values[wrong][0]:g}): it is an interpolated mask, a map of probabilities, "
             "or a scan. Resample masks by nearest neighbour; compare the columns image and mask."
+        )
+
+
+def _check_patches(mask: "sitk.Image") -> None:
+    """Refuse a scan of whole numbers: its neighbours differ, where labels form patches.
+
+    Considered and rejected: a limit to the number of labels, because an atlas may have hundreds and
+    a scan of 8 bits has no more.
+    """
+    values = _integers(needed("SimpleITK").GetArrayViewFromImage(mask))
+    counts = _counts(values)
+    if len(counts) <= _MANY:
+        return
+    drawn = (values != 0) & (values != max(counts, key=counts.__getitem__))
+    pairs = drawn[..., 1:] & drawn[..., :-1]
+    alike = pairs & (values[..., 1:] == values[..., :-1])
+    if 2 * np.count_nonzero(alike) < np.count_nonzero(pairs):
+        raise CaseError(
+            f"mask must hold patches of labels, but has {len(counts)} different values, and of "
+            f"{np.count_nonzero(pairs)} pairs of neighbours beside the background only "
+            f"{np.count_nonzero(alike)} are alike: it looks like a scan. Compare the columns image "
+            "and mask of the manifest."
         )
 
 
@@ -180,8 +207,7 @@ def _listed(counts: dict[int, int]) -> str:
     if not counts:
         return "the mask is empty"
     each = some_of((f"{label} ({n} voxels)" for label, n in counts.items()), limit=_MANY)
-    many = " So many labels are rather a scan than a mask." if len(counts) > _MANY else ""
-    return f"there are {each}.{many}"
+    return f"there are {each}."
 
 
 def _only(counts: dict[int, int]) -> str:

@@ -35,10 +35,7 @@ def native_errors(path: Path, *, what: str) -> Iterator[None]:
             said.seek(0)
             told = said.read().decode(errors="replace") or str(error)
             if any(words in told for words in _SHEARED):
-                raise CaseError(
-                    f"{what} must have axes at right angles and one spacing, but its header says "
-                    "otherwise (the sform of NIfTI). Resample it, or correct the header."
-                ) from error
+                raise sheared(what, "the sform of NIfTI") from error
             raise unreadable(what, in_words(told, path)) from error
         finally:
             os.dup2(kept, _STDERR)
@@ -61,6 +58,14 @@ def damaged(what: str) -> Iterator[None]:
             needed("pydicom").errors.InvalidDicomError,
         ) as error:
             raise unreadable(what, f"{type(error).__name__} in reading its content") from error
+
+
+def sheared(what: str, where: str) -> CaseError:
+    """Say that voxels are no boxes, and where the header says so."""
+    return CaseError(
+        f"{what} must have axes at right angles and one spacing, but its header says otherwise "
+        f"({where}). Resample it, or correct the header."
+    )
 
 
 def unreadable(what: str, reason: str) -> CaseError:

@@ -286,6 +286,8 @@ def _swapped_header(header: bytes) -> bytes:
         (np.full((3, 4, 5), 7, np.int16), "every voxel is 7"),
         ((noise() > 400).astype(np.uint8), "looks like a mask"),
         ((noise() > 400).astype(np.float32), "looks like a mask"),
+        ((noise() // 200).clip(0).astype(np.uint8), "holds 0, 1, 2, 3 and 4 only: it looks like"),
+        ((noise() > 898).astype(np.uint8) * 4, "holds 0 and 4 only"),
         (noise()[0], "three dimensions, but has 2"),
     ],
 )
@@ -293,6 +295,22 @@ def test_what_is_no_scan(tmp_path: Path, values: Any, message: str) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / "a.nrrd"))
     with pytest.raises(CaseError, match=message):
         read_image(tmp_path / "a.nrrd")
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_axes_must_stand_at_right_angles(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    for lean, refused in ((1e-3, False), (0.5, True)):
+        length = np.hypot(1, lean)
+        direction = (1 / length, 0, 0, lean / length, 1, 0, 0, 0, 1)
+        image = volume(noise())
+        image.SetDirection(direction)
+        sitk.WriteImage(image, str(path))
+        if refused:
+            with pytest.raises(CaseError, match=r"axes at right angles .* \(its axes\)"):
+                read_image(path)
+        else:
+            same_place(read_image(path), image)
 
 
 def test_several_volumes_and_colours(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_labels_that_are_not_there(
     [
         (np.zeros(SHAPE, np.uint8), "every voxel is 0"),
         (labels() * np.float32(0.25), r"whole numbers, but 14 of 1344 voxels.*first: 0\.25"),
-        (noise(), "So many labels are rather a scan"),
+        (noise(), "looks like a scan"),
     ],
 )
 def test_what_is_no_mask(tmp_path: Path, image: Any, values: np.ndarray, message: str) -> None:
@@ -200,8 +200,36 @@ def test_the_brain_is_every_label(tmp_path: Path, image: Any) -> None:
 def test_a_scan_and_its_mask_exchanged(tmp_path: Path) -> None:
     for name, values in (("scan.nii", noise().astype(np.float32) + 0.5), ("mask.nii", labels())):
         kept(tmp_path, values, name)
+    with pytest.raises(CaseError, match=r"holds 0, 1, 2 and 4 only: it looks like a mask"):
+        read_image(tmp_path / "mask.nii")
+    image = sitk.ReadImage(str(tmp_path / "mask.nii"))
     with pytest.raises(CaseError, match="mask must hold whole numbers"):
-        read_masks(tmp_path / "scan.nii", ("1",), image=read_image(tmp_path / "mask.nii"))
+        read_masks(tmp_path / "scan.nii", ("1",), image=image)
+
+
+@pytest.mark.parametrize("bits", [4, 8, 12])
+def test_a_scan_of_whole_numbers_is_no_mask(tmp_path: Path, image: Any, bits: int) -> None:
+    rng = np.random.default_rng(1)
+    scan = rng.integers(0, 1 << bits, SHAPE).astype(np.uint16)
+    scan[:4] = 0  # background
+    scan[4, 0, 0] = 1
+    with pytest.raises(CaseError, match="looks like a scan"):
+        read_masks(kept(tmp_path, scan), ("1",), image=image)
+    with pytest.raises(CaseError, match="looks like a scan"):
+        read_brain_mask(kept(tmp_path, scan - 1000 * (scan > 0)), image=image)
+
+
+def test_an_atlas_is_a_mask(tmp_path: Path, image: Any) -> None:
+    z, y, x = np.indices(SHAPE)
+    atlas = 1 + x // 3 + 5 * (y // 3) + 20 * (z // 2)  # 80 patches, none of background
+    mask = read_masks(kept(tmp_path, atlas.astype(np.int16)), ("1",), image=image)["1"]
+    assert array(mask).sum() == 2 * 3 * 3
+
+
+def test_many_small_lesions_are_a_mask(tmp_path: Path, image: Any) -> None:
+    lesions = np.zeros(SHAPE, np.uint8)
+    lesions[::2, ::3, ::2] = np.arange(1, 4 * 4 * 7 + 1).reshape(4, 4, 7)
+    assert array(read_masks(kept(tmp_path, lesions), ("7",), image=image)["7"]).sum() == 1
 
 
 @pytest.mark.parametrize(
