@@ -32,7 +32,9 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from omics.errors import FitError
 from omics.harmonise import ComBat
+from omics.messages import number_of
 
 LEAST_PATIENTS = 10  # of a centre: with fewer, folds are left with one or two
 PENALTY = 10.0  # of features in standard deviations, divided by the root of their number
@@ -56,6 +58,9 @@ class CentrePrediction:
     n_patients_of : dict of centre to int
     left_out : dict of centre to int
         Centres of too few patients.
+    n_refused : int
+        Patients of the other centres who are in no figure: in a fold, nobody of those it was
+        learned from had their level of a covariate.
     folds, repeats, draws, seed : int
     level : float
         Of the intervals.
@@ -66,6 +71,7 @@ class CentrePrediction:
     n_features: int
     n_patients_of: dict[str, int]
     left_out: dict[str, int]
+    n_refused: int
     folds: int
     repeats: int
     draws: int
@@ -89,7 +95,7 @@ def centre_prediction(
     draws: int = 200,
     seed: int = 0,
     level: float = 0.95,
-) -> CentrePrediction | None:
+) -> CentrePrediction:
     """Tell the centre from the features before and after harmonisation.
 
     Parameters
@@ -106,41 +112,86 @@ def centre_prediction(
 
     Returns
     -------
-    CentrePrediction, or None
-        None if fewer than two centres have ten patients with values.
+    CentrePrediction
+
+    Raises
+    ------
+    FitError
+        If fewer than two centres, or not that of reference, have ten patients with values, or
+        harmonisation cannot be learned in a fold.
     """
     features = combat.features_
     table = X.loc[X[features].notna().any(axis=1), [*features, *combat.reads]]
     centre = table[combat.centre].astype(str)
     counts = centre.value_counts().sort_index()
-    kept = counts[counts >= max(LEAST_PATIENTS, folds)]
-    reference_stays = combat.reference is None or combat.reference in kept.index
-    if len(kept) < 2 or not reference_stays:
-        return None
+    kept = _large_enough(counts, max(LEAST_PATIENTS, folds), combat.reference)
     inside = centre.isin(kept.index).to_numpy()
     table, codes = table.loc[inside], kept.index.get_indexer(pd.Index(centre[inside]))
     generator = np.random.default_rng(seed)
-    told = {stage: np.empty((repeats, len(codes), len(kept))) for stage in STAGES}
+    told = {stage: np.full((repeats, len(codes), len(kept)), np.nan) for stage in STAGES}
     for repeat in range(repeats):
         for train, held_out in _folds(codes, folds, generator):
-            frozen = clone(combat).fit(table.iloc[train])
-            for stage, seen in zip(STAGES, (table, frozen.transform(table)), strict=True):
+            frozen = _frozen(combat, table.iloc[train])
+            held_out = held_out[~frozen.refused(table.iloc[held_out])]
+            rows = np.concatenate([train, held_out])
+            for stage, seen in (
+                ("before", table.iloc[rows]),
+                ("after", frozen.transform(table.iloc[rows])),
+            ):
                 values = seen[features].to_numpy(dtype=np.float64)
                 told[stage][repeat, held_out] = _probabilities(
-                    values[train], codes[train], values[held_out]
+                    values[: len(train)], codes[train], values[len(train) :]
                 )
+    accepted = ~np.isnan(told["after"]).any(axis=(0, 2))
+    told, codes = {stage: found[:, accepted] for stage, found in told.items()}, codes[accepted]
+    n_patients_of = np.bincount(codes, minlength=len(kept))
+    if n_patients_of.min() == 0:
+        raise FitError(
+            f"no patient of {kept.index[int(n_patients_of.argmin())]!r} has levels of the "
+            "covariates that others have."
+        )
     return CentrePrediction(
         table=_table(told, codes, draws=draws, level=level, generator=generator),
         n_patients=len(codes),
         n_features=len(features),
-        n_patients_of={str(name): int(n) for name, n in kept.items()},
+        n_patients_of={
+            str(name): int(n) for name, n in zip(kept.index, n_patients_of, strict=True)
+        },
         left_out={str(name): int(n) for name, n in counts.items() if name not in kept.index},
+        n_refused=int((~accepted).sum()),
         folds=folds,
         repeats=repeats,
         draws=draws,
         seed=seed,
         level=level,
     )
+
+
+def _large_enough(counts: pd.Series, least: int, reference: str | None) -> pd.Series:
+    """Give the centres of enough patients, which must be two at least and hold the reference."""
+    kept = counts[counts >= least]
+    if len(kept) < 2:
+        raise FitError(
+            f"two centres of {least} patients are needed, but {len(kept)} of {len(counts)} "
+            f"{'has' if len(kept) == 1 else 'have'} them."
+        )
+    if reference is not None and reference not in kept.index:
+        raise FitError(
+            f"the centre of reference, {reference!r}, must have {least} patients, but has "
+            f"{counts.get(reference, 0)}."
+        )
+    return kept
+
+
+def _frozen(combat: ComBat, train: pd.DataFrame) -> ComBat:
+    try:
+        frozen: ComBat = clone(combat).fit(train)
+    except FitError as error:
+        raise FitError(
+            f"harmonisation cannot be learned from the {number_of(len(train), 'patient')} of a "
+            f"fold: {error}"
+        ) from error
+    return frozen
 
 
 def _folds(

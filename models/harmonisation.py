@@ -17,7 +17,7 @@ Orlhac F, Eertink JJ, Cottereau AS, et al. A guide to ComBat harmonization of im
 multicenter studies. Journal of Nuclear Medicine 2022;63:172-179. doi:10.2967/jnumed.121.262464
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from models.log_rank import log_rank
 from models.validation import Validation
 from omics.centres import check_harmonised
 from omics.cohort import DEVELOPMENT, Cohort
-from omics.errors import Finding
+from omics.errors import Finding, FitError
 from omics.harmonise import ComBat
 from omics.messages import number_of, quoted
 from omics.outcome import is_survival
@@ -60,7 +60,8 @@ class Harmonisation:
         `stage`, `centre`, `first`, `second`: principal components of the features in standard
         deviations; axes of the stage before. Holds no id.
     prediction : CentrePrediction or None
-        None where fewer than two centres have patients enough.
+    why_no_prediction : str
+        Why there is none; "" if there is one.
     association : dict
         `cramers_v` of centre and event, and `p_value` (log-rank test of a survival outcome,
         chi-squared test of a binary one), of the development patients.
@@ -73,6 +74,7 @@ class Harmonisation:
     differences: pd.DataFrame
     components: pd.DataFrame
     prediction: CentrePrediction | None
+    why_no_prediction: str
     association: dict[str, float]
     n_patients: int
 
@@ -95,21 +97,24 @@ class Harmonisation:
         )
 
 
-def study_harmonisation(validation: Validation, cohort: Cohort) -> Harmonisation | None:
-    """Describe the harmonisation that the models of a study share; None if none has any.
+def study_harmonisation(validation: Validation, cohort: Cohort) -> dict[str, Harmonisation]:
+    """Describe the harmonisation of each table, in the first model that has any of it.
 
-    That of the first model is described, on the features that its filters leave.
+    On the features that the filters of this model leave; by table, empty if none is harmonised.
     """
-    pipelines = [one.pipeline for one in validation.fitted.values()]
-    first = next((one for one in pipelines if one.harmonised), None)
-    if first is None:
-        return None
-    table, combat, plan = cohort.X, first.harmonised[0], validation.plan
-    for step in first.cleaning[: first.cleaning.index(combat)]:
-        table = step.transform(table)
-    return harmonisation(
-        replace(cohort, X=table), combat, seed=plan.seed, draws=plan.draws, level=plan.level
-    )
+    found: dict[str, Harmonisation] = {}
+    plan = validation.plan
+    for fitted in validation.fitted.values():
+        table = cohort.X
+        for step in fitted.pipeline.cleaning:
+            if not isinstance(step, ComBat):
+                table = step.transform(table)
+            elif (name := ", ".join(step.tables)) not in found:
+                seen = replace(cohort, X=table)
+                found[name] = harmonisation(
+                    seen, step, seed=plan.seed, draws=plan.draws, level=plan.level
+                )
+    return found
 
 
 def harmonisation(
@@ -146,12 +151,18 @@ def harmonisation(
         centre_differences(table[fitted.features_], centre).assign(stage=stage)
         for stage, table in zip(STAGES, (X, after), strict=True)
     ]
+    prediction, why = None, ""
+    try:
+        prediction = centre_prediction(X, fitted, draws=draws, seed=seed, level=level)
+    except FitError as error:
+        why = str(error)
     return Harmonisation(
         combat=fitted,
         centres=_centres(cohort, fitted),
         differences=pd.concat(tests, ignore_index=True),
         components=_components(X[fitted.features_], after[fitted.features_], centre),
-        prediction=centre_prediction(X, fitted, draws=draws, seed=seed, level=level),
+        prediction=prediction,
+        why_no_prediction=why,
         association=centre_and_outcome(centre, y),
         n_patients=len(X),
     )
@@ -209,20 +220,19 @@ def centre_and_outcome(centre: NDArray[Any], y: NDArray[Any]) -> dict[str, float
 
 
 def harmonisation_findings(
-    found: Harmonisation | None, cohort: Cohort, validation: Validation | None = None
+    found: Mapping[str, Harmonisation], cohort: Cohort, validation: Validation | None = None
 ) -> Iterator[Finding]:
     """Say what a reader must know of the harmonisation of a study, and of its validation."""
-    if found is None:
-        return
-    if validation is not None:
+    if found and validation is not None:
         yield from _refused_in_folds(validation)
-    yield from _confounded(found, cohort)
-    yield from _small(found)
-    yield from _new_centres(found)
-    yield from _left(found)
+    for table, one in found.items():
+        yield from _confounded(one, cohort, table)
+        yield from _small(one, table)
+        yield from _new_centres(one)
+        yield from _left(one, table)
 
 
-def _confounded(found: Harmonisation, cohort: Cohort) -> Iterator[Finding]:
+def _confounded(found: Harmonisation, cohort: Cohort, table: str) -> Iterator[Finding]:
     p, v = found.association["p_value"], found.association["cramers_v"]
     if p < SIGNIFICANT:
         preserved = found.combat.covariates
@@ -234,21 +244,21 @@ def _confounded(found: Harmonisation, cohort: Cohort) -> Iterator[Finding]:
         yield Finding(
             code="centre_and_outcome",
             severity="caution",
-            where="harmonisation",
+            where=table,
             message=f"Centre and {cohort.outcome.label} go together (Cramer's V {v:.2f}, P = "
             f"{p:.2g}): what harmonisation takes for the mark of a centre may be a difference of "
             f"its patients that tells their outcome. {kept} The outcome must never be.",
         )
 
 
-def _small(found: Harmonisation) -> Iterator[Finding]:
+def _small(found: Harmonisation, table: str) -> Iterator[Finding]:
     small = {name: n for name, n in found.combat.n_patients_.items() if n < FEW_PATIENTS}
     if small:
         named = ", ".join(f"{name}: {n}" for name, n in small.items())
         yield Finding(
             code="small_centres",
             severity="caution",
-            where="harmonisation",
+            where=table,
             message=f"{number_of(len(small), 'centre')} of {len(found.combat.n_patients_)} have "
             f"fewer than {FEW_PATIENTS} development patients ({named}): their shift and scale are "
             "drawn towards what features have in common, and rest on little; where a resample is "
@@ -257,7 +267,7 @@ def _small(found: Harmonisation) -> Iterator[Finding]:
 
 
 def _refused_in_folds(validation: Validation) -> Iterator[Finding]:
-    """Count those whose whole centre was held out with them, under a policy that refuses it."""
+    """Count those whose whole centre, or level of a covariate, was held out with them."""
     for name, fitted in validation.fitted.items():
         if not fitted.pipeline.harmonised:
             continue
@@ -268,6 +278,9 @@ def _refused_in_folds(validation: Validation) -> Iterator[Finding]:
             for number in np.unique(fold[lost[repeat]]):  # a fold that failed is counted as such
                 if lost[repeat, fold == number].all():
                     lost[repeat, fold == number] = False
+        steps = fitted.pipeline.harmonised
+        levels = dict.fromkeys(name for step in steps for name in step.coding_.levels)
+        whom = "their centre" + (f", or of their level of {quoted(levels)}," if levels else "")
         if lost.any():
             yield Finding(
                 code="centre_held_out",
@@ -275,7 +288,7 @@ def _refused_in_folds(validation: Validation) -> Iterator[Finding]:
                 where=name,
                 message=f"In {int(lost.any(axis=1).sum())} of {len(lost)} repeats of the "
                 f"cross-validation, up to {int(lost.sum(axis=1).max())} patients have no "
-                "prediction: their whole centre was held out with them, and a new centre is "
+                f"prediction: everybody of {whom} was held out with them, and what is new is "
                 "refused.",
             )
 
@@ -302,19 +315,20 @@ def _new_centres(found: Harmonisation) -> Iterator[Finding]:
                 code=code,
                 severity="caution",
                 where=str(cohort),
-                message=f"{rows['n_patients'].sum()} patients of {cohort} are of "
+                message=f"{rows['n_patients'].sum()} patients of {cohort} with values of "
+                f"{quoted(found.combat.tables)} are of "
                 f"{number_of(len(rows), 'centre')} that no development patient is of "
                 f"({quoted(rows['centre'], limit=3)}): {meaning}.",
             )
 
 
-def _left(found: Harmonisation) -> Iterator[Finding]:
+def _left(found: Harmonisation, table: str) -> Iterator[Finding]:
     left = found.combat.unadjusted_
     if left:
         yield Finding(
             code="features_not_harmonised",
             severity="note",
-            where="harmonisation",
+            where=table,
             message=f"{len(left)} of {len(left) + len(found.combat.features_)} features were left "
             f"as they are ({quoted(left, limit=3)}): at a centre they hold one value only, or too "
             "few.",

@@ -20,6 +20,8 @@ def columns_read(pipeline: RiskPipeline, columns: pd.Index) -> list[str]:
         read |= dict.fromkeys(name for name in columns if str(name).partition(":")[0] in views)
     for signature in pipeline.signatures:
         read |= dict.fromkeys(select_columns(columns, signature.predictors))
+    for step in pipeline.harmonised:
+        read |= dict.fromkeys(step.covariates)  # the centre is known when images are
     return list(read)
 
 
@@ -48,7 +50,7 @@ def check_moment(pipelines: Mapping[str, RiskPipeline], cohort: Cohort, moment: 
                 f"but {len(late)} of its columns "
                 f"{'is' if len(late) == 1 else 'are'} known later: {shown}. Leave them out of "
                 "predictors (where factors or a signature take a whole view: drop them in their "
-                "table), or state a later moment in [prediction]."
+                "table) and of covariates of [harmonise], or state a later moment in [prediction]."
             )
 
 

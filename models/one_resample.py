@@ -83,7 +83,8 @@ def why_incomparable(p: Predictions, apparent: Predictions) -> str:
         return ""
     return (
         f"{lost.sum()} of {len(lost)} patients have no prediction, since nobody of their stratum "
-        "is in the sample, or followed in it to the horizon, or nobody of their centre."
+        "is in the sample, or followed in it to the horizon, or nobody of their centre, or of "
+        "their level of a covariate of harmonisation."
     )
 
 

@@ -518,11 +518,7 @@ def risk_pipeline(
         )
     learned: list[tuple[str, Any]] = [] if factors is None else [("factors", factors)]
     learned += [(f"signature {number}", one) for number, one in enumerate(signatures, start=1)]
-    steps: list[tuple[str, Any]] = [
-        (f"{CLEANING}{number}", step) for number, step in enumerate(cleaning, start=1)
-    ]
-    if any(step.drops_columns for step in cleaning):
-        steps.append(("named columns", NamedColumns(_read(predictors, factors, signatures))))
+    steps = _cleaning_steps(cleaning, NamedColumns(_read(predictors, factors, signatures)))
     steps += [(name, WithLearned(step)) for name, step in learned]
     design = Design(
         list(predictors),
@@ -534,6 +530,17 @@ def risk_pipeline(
     steps.append(("design", design))
     steps.append(("model", model))
     return RiskPipeline(steps)
+
+
+def _cleaning_steps(cleaning: Sequence[Cleaning], named: NamedColumns) -> list[tuple[str, Any]]:
+    """Name the steps that clean; after the last that drops columns, look for those named."""
+    steps: list[tuple[str, Any]] = []
+    last = max((n for n, step in enumerate(cleaning, start=1) if step.drops_columns), default=0)
+    for number, step in enumerate(cleaning, start=1):
+        steps.append((f"{CLEANING}{number}", step))
+        if number == last:
+            steps.append(("named columns", named))
+    return steps
 
 
 def _read(

@@ -192,6 +192,15 @@ def _findings(view: str, found: Repeatability) -> Iterator[Finding]:
             f"(fewer than {FEW_PATIENTS}): intervals of the intraclass correlations are wide, and "
             "sound features may have been dropped.",
         )
+    known = table["lower"].dropna()
+    if len(known) and (known == 1).all():
+        yield Finding(
+            code="same_readings",
+            severity="serious",
+            where=view,
+            message="All readers gave the same numbers for every feature: this may be one reading "
+            "copied, and then it is no evidence of repeatability. See whether the files are right.",
+        )
     if found.n_unused:
         yield Finding(
             code="repeats_unused",

@@ -69,15 +69,20 @@ def check_harmonised(cohort: Cohort, combat: ComBat) -> None:
     Raises
     ------
     StudyError
-        If a table, covariate or reference is not there, the centre or a covariate is unknown of a
-        patient with values, there is one centre only, one with a single patient (unless shifts
-        alone are taken out), or a covariate follows from the centre; or if the policy for new
-        centres refuses patients of an external cohort.
+        If a table, covariate or reference is not there, a table holds mutations, the centre or a
+        covariate is unknown of a patient with values, there is one centre only, one with a single
+        patient (unless shifts alone are taken out), or a covariate follows from the centre; or if
+        the policy for new centres refuses patients of an external cohort.
     """
     for table in combat.tables:
         if table not in cohort.kinds:
             raise StudyError(
                 f"[harmonise] tables: {table!r} holds no features. {nearest(table, cohort.kinds)}"
+            )
+        if cohort.kinds[table] == "mutations":
+            raise StudyError(
+                f"[harmonise] tables: {table!r} holds mutations, which are there or not and must "
+                "not be shifted. Take it out of tables."
             )
     for name in combat.covariates:
         if name not in cohort.X:

@@ -7,7 +7,6 @@ needs one row of each.
 import pandas as pd
 
 from omics.extraction import Extraction
-from omics.intraclass import Form
 from omics.reliability import Reliability, table_reliability
 
 FEWEST = 3  # patients whom every reader measured
@@ -48,38 +47,62 @@ def patient_rows(table: pd.DataFrame, features: list[str]) -> dict[str, pd.DataF
     return parts
 
 
-def extraction_reliability(
-    extraction: Extraction, *, form: Form = "ICC(A,1)", level: float = 0.95
-) -> Reliability | None:
+def extraction_reliability(extraction: Extraction, *, level: float = 0.95) -> Reliability | None:
     """Compute intraclass correlations of every feature between the readers of an extraction.
+
+    Without a second reader the readings are those of the masks as drawn and of their changed
+    copies, if there are any.
 
     Parameters
     ----------
     extraction : Extraction
-    form : str
-        As for `omics.reliability.icc`; by default absolute agreement of single readings.
     level : float
         Of the intervals.
 
     Returns
     -------
     Reliability or None
-        Of the patients' first timepoint; features are named `sequence|region|feature`. None with
-        one reader, or fewer than three patients whom every reader measured.
+        Of the patients' first timepoint; features are named `sequence|region|feature`. Between
+        readers ICC(A,1); among copies, which have no reader in common, ICC(1). Readers who measured
+        the fewest patients are left out until the others share three. None where no two do.
     """
-    table, features = extraction.table, extraction.columns["name"].tolist()
-    if not features or "reader" not in table or table["reader"].nunique() < 2:
+    features = extraction.columns["name"].tolist()
+    several = _n_readers(extraction) > 1
+    if not features or not (several or extraction.perturbed):
         return None
-    if "timepoint" in table:
-        first = table.groupby("patient", sort=False)["timepoint"].transform("first")
-        table = table[table["timepoint"] == first]
     readings = [
         pd.concat(patient_rows(part, features).values(), axis=1)
-        for _, part in table.groupby("reader", sort=False)
+        for part in (_readers(extraction) if several else _copies(extraction))
+        if len(part)
     ]
-    columns = list(dict.fromkeys(column for one in readings for column in one.columns))
-    together = set.intersection(*(set(one.index) for one in readings))
-    if len(readings) < 2 or len(together) < FEWEST:
+    while len(readings) > 2 and _n_together(readings) < FEWEST:
+        readings.pop(min(range(len(readings)), key=lambda at: len(readings[at])))
+    if len(readings) < 2 or _n_together(readings) < FEWEST:
         return None
+    columns = list(dict.fromkeys(column for one in readings for column in one.columns))
     aligned = [one.reindex(columns=columns) for one in readings]
-    return table_reliability(aligned, form=form, level=level)
+    return table_reliability(aligned, form="ICC(A,1)" if several else "ICC(1)", level=level)
+
+
+def _n_readers(extraction: Extraction) -> int:
+    return extraction.table["reader"].nunique() if "reader" in extraction.table else 1
+
+
+def _readers(extraction: Extraction) -> list[pd.DataFrame]:
+    table = _first_timepoint(extraction.table)
+    return [part for _, part in table.groupby("reader", sort=False)]
+
+
+def _copies(extraction: Extraction) -> list[pd.DataFrame]:
+    return [_first_timepoint(table) for table in (extraction.table, *extraction.perturbed)]
+
+
+def _first_timepoint(table: pd.DataFrame) -> pd.DataFrame:
+    if "timepoint" not in table:
+        return table
+    first = table.groupby("patient", sort=False)["timepoint"].transform("first")
+    return table[table["timepoint"] == first]
+
+
+def _n_together(readings: list[pd.DataFrame]) -> int:
+    return len(set.intersection(*(set(one.index) for one in readings)))

@@ -141,9 +141,10 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         FitError
-            If there is one centre only, or a covariate cannot be told from the centre.
+            If there is one centre only, no number of a table, or a covariate that cannot be told
+            from the centre.
         ValueError
-            If a parameter, a table or a column is not as it must be.
+            If a parameter or a column is not as it must be.
         """
         check_policy(self.new_centre, self.least_patients)
         features = harmonised_numbers(X, self.tables, beside=self.reads)
@@ -200,7 +201,8 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if usable.sum() < 2:
             raise FitError(
                 "ComBat learns from features together and needs two at least, but "
-                f"{usable.sum()} of {len(features)} vary at every centre. Name tables of more."
+                f"{usable.sum()} of {len(features)} vary at every centre. Name tables of more, "
+                "or let filters keep more."
             )
         z = common.standardised(values[:, usable], coded)
         shifts = [self._shrunken(z[codes == code]) for code in range(len(self.n_patients_))]

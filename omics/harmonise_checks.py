@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omics.errors import FitError
 from omics.messages import nearest, quoted
 
 NewCentre = Literal["refuse", "pass_through", "estimate"]
@@ -65,8 +66,10 @@ def harmonised_numbers(
 
     Raises
     ------
+    FitError
+        If no number of a table is there, as where a filter kept none.
     ValueError
-        If a column or table is absent, or a number is infinite.
+        If a column is absent, or a number is infinite.
     """
     check_columns(X, beside)
     inside = [name for name in beside if name.partition(":")[0] in tables]
@@ -80,7 +83,7 @@ def harmonised_numbers(
     for table in tables:
         if not any(name.startswith(f"{table}:") for name in found):
             views = dict.fromkeys(str(name).partition(":")[0] for name in X.columns)
-            raise ValueError(
+            raise FitError(
                 f"tables must name tables of numbers, but X has no number of {table!r}. "
                 f"{nearest(table, views)}"
             )

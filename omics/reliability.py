@@ -12,7 +12,7 @@ doi:10.1016/j.jcm.2016.02.012
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -207,7 +207,8 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     level : float
         Of the interval.
     least_patients : int
-        Fewest patients with all readings that may decide.
+        Fewest patients with all readings that may decide, of the table and of each column: a
+        column of fewer goes.
     independent : bool
         True if the repeats are two or more readings of patients who are not those of the study.
 
@@ -288,8 +289,11 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "Have more patients measured twice, ask for fewer folds, or state a smaller "
                 "least_patients (the intervals will be wide)."
             )
-        self.reliability_ = found
-        unreliable = ~(found.table["lower"] >= self.least)
+        few = found.table["n_patients"] < self.least_patients
+        said = f"fewer than {self.least_patients} patients with all readings"
+        reason = found.table["reason"].mask(few & (found.table["reason"] == ""), said)
+        self.reliability_ = replace(found, table=found.table.assign(reason=reason))
+        unreliable = few | ~(found.table["lower"] >= self.least)
         self.dropped_ = tuple(found.table.loc[unreliable, "feature"])
         return self
 

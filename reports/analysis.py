@@ -238,8 +238,8 @@ class Results:
         None where no groups are asked for.
     hosmer_lemeshow : HosmerLemeshowTests or None
         None where it is not asked for.
-    harmonisation : Harmonisation or None
-        None where no model harmonises.
+    harmonisation : dict of table to Harmonisation
+        Empty where no model harmonises.
     repeatability : dict of table to Repeatability
         Of the tables whose features a filter judges by their repeats.
     volume_surrogates : VolumeSurrogates or None
@@ -277,7 +277,7 @@ class Results:
     grouped_calibration: GroupedCalibration | None = None
     hosmer_lemeshow: HosmerLemeshowTests | None = None
     repeatability: dict[str, Repeatability] = field(default_factory=dict)
-    harmonisation: Harmonisation | None = None
+    harmonisation: dict[str, Harmonisation] = field(default_factory=dict)
     volume_surrogates: VolumeSurrogates | None = None
     study: dict[str, object] = field(default_factory=dict)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -334,7 +334,12 @@ def analyse(
     except (FitError, ValueError) as error:
         raise StudyError(str(error)) from error
     levels = thresholds(*about.thresholds)
-    figures = performance(validation, thresholds=levels, setting=about.setting, progress=progress)
+    try:
+        figures = performance(
+            validation, thresholds=levels, setting=about.setting, progress=progress
+        )
+    except FitError as error:
+        raise StudyError(str(error)) from error
     added = _added_value(about, validation, cohort, volume, progress)
     groups = _subgroups(about, validation, cohort, progress)
     updated, not_updated = _updating(about, validation, cohort)

@@ -119,7 +119,12 @@ def extract(
         from omics.extraction_summary import union_findings
         from omics.manifest import read_manifest
         from omics.perturbing import Perturbing
-        from reports.extraction_output import check_place, input_files, work_folder
+        from reports.extraction_output import (
+            check_place,
+            copies_of,
+            input_files,
+            work_folder,
+        )
         from reports.extraction_output import write_extraction as write
 
         cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
@@ -134,12 +139,24 @@ def extract(
                 store=store,
                 progress=bars,
             )
+        older = copies_of(out)
         written = write(found, out)
-        console.print(f"{found!r}: {written[0] if len(found.table) else 'no table'}")
+        console.print(f"{found!r}: {written[0] if len(found.table) else _no_table(out)}")
+        removed = [path.name for path in older if not path.exists()]
+        if removed:
+            console.print(
+                f"note: {len(removed)} tables of changed copies of an earlier extraction were "
+                f"removed ({', '.join(removed)})."
+            )
         for finding in union_findings(found):
             console.print(f"{finding.severity}: {finding.message}")
         if found.n_failed:
             _tell_failures(found.n_failed, found.n_cases, written[-1], console)
+
+
+def _no_table(out: Path) -> str:
+    older = f"; {out} of an earlier extraction stays as it was" if out.exists() else ""
+    return f"no table{older}"
 
 
 def _tell_failures(n_failed: int, n_cases: int, reasons: Path, console: Console) -> None:

@@ -1,9 +1,9 @@
 """What an extraction leaves behind: a table, what its columns mean, its settings, its failures.
 
 Beside `radiomics.parquet` stand `radiomics_columns.csv`, `radiomics_settings.yaml`,
-`radiomics.html` and, if a case failed, `failed.csv`; tables of changed copies of the masks are
-called `radiomics_perturbed_1.parquet` and so on. They appear together or not at all; finished
-cases lie in `.radiomics.work` until nothing fails any more.
+`radiomics.html` and, if a case failed, `failed.csv`, the list of all tables of the folder; tables
+of changed copies of the masks are called `radiomics_perturbed_1.parquet` and so on. They appear
+together or not at all; finished cases lie in `.radiomics.work` until nothing fails any more.
 """
 
 import shutil
@@ -24,7 +24,7 @@ from reports.tables import write_csv
 ENDINGS = (".parquet", ".csv")
 MARK = "# Settings of nomomics extract"  # the first line of what only we write
 FAILED = "failed.csv"
-FAILED_HEADER = "row,patient,timepoint,reader,sequence,image,mask,region,reason"
+FAILED_HEADER = "table,row,patient,timepoint,reader,sequence,image,mask,region,reason"
 
 
 def input_files(cases: Iterable[Case]) -> list[Path]:
@@ -54,8 +54,8 @@ def _places(out: Path) -> dict[str, Path]:
     }
 
 
-def _copies(out: Path) -> list[Path]:
-    """List the tables of changed copies that lie there."""
+def copies_of(out: Path) -> list[Path]:
+    """List the tables of changed copies that lie beside the table."""
     return sorted(out.parent.glob(f"{escape(out.stem)}_perturbed_*{out.suffix}"))
 
 
@@ -77,6 +77,14 @@ def check_place(out: Path, *, inputs: Iterable[Path]) -> None:
     """
     if out.suffix not in ENDINGS:
         raise StudyError(f"--out must end in {' or '.join(ENDINGS)}, but is {out}.")
+    if out.stem == Path(FAILED).stem:
+        raise StudyError(f"--out must not be called {out.name}: {FAILED} lists what failed.")
+    (other,) = (out.with_suffix(ending) for ending in ENDINGS if ending != out.suffix)
+    if other.exists():
+        raise StudyError(
+            f"--out {out} would share its settings with {other.name}, which lies there. Choose "
+            "another name or folder, or remove the older table."
+        )
     try:
         _refuse_foreign(out, inputs)
         work = work_folder(out)
@@ -96,7 +104,7 @@ def _not_writable(out: Path, error: OSError) -> StudyError:
 
 def _refuse_foreign(out: Path, inputs: Iterable[Path]) -> None:
     """Refuse to replace what is not ours."""
-    replaced = [*_places(out).values(), *_copies(out), out.with_name(FAILED)]
+    replaced = [*_places(out).values(), *copies_of(out), out.with_name(FAILED)]
     named = {path.resolve() for path in inputs}
     ours = _begins_with(_places(out)["settings"], MARK)
     for path in replaced:
@@ -145,9 +153,9 @@ def write_extraction(extraction: Extraction, out: Path) -> list[Path]:
             out.unlink(missing_ok=True)
         for name, place in written.items():
             (staging / name).replace(place)
-        if FAILED not in written:
+        if FAILED not in written:  # nobody failed, of this table or of its neighbours
             out.with_name(FAILED).unlink(missing_ok=True)
-        for older in set(_copies(out)) - set(written.values()):
+        for older in set(copies_of(out)) - set(written.values()):
             older.unlink()
     except OSError as error:
         raise _not_writable(out, error) from error
@@ -163,8 +171,9 @@ def _write_files(extraction: Extraction, out: Path, staging: Path) -> dict[str, 
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     written: dict[str, Path] = {}
-    if extraction.n_failed:
-        write_csv(extraction.failed, staging / FAILED)
+    failed = _every_failure(extraction, out)
+    if len(failed):
+        write_csv(failed, staging / FAILED)
         written[FAILED] = out.with_name(FAILED)
     if extraction.table.empty:
         return written
@@ -179,6 +188,17 @@ def _write_files(extraction: Extraction, out: Path, staging: Path) -> dict[str, 
         written[name] = out.with_name(name)
     _write_table(extraction.table, staging / out.name)
     return written | _places(out)
+
+
+def _every_failure(extraction: Extraction, out: Path) -> pd.DataFrame:
+    """List what failed of this table, and of the others that lie in its folder."""
+    own = extraction.failed.astype(str)
+    own.insert(0, "table", out.stem)
+    place = out.with_name(FAILED)
+    if not place.exists():
+        return own
+    listed = pd.read_csv(place, dtype=str, keep_default_na=False)
+    return pd.concat([listed[listed["table"] != out.stem], own], ignore_index=True)
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

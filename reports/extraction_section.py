@@ -17,6 +17,7 @@ from omics.extraction_settings import ExtractionSettings
 from omics.extraction_summary import ExtractionSummary, extraction_summary
 from omics.image_steps import ImageSteps
 from omics.messages import number_of
+from omics.reliability import Reliability
 from reports.html import Block, Findings, Page, Section, Table, Text
 from reports.overlays import overlays
 from reports.repeatability_sections import reliability_blocks
@@ -196,12 +197,34 @@ def overlay_blocks(extraction: Extraction) -> list[Block]:
 
 
 def repeatability_sections(extraction: Extraction) -> list[Section]:
-    """Show how far the readers agree, where there are two or more."""
+    """Show how far readers agree, or changed copies of the masks, where there are several."""
+    table = extraction.table
+    readers = table["reader"].nunique() if "reader" in table else 1
+    if readers < 2 and not extraction.perturbed:
+        return []
     found = extraction_reliability(extraction)
     if found is None:
-        return []
-    blocks = list(reliability_blocks(found))
+        told = "Fewer than three patients were measured twice: too few for coefficients."
+        return [Section(id="repeatability", title="Repeatability", blocks=[Text(text=told)])]
+    blocks: list[Block] = [Text(text=_compared(found, readers, len(extraction.perturbed)))]
+    blocks += reliability_blocks(found)
     return [Section(id="repeatability", title="Repeatability", blocks=blocks)]
+
+
+def _compared(found: Reliability, readers: int, copies: int) -> str:
+    """Say whose readings are compared."""
+    first = "Each patient's first timepoint counts."
+    if readers < 2:
+        return (
+            f"The readings are those of the masks as drawn and of {number_of(copies, 'copy')} of "
+            f"each, changed at random: they stand in for a second reader, and are none. {first}"
+        )
+    if found.n_readers < readers:
+        return (
+            f"{found.n_readers} of {readers} readers are compared: the others measured too few of "
+            f"the same patients. {first}"
+        )
+    return f"{number_of(readers, 'reader')} are compared. {first}"
 
 
 def volume_sections(surrogates: VolumeSurrogates | None) -> list[Section]:

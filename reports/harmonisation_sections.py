@@ -1,6 +1,6 @@
 """What harmonisation did to the features: to whom, how, before and after. Computes no statistic."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -19,11 +19,18 @@ from reports.tables import format_estimate, table_rows
 METRICS = {"auc": "AUC", "balanced_accuracy": "Balanced accuracy"}
 
 
-def harmonisation_section(found: Harmonisation) -> Section:
-    """Show the harmonisation of a study."""
-    return Section(
-        id="harmonisation", title="Harmonisation", blocks=list(harmonisation_blocks(found))
-    )
+def harmonisation_section(found: Mapping[str, Harmonisation]) -> Section:
+    """Show the harmonisation of a study, several tables in parts of their own."""
+    if len(found) == 1:
+        (only,) = found.values()
+        return Section(
+            id="harmonisation", title="Harmonisation", blocks=list(harmonisation_blocks(only))
+        )
+    parts = [
+        Section(id=f"harmonisation-{number}", title=table, blocks=list(harmonisation_blocks(one)))
+        for number, (table, one) in enumerate(found.items(), start=1)
+    ]
+    return Section(id="harmonisation", title="Harmonisation", blocks=[], sections=parts)
 
 
 def harmonisation_blocks(found: Harmonisation) -> Iterator[Block]:
@@ -44,8 +51,8 @@ def harmonisation_blocks(found: Harmonisation) -> Iterator[Block]:
     )
     if found.prediction is None:
         yield Text(
-            text="How well the centre can be told from the features was not estimated: fewer than "
-            "two centres have ten patients."
+            text="How well the centre can be told from the features was not estimated: "
+            f"{found.why_no_prediction}"
         )
     else:
         yield from centre_prediction_blocks(found.prediction)
@@ -57,6 +64,11 @@ def centre_prediction_blocks(found: CentrePrediction) -> Iterator[Block]:
     left_out = (
         f" Left out for too few patients: {quoted(found.left_out)}." if found.left_out else ""
     )
+    if found.n_refused:
+        left_out += (
+            f" {number_of(found.n_refused, 'patient')} whose level of a covariate nobody had in "
+            "the training part of a fold are in no figure."
+        )
     yield FigureGrid(
         panels=[
             Figure(figure=draw_centre_prediction(found.table, metric=metric), title=name)
@@ -148,11 +160,24 @@ def _differences(found: Harmonisation) -> Table:
     )
 
 
-def harmonisation_text(found: Harmonisation | None) -> str:
+def harmonisation_tables(found: Mapping[str, Harmonisation]) -> dict[str, pd.DataFrame]:
+    """Give what stands in the folder tables, by name of the file; `table` says which is meant."""
+    told = {table: one.prediction for table, one in found.items()}
+    parts = {
+        "harmonisation": [one.differences for one in found.values()],
+        "harmonisation_centres": [one.centres.assign(table=table) for table, one in found.items()],
+        "centre_prediction": [one.table.assign(table=t) for t, one in told.items() if one],
+    }
+    return {name: pd.concat(some, ignore_index=True) for name, some in parts.items() if some}
+
+
+def harmonisation_text(found: Mapping[str, Harmonisation]) -> str:
     """Say what was done, as a methods section does; "" if nothing was."""
-    if found is None:
-        return ""
-    parts = ["Harmonisation.", _what_was_done(found.combat), _policy(found.combat)]
+    return " ".join(["Harmonisation.", *map(_text, found.values())]) if found else ""
+
+
+def _text(found: Harmonisation) -> str:
+    parts = [_what_was_done(found.combat), _policy(found.combat)]
     if found.combat.unadjusted_:
         parts.append(
             f"{number_of(len(found.combat.unadjusted_), 'feature')} with one value only, or too "

@@ -38,7 +38,20 @@ class HarmoniseSpec(BaseModel):
         check_policy(self.new_centre, self.least_patients)
         return self
 
-    @property
-    def combat(self) -> ComBat:
-        """The transformer, not fitted."""
-        return ComBat(**self.model_dump())
+    @model_validator(mode="after")
+    def _covariates_stay_as_they_are(self) -> Self:
+        for name in self.covariates:
+            if name.partition(":")[0] in self.tables:
+                raise ValueError(
+                    f"covariates must not stand in a table that is harmonised, but {name!r} does: "
+                    "take it out of covariates, or its table out of tables"
+                )
+        return self
+
+    def combat_of(self, table: str) -> ComBat:
+        """Give the transformer of one of the tables, not fitted.
+
+        Considered and rejected: one transformer of all tables, because features would be shrunken
+        towards those of another modality, and a model would need tables that it does not read.
+        """
+        return ComBat(**self.model_dump() | {"tables": [table]})

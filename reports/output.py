@@ -27,6 +27,7 @@ from omics.table_spec import TableSpec
 from reports.added_value import AddedValueResults
 from reports.analysis import FactorResults, Results
 from reports.factor_quality import FactorQuality
+from reports.harmonisation_sections import harmonisation_tables
 from reports.repeatability_sections import bland_altman_table, repeatability_table
 from reports.tables import write_csv
 from reports.updating_sections import updating_table
@@ -263,11 +264,8 @@ def _cleaning_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:
     if results.repeatability:
         yield "repeatability", repeatability_table(results.repeatability)
         yield "bland_altman", bland_altman_table(results.repeatability)
-    if results.harmonisation is not None:
-        yield "harmonisation", results.harmonisation.differences
-        yield "harmonisation_centres", results.harmonisation.centres
-        if results.harmonisation.prediction is not None:
-            yield "centre_prediction", results.harmonisation.prediction.table
+    if results.harmonisation:
+        yield from harmonisation_tables(results.harmonisation).items()
 
 
 def _survival_tables(results: Results) -> Iterable[tuple[str, pd.DataFrame]]:

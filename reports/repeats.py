@@ -1,6 +1,6 @@
 """From the sections `[repeatability.<table>]` to filters, and what is wrong with them in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from sklearn.base import clone
@@ -9,6 +9,7 @@ from models.named_columns import NamedColumns
 from models.pipeline import RiskPipeline
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import FitError, StudyError
+from omics.harmonise import ComBat
 from omics.messages import quoted
 from omics.radiomics_settings import compare_settings
 from omics.reliability import ReliabilityFilter
@@ -30,10 +31,11 @@ def read_repeats(study: Study) -> dict[str, list[View]]:
     views = {}
     for table, spec in study.repeatability.items():
         own = study.tables[table]
+        declared = [_as_declared(own, one) for one in spec.readers]
         try:
+            _refuse_itself(own, declared)
             views[table] = [
-                read_table(_as_declared(own, one), name=table, reserve=reserved.get(table, ()))
-                for one in spec.readers
+                read_table(one, name=table, reserve=reserved.get(table, ())) for one in declared
             ]
         except StudyError as error:
             raise StudyError(f"[repeatability.{table}] {error}") from error
@@ -78,6 +80,17 @@ def _as_declared(own: TableSpec, reader: ReaderSpec) -> TableSpec:
     return own.model_copy(update={key: value for key, value in given.items() if value is not None})
 
 
+def _refuse_itself(own: TableSpec, declared: Sequence[TableSpec]) -> None:
+    """Refuse a reader whose rows are the table's own: every feature would repeat perfectly."""
+    for number, one in enumerate(declared, start=2):
+        if (one.path, one.only) == (own.path, own.only):
+            raise StudyError(
+                f"reader {number} must be another reading of the patients, but {one.path.name!r} "
+                "with these rows holds the rows of the table itself. Name the second reader's "
+                "file, or its rows by only."
+            )
+
+
 def filters_of(
     model: ModelSpec, study: Study, filters: Mapping[str, ReliabilityFilter]
 ) -> list[ReliabilityFilter]:
@@ -85,14 +98,14 @@ def filters_of(
     return [one for table, one in filters.items() if study.reads(model, table)]
 
 
-def check_filters(pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None:
-    """Try the filters on all development patients, before hours of computing.
+def check_filters(pipelines: Mapping[str, RiskPipeline], cohort: Cohort, *, folds: int) -> None:
+    """Try filters, then harmonisation, on all development patients, before hours of computing.
 
     Raises
     ------
     StudyError
-        If repeats do not fit the table, are of too few patients, or a model names a column that
-        is dropped.
+        If repeats do not fit the table, are of too few patients, a model names a column that is
+        dropped, or what is kept cannot be harmonised.
     """
     for name, pipeline in pipelines.items():
         table = cohort.development.X
@@ -100,11 +113,29 @@ def check_filters(pipelines: Mapping[str, RiskPipeline], cohort: Cohort) -> None
             try:
                 if isinstance(step, ReliabilityFilter):
                     _refuse_own_patients(step, cohort)
-                    table = clone(step).fit(table).transform(table)
+                    fitted = clone(step).fit(table)
+                    _refuse_small_folds(fitted, folds)
+                    table = fitted.transform(table)
                 elif isinstance(step, NamedColumns):
                     step.fit(table)
+                elif isinstance(step, ComBat):
+                    clone(step).fit(table)
             except (FitError, ValueError) as error:
-                raise StudyError(f"[repeatability] model {name!r}: {error}") from error
+                section = "harmonise" if isinstance(step, ComBat) else "repeatability"
+                raise StudyError(f"[{section}] model {name!r}: {error}") from error
+
+
+def _refuse_small_folds(fitted: ReliabilityFilter, folds: int) -> None:
+    """Refuse repeats that are enough for all patients, but not for the training part of a fold."""
+    n, least = fitted.reliability_.n_patients, fitted.least_patients
+    if fitted.independent or n * (folds - 1) >= least * folds:
+        return
+    raise StudyError(
+        f"least_patients must be reached in the folds, but {n} patients have repeats: a training "
+        f"part of {folds} folds holds about {n * (folds - 1) // folds}, and least_patients is "
+        f"{least}. Have more patients measured twice, or state a smaller least_patients (the "
+        "intervals will be wide)."
+    )
 
 
 def _refuse_own_patients(step: ReliabilityFilter, cohort: Cohort) -> None:

@@ -107,7 +107,7 @@ def radiomics_sections(results: Results) -> list[Section]:
     found = []
     if results.repeatability:
         found.append(repeatability_section(results.repeatability))
-    if results.harmonisation is not None:
+    if results.harmonisation:
         found.append(harmonisation_section(results.harmonisation))
     if results.volume_surrogates is not None:
         found.append(volume_section(results.volume_surrogates))

@@ -97,14 +97,16 @@ def _with_centre(study: Study, cohort: Cohort) -> Cohort:
     if study.harmonise is None:
         return cohort
     cohort = with_centre(cohort)
-    check_harmonised(cohort, study.harmonise.combat)
+    for table in study.harmonise.tables:
+        check_harmonised(cohort, study.harmonise.combat_of(table))
     return cohort
 
 
 def _check_repeats(study: Study, cohort: Cohort) -> None:
     if study.repeatability:
         check_settings(study, cohort, read_repeats(study))
-        check_filters(build_pipelines(study), cohort)
+        folds = study.validation.cross_validation.folds
+        check_filters(build_pipelines(study), cohort, folds=folds)
 
 
 class _Counter:
@@ -279,11 +281,10 @@ def build_pipelines(study: Study) -> dict[str, RiskPipeline]:
 
 
 def _harmonised(model: ModelSpec, study: Study) -> list[ComBat]:
-    """Harmonise the tables of a study for a model that reads one of them."""
+    """Harmonise each table apart, for a model that reads it."""
     spec = study.harmonise
-    if spec is None or not any(study.reads(model, table) for table in spec.tables):
-        return []
-    return [spec.combat]
+    tables = [] if spec is None else dict.fromkeys(spec.tables)
+    return [spec.combat_of(table) for table in tables if spec and study.reads(model, table)]
 
 
 def _model(spec: ModelSpec, seed: int) -> Model:

@@ -12,9 +12,11 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from models.centre_differences import centre_differences
 from models.centre_prediction import _table, centre_prediction, hand_till
+from omics.errors import FitError
 from omics.harmonise import ComBat
 from reports.figures.centre_components import draw_centre_components
 from reports.figures.centre_prediction import draw_centre_prediction
+from reports.harmonisation_sections import centre_prediction_blocks
 
 R = json.loads(
     (Path(__file__).parent / "reference" / "centre_differences.json").read_text(encoding="utf-8")
@@ -113,7 +115,36 @@ def test_centres_of_few_patients_are_left_out() -> None:
     found = told(made(1.0, n=(20, 15, 9)))
     assert found.left_out == {"C2": 9}
     assert found.n_patients == 35
-    assert told(made(1.0, n=(20, 9))) is None
+    with pytest.raises(FitError, match="two centres of 10 patients are needed, but 1 of 2 has"):
+        told(made(1.0, n=(20, 9)))
+
+
+def test_a_rare_level_of_a_covariate_is_left_out_of_every_figure() -> None:
+    X = made(1.0, n=(20, 15, 15)).assign(**{"c:sub": np.array(["a", "b"] * 25)})
+    X.loc[[7, 8], "c:sub"] = ["rare", "other"]
+    combat = ComBat(["mri"], new_centre="refuse", covariates=["c:sub"]).fit(X)
+    found = centre_prediction(X, combat, repeats=2, draws=20)
+    assert (found.n_refused, found.n_patients) == (2, 48)
+    assert found.n_patients_of == {"C0": 18, "C1": 15, "C2": 15}
+    assert found.table.notna().all(axis=None)
+    (grid,) = centre_prediction_blocks(found)
+    assert "2 patients whose level of a covariate nobody had" in grid.caption
+
+
+def test_a_fold_that_cannot_be_harmonised_is_said_to_be_why_there_is_no_figure() -> None:
+    X = made(1.0, n=(20, 20))  # the covariate varies by a single patient, held out in a fold
+    X["c:scanner"] = (X["meta:centre"] == "C0").astype(float)
+    X.loc[0, "c:scanner"] = 0.0
+    combat = ComBat(["mri"], new_centre="refuse", covariates=["c:scanner"]).fit(X)
+    with pytest.raises(FitError, match=r"from the 32 patients of a fold: covariates must vary wit"):
+        centre_prediction(X, combat, repeats=1, draws=20)
+
+
+def test_a_small_centre_of_reference_is_said_to_be_why() -> None:
+    X = made(1.0, n=(20, 15, 9))
+    combat = ComBat(["mri"], new_centre="refuse", reference="C2").fit(X)
+    with pytest.raises(FitError, match="'C2', must have 10 patients, but has 9"):
+        centre_prediction(X, combat)
 
 
 def test_figures_show_both_stages() -> None:

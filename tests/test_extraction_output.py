@@ -60,7 +60,7 @@ def test_a_table_and_what_belongs_to_it(tmp_path: Path) -> None:
 def test_csv_holds_the_same_numbers(tmp_path: Path) -> None:
     phantoms = small_extraction(tmp_path, patients=1)
     phantoms.run()
-    csv = phantoms.out.with_suffix(".csv")
+    csv = tmp_path / "beside" / "radiomics.csv"
     assert phantoms.run("--out", csv).exit_code == 0
     written = pd.read_csv(csv, dtype={"region": str}, float_precision="round_trip")
     pd.testing.assert_frame_equal(written, phantoms.table(), check_exact=True)
@@ -89,8 +89,10 @@ def test_failures_are_listed_with_status_3(tmp_path: Path) -> None:
     )
     failed = pd.read_csv(out / "failed.csv", dtype=str, keep_default_na=False)
     assert list(failed) == [
-        *("row", "patient", "timepoint", "reader", "sequence", "image", "mask", "region", "reason")
+        *("table", "row", "patient", "timepoint", "reader", "sequence", "image", "mask"),
+        *("region", "reason"),
     ]
+    assert failed["table"].tolist() == ["radiomics"]
     assert failed["row"].tolist() == ["2"]
     assert phantoms.table()["patient"].tolist() == ["P1", "P1", "P3", "P3"]
 
@@ -125,6 +127,36 @@ def test_once_nothing_fails_the_list_and_the_kept_cases_go(
     assert phantoms.table()["patient"].tolist() == ["P1", "P1", "P2", "P3", "P3"]
 
 
+def test_two_tables_of_a_folder_share_the_list_of_failures(tmp_path: Path) -> None:
+    first, second = (small_extraction(tmp_path) for _ in range(2))
+    second.out = first.out.with_name("second.parquet")
+
+    def listed() -> list[tuple[str, str]]:
+        failed = pd.read_csv(first.out.with_name("failed.csv"), dtype=str)
+        return list(zip(failed["table"], failed["patient"], strict=True))
+
+    first.manifest.loc[1, "label"] = "9"
+    second.manifest.loc[2, "label"] = "9"
+    assert (first.run().exit_code, second.run().exit_code) == (3, 3)
+    assert listed() == [("radiomics", "P2"), ("second", "P3")]
+    second.manifest.loc[2, "label"] = "1"
+    assert second.run().exit_code == 0
+    assert listed() == [("radiomics", "P2")]
+    first.manifest.loc[1, "label"] = "1"
+    assert first.run().exit_code == 0
+    assert not first.out.with_name("failed.csv").exists()
+
+
+def test_when_every_case_fails_an_older_table_stays_and_that_is_told(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    phantoms.run()
+    phantoms.manifest["label"] = "9"
+    result = phantoms.run()
+    assert result.exit_code == 3
+    assert f"no table; {phantoms.out} of an earlier extraction stays" in result.stderr
+    assert len(phantoms.table()) == 6
+
+
 def test_when_every_case_fails_no_table_is_written(tmp_path: Path) -> None:
     phantoms = small_extraction(tmp_path)
     phantoms.manifest["label"] = "9"
@@ -148,7 +180,9 @@ def test_changed_copies_are_files_that_a_study_reads_as_readers(tmp_path: Path) 
     assert set(copy) - set(phantoms.table()) == {"diagnostics_Perturbation"}
     assert phantoms.run("--perturb", 1).exit_code == 0
     assert names(phantoms.out.parent) == WRITTEN | {"radiomics_perturbed_1.parquet"}
-    assert phantoms.run().exit_code == 0
+    result = phantoms.run()
+    assert result.exit_code == 0
+    assert "were removed (radiomics_perturbed_1.parquet)" in result.stderr
     assert names(phantoms.out.parent) == WRITTEN
 
 
@@ -165,6 +199,18 @@ def refused(phantoms: SmallExtraction, *options: object) -> str:
 def test_other_endings_are_refused(tmp_path: Path) -> None:
     message = refused(small_extraction(tmp_path), "--out", tmp_path / "radiomics.xlsx")
     assert "--out must end in .parquet or .csv, but is " in message
+
+
+def test_a_table_called_as_the_list_of_failures_is_refused(tmp_path: Path) -> None:
+    message = refused(small_extraction(tmp_path), "--out", tmp_path / "failed.csv")
+    assert "must not be called failed.csv: failed.csv lists what failed" in message
+
+
+def test_a_table_of_the_other_ending_keeps_its_settings(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path, patients=1)
+    phantoms.run()
+    message = refused(phantoms, "--out", phantoms.out.with_suffix(".csv"))
+    assert "would share its settings with radiomics.parquet, which lies there" in message
 
 
 @pytest.mark.parametrize(

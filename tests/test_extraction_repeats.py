@@ -76,3 +76,27 @@ def test_rows_of_patients_keep_their_order_and_their_first_reading() -> None:
     first = made.table.query("reader == 'A' and region == 'core'")
     assert core.index.tolist() == first["patient"].tolist()
     np.testing.assert_array_equal(core.to_numpy(), first[list(FEATURES[:2])].to_numpy())
+
+
+def test_a_reader_of_few_patients_does_not_hide_the_others() -> None:
+    made = read_twice()
+    third = made.table.query("reader == 'A'").head(2).assign(reader="C")
+    found = extraction_reliability(
+        replace(made, table=pd.concat([made.table, third], ignore_index=True))
+    )
+    alone = extraction_reliability(made)
+    assert found is not None
+    assert alone is not None
+    pd.testing.assert_frame_equal(found.table, alone.table)
+
+
+def test_changed_copies_are_readings_without_a_reader_in_common() -> None:
+    made = read_twice()
+    drawn, copy = (made.table.query(f"reader == '{one}'").drop(columns="reader") for one in "AB")
+    found = extraction_reliability(replace(made, table=drawn, perturbed=(copy,)))
+    assert found is not None
+    assert (found.form, found.n_patients, found.n_readers) == ("ICC(1)", 12, 2)
+    core = [part.query("region == 'core'")[list(FEATURES)].to_numpy() for part in (drawn, copy)]
+    wanted = icc(np.stack(core, axis=1), form="ICC(1)", names=list(FEATURES)).table
+    ours = found.table[found.table["feature"].str.startswith("core|")]
+    np.testing.assert_allclose(ours["lower"], wanted["lower"], rtol=1e-10)

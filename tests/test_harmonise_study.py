@@ -25,7 +25,9 @@ from omics.harmonise import ComBat
 from omics.mofa_views import chosen_views
 from reports import analyse, load_cohort, read_study
 from reports.analysis import About
+from reports.html import Text
 from reports.jupyter import drawn
+from reports.study import build_pipelines
 from tests.small_study import FEATURES, SmallStudy, command, small_study
 
 SITES = np.repeat(["North", "South", "West"], 20)
@@ -231,11 +233,31 @@ def test_a_centre_held_out_whole_is_counted(cohort: Any) -> None:
     assert not lost[:, 2:].any()
     failures = validation.failures.set_index("validation")
     assert 0 < failures.loc["optimism_corrected", "failed"] < 10
-    assert "nobody of their centre" in failures.loc["optimism_corrected", "reason"]
+    reason = failures.loc["optimism_corrected", "reason"]
+    assert "nobody of their centre, or of their level of a covariate" in reason
     found = harmonisation(other, combat, draws=20)
-    said = {f.code: f.message for f in harmonisation_findings(found, other, validation)}
-    assert "2 patients have no prediction: their whole centre" in said["centre_held_out"]
+    said = {f.code: f.message for f in harmonisation_findings({"r": found}, other, validation)}
+    assert (
+        "2 patients have no prediction: everybody of their centre was held out"
+        in said["centre_held_out"]
+    )
     assert "Tiny: 2" in said["small_centres"]
+
+
+def test_a_level_held_out_whole_is_not_said_to_be_a_centre(cohort: Any) -> None:
+    sub = np.array(["a", "b"] * 30, dtype=object)
+    sub[7] = "rare"
+    other = replace(cohort, X=cohort.X.assign(**{"clinical:Sub": sub}))
+    combat = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Sub"])
+    pipeline = risk_pipeline([f"radiomics:{FEATURES[0]}"], CoxModel(), cleaning=[combat])
+    plan = Plan(folds=3, repeats=2, bootstrap=0, draws=20)
+    validation = validate({"R": pipeline}, other, plan=plan)
+    found = harmonisation(other, combat, draws=20)
+    said = {f.code: f.message for f in harmonisation_findings({"r": found}, other, validation)}
+    assert (
+        "In 2 of 2 repeats of the cross-validation, up to 1 patients have no prediction: everybody "
+        "of their centre, or of their level of 'clinical:Sub', was held out with them"
+    ) in said["centre_held_out"]
 
 
 def test_factors_of_every_view_leave_the_centre_out(cohort: Any) -> None:
@@ -280,11 +302,11 @@ def test_an_external_cohort_of_a_new_centre(tmp_path: Path) -> None:
     cohort = load_cohort(read_study(study.folder / "study.toml"))
     combat = read_study(study.folder / "study.toml").harmonise
     assert combat is not None
-    found = harmonisation(cohort, combat.combat, draws=20)
+    found = harmonisation(cohort, combat.combat_of("radiomics"), draws=20)
     assert found.centres.query("cohort == 'Elsewhere'")["what"].tolist() == [
         "estimated from these patients together"
     ]
-    codes = {finding.code for finding in harmonisation_findings(found, cohort)}
+    codes = {finding.code for finding in harmonisation_findings({"radiomics": found}, cohort)}
     assert "harmonised_transductively" in codes
     study.content["harmonise"] = {"tables": ["radiomics"], "new_centre": "pass_through"}
     assert study.check().exit_code == 0
@@ -310,6 +332,58 @@ def test_mistakes_of_the_section_are_named(
     result = harmonised_study(tmp_path, **section).check()
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
+
+
+def two_tables(folder: Path, **section: Any) -> SmallStudy:
+    """The radiomics of a study as two tables, of which each model reads one, the last both."""
+    study = harmonised_study(folder, tables=["radiomics", "texture"], **section)
+    whole = study.tables["radiomics"]
+    study.tables["radiomics"] = whole[["ID", *FEATURES[:5]]]
+    study.tables["texture"] = whole[["ID", *FEATURES[5:]]]
+    described = study.content["tables"]["radiomics"]
+    study.content["tables"]["texture"] = described | {"path": "texture.csv"}
+    first, second = f"radiomics:{FEATURES[0]}", f"texture:{FEATURES[6]}"
+    study.content["models"] = [
+        {"name": "First", "kind": "cox", "predictors": [first]},
+        {"name": "Second", "kind": "cox", "predictors": [second]},
+        {"name": "Both", "kind": "cox", "predictors": [first, second]},
+    ]
+    return study
+
+
+def test_each_table_is_harmonised_apart_and_only_where_it_is_read(tmp_path: Path) -> None:
+    study = two_tables(tmp_path)
+    pipelines = build_pipelines(read_study(study.write()))
+    tables = {name: [step.tables for step in one.harmonised] for name, one in pipelines.items()}
+    assert tables == {
+        "First": [["radiomics"]], "Second": [["texture"]], "Both": [["radiomics"], ["texture"]]
+    }  # fmt: skip
+    result = study.run()
+    assert result.exit_code == 0, result.output
+    page = (study.out / "report.html").read_text(encoding="utf-8")
+    for number in (1, 2):
+        assert f'id="harmonisation-{number}"' in page
+    assert page.count("took the mark of 3 centres out of 5 features of") == 4  # section, methods
+    tests = pd.read_csv(study.out / "tables" / "harmonisation.csv")
+    assert tests["feature"].nunique() == 10
+    for name in ("harmonisation_centres", "centre_prediction"):
+        table = pd.read_csv(study.out / "tables" / f"{name}.csv")
+        assert table["table"].unique().tolist() == ["radiomics", "texture"]
+    cohort = load_cohort(read_study(study.folder / "study.toml"))
+    once = ComBat(["texture"], new_centre="refuse", covariates=["clinical:Age"]).fit(cohort.X)
+    both = pipelines["Both"].fit(cohort.X, cohort.y).harmonised
+    np.testing.assert_array_equal(both[1].gamma_, once.gamma_)
+    passport = read_passport(study.out)
+    assert not any(name.startswith("texture") for name in passport.models["First"].columns)
+
+
+def test_a_table_that_is_named_twice_is_harmonised_once(tmp_path: Path) -> None:
+    study = harmonised_study(tmp_path, tables=["radiomics", "radiomics"])
+    (first, _) = build_pipelines(read_study(study.write())).values()
+    assert len(first.harmonised) == 1
+    study = two_tables(tmp_path / "two", covariates=[f"texture:{FEATURES[6]}"])
+    words = " ".join(study.check().output.split())
+    assert "covariates must not stand in a table that is harmonised" in words
 
 
 def test_the_policy_has_no_default(tmp_path: Path) -> None:
@@ -343,6 +417,12 @@ def test_centres_that_cannot_be_harmonised_are_said(cohort: Any) -> None:
         with_centre(replace(cohort, centre=None))
 
 
+def test_mutations_are_not_harmonised(cohort: Any) -> None:
+    mutated = replace(cohort, kinds=cohort.kinds | {"radiomics": "mutations"})
+    with pytest.raises(StudyError, match=r"'radiomics' holds mutations, .* must not be shifted"):
+        check_harmonised(mutated, ComBat(["radiomics"], new_centre="refuse"))
+
+
 def test_centre_and_outcome_by_hand() -> None:
     # 10 of 20 against 5 of 20: chi-squared 40 (10 * 15 - 10 * 5)^2 / (20 * 20 * 15 * 25)
     centre = np.repeat(["A", "B"], 20)
@@ -358,10 +438,23 @@ def test_findings_name_what_is_confounded_and_small(cohort: Any) -> None:
     sorted_centre.iloc[order] = np.repeat(["A", "B", "C"], [15, 25, 20])
     confounded = with_centre(replace(cohort, centre=sorted_centre))
     found = harmonisation(confounded, ComBat(["radiomics"], new_centre="refuse"), draws=20)
-    findings = {f.code: f.message for f in harmonisation_findings(found, confounded)}
+    findings = {f.code: f.message for f in harmonisation_findings({"r": found}, confounded)}
     assert "Cramer's V" in findings["centre_and_outcome"]
     assert "(A: 15)" in findings["small_centres"]
-    assert list(harmonisation_findings(None, cohort)) == []
+    assert list(harmonisation_findings({}, cohort)) == []
+
+
+def test_why_the_centre_cannot_be_told_is_said(cohort: Any) -> None:
+    first = cohort.X.index[(cohort.X["meta:centre"] == "North")][0]
+    scanner = (cohort.X["meta:centre"] == "North").astype(float)
+    scanner[first] = 0.0  # alone: without this patient it follows from the centre
+    other = replace(cohort, X=cohort.X.assign(**{"clinical:Scanner": scanner}))
+    combat = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Scanner"])
+    found = harmonisation(other, combat, draws=20)
+    assert found.prediction is None
+    said = [block.text for block in drawn(found).blocks if isinstance(block, Text)]
+    assert "was not estimated: harmonisation cannot be learned from the 48 patients" in said[-1]
+    assert "'clinical:Scanner' follows from the centre" in said[-1]
 
 
 def test_notebooks_draw_it(cohort: Any) -> None:

@@ -13,6 +13,7 @@ from models.moment import check_moment, columns_read, moment_findings
 from models.pipeline import risk_pipeline
 from models.signature import Signature
 from omics.errors import StudyError
+from omics.harmonise import ComBat
 from omics.mofa import FactorModel
 from omics.moment import MOMENTS, is_later
 from omics.table_spec import TableSpec
@@ -72,6 +73,17 @@ def test_signatures_are_known_when_their_features_are() -> None:
     assert columns_read(pipeline, cohort.X.columns) == ["rna:f0", "rna:f1"]
     with pytest.raises(StudyError, match=r"'rna:f1' \(follow-up\)"):
         check_moment({"Radscore": pipeline}, cohort, "surgery")
+
+
+def test_covariates_of_harmonisation_must_be_known_too() -> None:
+    cohort = made_cohort(40, p=2)
+    cohort.known.update({"clinical:Grade": "follow_up", "clinical:Age": "baseline"})
+    combat = ComBat(["mri"], new_centre="refuse", covariates=["clinical:Grade"])
+    pipeline = risk_pipeline(["mri:f0"], CoxModel(), cleaning=[combat])
+    columns = cohort.X.columns.append(pd.Index(["meta:centre"]))
+    assert columns_read(pipeline, columns) == ["mri:f0", "clinical:Grade"]
+    with pytest.raises(StudyError, match=r"'clinical:Grade' \(follow-up\)"):
+        check_moment({"Harmonised": pipeline}, cohort, "surgery")
 
 
 def test_factors_are_known_when_their_views_are() -> None:

@@ -291,3 +291,15 @@ def test_wrong_input_is_named(call: Any, message: str) -> None:
 def test_too_few_patients_with_repeats_is_a_fit_that_failed() -> None:
     with pytest.raises(FitError, match="at least 10 patients with all readings, but 4 of 20"):
         filtered(ONE, [TWO.head(4)])
+
+
+def test_a_column_of_too_few_patients_goes_with_its_reason() -> None:
+    one, two = tables()
+    two = two.copy()
+    two.iloc[3:, 1] = np.nan
+    two.iloc[:3, 1] = one.iloc[:3, 1]  # three patients, read alike to the last digit
+    found = filtered(one, [two])
+    assert found.dropped_ == ("mri:f1", "mri:f2")
+    reasons = found.reliability_.table.set_index("feature")["reason"]
+    assert reasons["mri:f1"] == "fewer than 10 patients with all readings"
+    assert reasons["mri:f0"] == ""

@@ -1,6 +1,7 @@
 """The filter of badly repeated features in pipelines, studies, reports and passports."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +18,10 @@ from models.repeatability import repeatability_findings, study_repeatability
 from models.resampling import repeated_k_fold
 from models.signature import Signature
 from models.validation import Plan, validate
+from omics.centres import with_centre
 from omics.cohort import Cohort
 from omics.errors import FitError, StudyError
+from omics.harmonise import ComBat
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from omics.stability import FactorStability, factor_stability
@@ -145,6 +148,40 @@ def test_fold_without_enough_repeats_is_counted_not_hidden() -> None:
     failures = validate({"Few": pipeline}, cohort, plan=PLAN).failures
     assert 0 < failures["failed"].item() < failures["resamples"].item()
     assert "at least 9 patients with all readings" in failures["reason"].item()
+
+
+def test_fold_whose_filter_keeps_nothing_to_harmonise_is_counted() -> None:
+    cohort = made_cohort(120)
+    site = pd.Series(np.array(["A", "B"])[np.arange(120) % 2], index=cohort.X.index)
+    cohort = with_centre(replace(cohort, centre=site))
+    noisy = [f"mri:f{j}" for j in range(12)]
+    empty = ReliabilityFilter([repeats_of(cohort.X, noisy)], form="ICC(A,1)", least=0.75)
+    combat = ComBat(["mri"], new_centre="refuse")
+    pipeline = risk_pipeline(["mri:*"], CoxModel(ridge=1.0), cleaning=[empty, combat])
+    assert [name for name, _ in pipeline.steps][:3] == ["cleaning 1", "named columns", "cleaning 2"]
+    with pytest.raises(FitError, match=r"a filter left no column .* 'mri:\*'"):
+        pipeline.fit(cohort.X, cohort.y)
+    unread = risk_pipeline(["clinical:Age"], CoxModel(), cleaning=[empty, combat])
+    with pytest.raises(FitError, match="no number of 'mri'"):  # counted, not fatal
+        unread.fit(cohort.X, cohort.y)
+
+
+def test_harmonisation_is_tried_on_what_the_filters_keep(tmp_path: Path) -> None:
+    study = repeated_study(tmp_path)
+    study.content["models"] = [study.content["models"][0] | {"predictors": ["radiomics:*"]}]
+    study.tables["clinical"]["Site"] = np.repeat(["North", "South"], 30)
+    study.content |= {
+        "centre": "clinical:Site",
+        "harmonise": {"tables": ["radiomics"], "new_centre": "refuse"},
+    }
+    rng = np.random.default_rng(3)
+    second = study.tables["reader2"]
+    second[list(FEATURES[1:])] = rng.normal(size=(len(second), len(FEATURES) - 1))
+    result = study.check()
+    assert result.exit_code == 2
+    words = " ".join(result.output.split())
+    assert "[harmonise] model 'Texture': ComBat learns from features together" in words
+    assert "1 of 1 vary at every centre" in words
 
 
 def test_column_that_is_named_and_dropped_is_an_error_in_words() -> None:
@@ -325,6 +362,10 @@ def section_of(study: SmallStudy) -> dict[str, Any]:
         (lambda s: section_of(s).update(least=75), "least"),
         (lambda s: section_of(s).update(reader="x.csv"), "readers"),
         (lambda s: section_of(s).update(readers=["nobody.csv"]), "nobody.csv"),
+        (
+            lambda s: section_of(s).update(readers=["radiomics.csv"]),
+            "reader 2 must be another reading .* the rows of the table itself",
+        ),
         (lambda s: section_of(s).update(readers=[{}]), "a reader needs a path, or rows"),
         (
             lambda s: section_of(s).update(readers=[{"only": {"reader": ["B"]}}]),
@@ -332,6 +373,10 @@ def section_of(study: SmallStudy) -> dict[str, Any]:
         ),
         (lambda s: section_of(s).update(independent=True), "two or more files"),
         (lambda s: section_of(s).update(least_patients=41), "at least 41 .* but 40 of 60"),
+        (
+            lambda s: section_of(s).update(least_patients=40),
+            r"40 patients have repeats: a training part of 3 folds holds about 26, .* is 40",
+        ),
         (
             lambda s: s.content["models"][0].update(predictors=[f"radiomics:{FEATURES[5]}"]),
             rf"model 'Texture': a filter left no column .*{FEATURES[5]}",
@@ -474,3 +519,16 @@ def test_everything_about_factors_is_of_the_kept_columns(
 def load_and_filter(study: Study) -> Any:
     plan = Plan(folds=3, repeats=1)
     return study_repeatability(build_pipelines(study), load_cohort(study), plan=plan)
+
+
+def test_readers_who_gave_the_same_numbers_are_a_serious_finding() -> None:
+    cohort = made_cohort(60)
+    copied = cohort.X.filter(like="mri:").head(40)
+    for repeats, wanted in ((copied, True), (repeats_of(cohort.X, []), False)):
+        cleaning = [ReliabilityFilter([repeats], form="ICC(A,1)", least=0.75)]
+        pipelines = {"A": risk_pipeline(["mri:*"], CoxModel(ridge=1.0), cleaning=cleaning)}
+        found = study_repeatability(pipelines, cohort, plan=PLAN)
+        told = {one.code: one for one in repeatability_findings(found)}
+        assert ("same_readings" in told) is wanted
+        if wanted:
+            assert told["same_readings"].severity == "serious"

@@ -56,6 +56,7 @@ from models.updating import updating
 from omics.bland_altman import bland_altman
 from omics.centres import with_centre
 from omics.harmonise import ComBat
+from omics.mask_agreement import MaskAgreement, mask_agreement
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from omics.saved_factors import SavedFactors
@@ -81,7 +82,13 @@ from tests.made_up_tables import HOSTILE
 from tests.small_study import SmallStudy, binary_study, small_study
 
 TABLES_ALONE = (
-    *(RegressionTable, Optimism, HosmerLemeshow, HosmerLemeshowTests),
+    *(
+        RegressionTable,
+        Optimism,
+        HosmerLemeshow,
+        HosmerLemeshowTests,
+        MaskAgreement,
+    ),
     *(Reclassification, Reclassifications),
     *(TableOne, FollowUp, RestrictedMean, LogRank, GrayTest),
     *(ExternalTests, Classification, ClassifiedModels),
@@ -585,7 +592,8 @@ def cleaned_by_hand(results: Results) -> list[Any]:
         draws=20,
     )
     agreement = bland_altman(cohort.development.X[mine], again, names=mine)
-    return [repeated, repeated.reliability, agreement, harmonised, harmonised.prediction]
+    masks = mask_agreement(np.eye(4)[None] > 0, np.eye(4)[None, ::-1] > 0, spacing=(1, 1, 1))
+    return [repeated, repeated.reliability, agreement, masks, harmonised, harmonised.prediction]
 
 
 def drawn_results(results: Results) -> dict[type, Any]:
