@@ -23,6 +23,7 @@ SPACING = "diagnostics_Image_Spacing"
 VOXELS = "diagnostics_Region_Voxels"
 VOLUME = "diagnostics_Region_Volume"
 _MM3_PER_ML = 1000
+_UID = re.compile(r"\b\d+(?:\.\d+){4,}")
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[\w.~-]*[/\\]){2,}[\w.-]*\w")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -124,17 +125,19 @@ def _reasons(failed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _anonymous(reason: str, patient: str, paths: list[str]) -> str:
-    """Leave out the names of the case's patient and files, and any other path.
+    """Leave out the names of the case's patient and files, any other path and DICOM's UIDs.
 
     Examples
     --------
     >>> _anonymous("image /data/P1/t1.nii is cut short (P1).", "P1", ["/data/P1/t1.nii"])
     'image … is cut short (…).'
+    >>> _anonymous("first: 1.2.826.0.1.3680043.8.498.7 of 2.", "P1", [])
+    'first: … of 2.'
     """
     names = [re.split(r"[/\\]", path)[-1] for path in paths]
     for word in paths:
         reason = _without(reason, word)
-    reason = _PATH.sub("…", reason)
+    reason = _UID.sub("…", _PATH.sub("…", reason))
     for word in sorted({*names, patient}, key=len, reverse=True):
         reason = _without(reason, word)
     return reason
