@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -51,7 +50,8 @@ def case_features(
         mm, NaN where no image could be read; `failed` regions and their `reasons`, with "" for the
         whole case; of a case that could be shown `grey`, `mask`, `shown` and `slice`, and `joined`
         and `absent`, the labels of unions and those of them that the mask lacks; of copy 1
-        `1.regions`, `1.values` and `1.voxels`.
+        `1.regions`, `1.values` and `1.voxels`, and the regions and copies that were `lost`, and
+        `why_lost`.
     """
     try:
         with _one_thread():
@@ -91,8 +91,7 @@ def _extracted(case: Case, settings: ExtractionSettings, perturbing: Perturbing 
     copies: Arrays = {}
     if perturbing is not None:
         measured = partial(_rows_with_rings, brain=brain, settings=settings)
-        copies, without_copies = _copies(image, regions, perturbing.of(case), measured)
-        failed |= without_copies
+        copies = _copies(image, regions, perturbing.of(case), measured)
     seen = preview(image, regions | rings)
     return (
         _arrays(rows, failed=failed)
@@ -197,19 +196,23 @@ def _rows_with_rings(
 
 def _copies(
     image: Any, regions: Masks, perturbing: Perturbing, measured: Callable[..., Any]
-) -> tuple[Arrays, Reasons]:
-    """Measure every region on changed copies of its mask, and the rings around them."""
+) -> Arrays:
+    """Measure every region on changed copies of its mask, and the rings around them.
+
+    A copy that cannot be measured is no fault of the case: it is told apart.
+    """
     rows: list[dict[str, Row]] = [{} for _ in range(perturbing.n)]
-    failed: Reasons = {}
+    lost: Reasons = {}
     for name, mask in regions.items():  # one by one: copies of all regions need much memory
-        copies, without = _each({f"{name}, copies": partial(perturbing.copies, mask, image)})
-        failed |= without
-        for number, (changed, grey) in enumerate(chain.from_iterable(copies.values())):
+        for number, (changed, grey) in enumerate(perturbing.copies(mask, image)):
             found, without = measured(grey, {name: changed})
             rows[number] |= found
-            failed |= {f"{one}, copy {number + 1}": reason for one, reason in without.items()}
+            lost |= {f"{one}, copy {number + 1}": reason for one, reason in without.items()}
     arrays = [_measured(one, prefix=f"{number}.") for number, one in enumerate(rows, start=1)]
-    return {name: array for part in arrays for name, array in part.items()}, failed
+    return {name: array for part in arrays for name, array in part.items()} | {
+        "lost": np.array(list(lost), dtype=np.str_),
+        "why_lost": np.array(list(lost.values()), dtype=np.str_),
+    }
 
 
 def _row(image: Any, mask: Any, name: str, settings: ExtractionSettings) -> Row:

@@ -36,6 +36,8 @@ from omics.radiomics import feature_table
 
 __all__ = ["Extraction", "case_store", "extract"]
 
+LOST = ("row", "region", "reason")  # of copies that could not be measured
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Extraction:
@@ -62,6 +64,9 @@ class Extraction:
     perturbed : tuple of DataFrame
         Like `table`, measured on the first, second, ... changed copy of every mask; they have
         `diagnostics_Perturbation` beside, how the copies were made (JSON).
+    lost_copies : DataFrame, one row per copy of a region that could not be measured
+        `row` of the manifest, `region` (with the number of the copy), `reason`; small regions lose
+        copies, and count as repeated less often than others.
     unions : DataFrame, one row per label that is joined to others, such as 4 of `1+2+4`
         `label`; `cases`, the masks of which it was asked; `absent`, those that lack it.
     """
@@ -73,6 +78,7 @@ class Extraction:
     n_cases: int
     previews: Mapping[int, Preview]
     perturbed: tuple[pd.DataFrame, ...] = ()
+    lost_copies: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LOST)))
     unions: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["label", "cases", "absent"])
     )
@@ -183,6 +189,7 @@ def extract(
             if (seen := preview_of(arrays)) is not None
         },
         unions=_unions(found),
+        lost_copies=_lost_copies(cases, found),
         perturbed=() if perturbing is None else _perturbed(cases, found, settings, perturbing),
     )
 
@@ -323,6 +330,15 @@ def _unions(found: Sequence[Arrays]) -> pd.DataFrame:
     lacking = Counter(str(one) for arrays in found for one in arrays.get("absent", ()))
     rows = [(label, count, lacking[label]) for label, count in asked.items()]
     return pd.DataFrame(rows, columns=["label", "cases", "absent"])
+
+
+def _lost_copies(cases: Sequence[Case], found: Sequence[Arrays]) -> pd.DataFrame:
+    rows = [
+        (case.row, str(region), str(reason))
+        for case, arrays in zip(cases, found, strict=True)
+        for region, reason in zip(arrays.get("lost", ()), arrays.get("why_lost", ()), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(LOST))
 
 
 def _failed(cases: Sequence[Case], found: Sequence[Arrays]) -> pd.DataFrame:

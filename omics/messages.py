@@ -33,15 +33,15 @@ def some_of(items: Iterable[str], *, limit: int = 5) -> str:
     return ", ".join(known[:limit]) + rest
 
 
-def number_of(n: int, noun: str) -> str:
-    """Write a number with its noun.
+def number_of(n: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun; the plural has an s where it is not given.
 
     Examples
     --------
     >>> number_of(1, "parameter"), number_of(3, "parameter")
     ('1 parameter', '3 parameters')
     """
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    return f"{n} {noun}" if n == 1 else f"{n} {plural or f'{noun}s'}"
 
 
 def counted(values: Iterable[Hashable], *, limit: int = 5) -> str:

@@ -91,12 +91,13 @@ def perturbations(
     Returns
     -------
     list of (mask, image)
-        On the grid of the originals; the image itself where no noise is asked for.
+        On the grid of the originals; the image itself where no noise is asked for. A mask is empty
+        where a copy shrinks to nothing, as small lesions may.
 
     Raises
     ------
     CaseError
-        If nothing of the mask is left.
+        If the mask is empty.
     """
     sitk = needed("SimpleITK")
     array = sitk.GetArrayFromImage(mask) != 0
@@ -140,11 +141,12 @@ def perturbed_masks(
     Returns
     -------
     list of ndarray of bool, each of the shape of `mask`
+        Empty where a copy shrinks to nothing, as small lesions may.
 
     Raises
     ------
     CaseError
-        If the mask is empty, or nothing of it is left.
+        If the mask is empty.
 
     Examples
     --------
@@ -165,11 +167,6 @@ def perturbed_masks(
         changed = _perturbed(near, sizes, settings, _rng(seed, number, 0))
         copy = np.zeros_like(mask)
         copy[box[0]] = changed[box[1]]
-        if not copy.any():
-            raise CaseError(
-                f"perturbation {number + 1} of {n} leaves nothing of a mask of {mask.sum()} voxels."
-                " Shrink it less (grow, contour)."
-            )
         result.append(copy)
     return result
 

@@ -60,5 +60,5 @@ class Perturbing:
         return replace(self, seed=seed)
 
     def copies(self, mask: Any, image: Any) -> list[tuple[Any, Any]]:
-        """Give `n` changed copies of a mask, each with its image; CaseError if nothing is left."""
+        """Give `n` changed copies of a mask, each with its image; empty where nothing is left."""
         return perturbations(mask, image, n=self.n, seed=self.seed, settings=self.settings)

@@ -126,6 +126,7 @@ def extract(
             work_folder,
         )
         from reports.extraction_output import write_extraction as write
+        from reports.extraction_section import lost_copies_text
 
         cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
         check_place(out, inputs=[manifest, *input_files(cases)])
@@ -142,6 +143,8 @@ def extract(
         older = copies_of(out)
         written = write(found, out)
         console.print(f"{found!r}: {written[0] if len(found.table) else _no_table(out)}")
+        if len(found.lost_copies):
+            console.print(f"note: {lost_copies_text(found)}")
         removed = [path.name for path in older if not path.exists()]
         if removed:
             console.print(

@@ -207,17 +207,31 @@ def repeatability_sections(extraction: Extraction) -> list[Section]:
         told = "Fewer than three patients were measured twice: too few for coefficients."
         return [Section(id="repeatability", title="Repeatability", blocks=[Text(text=told)])]
     blocks: list[Block] = [Text(text=_compared(found, readers, len(extraction.perturbed)))]
+    if len(extraction.lost_copies) and readers < 2:
+        blocks.append(Text(text=lost_copies_text(extraction)))
     blocks += reliability_blocks(found)
     return [Section(id="repeatability", title="Repeatability", blocks=blocks)]
+
+
+def lost_copies_text(extraction: Extraction) -> str:
+    """Say how many changed copies could not be measured, and what that means."""
+    lost = extraction.lost_copies
+    return (
+        f"{number_of(len(lost), 'copy', 'copies')} of regions in "
+        f"{number_of(lost['row'].nunique(), 'case')} could not be measured, mostly because a small "
+        "region shrank away; patients who lack a copy do not count in the coefficients, which "
+        "flatters small lesions."
+    )
 
 
 def _compared(found: Reliability, readers: int, copies: int) -> str:
     """Say whose readings are compared."""
     first = "Each patient's first timepoint counts."
     if readers < 2:
+        n_copies = number_of(copies, "copy", "copies")
         return (
-            f"The readings are those of the masks as drawn and of {number_of(copies, 'copy')} of "
-            f"each, changed at random: they stand in for a second reader, and are none. {first}"
+            f"The readings are those of the masks as drawn and of {n_copies} of each, changed at "
+            f"random: they stand in for a second reader, and are none. {first}"
         )
     if found.n_readers < readers:
         return (

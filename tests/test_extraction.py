@@ -506,15 +506,19 @@ def test_copies_differ_from_one_another_and_agree_between_sequences(cases: list[
     assert not np.array_equal(sizes, [copy["diagnostics_Region_Voxels"] for copy in other])
 
 
-def test_a_copy_of_which_nothing_is_left_is_listed(cases: list[Case], tmp_path: Path) -> None:
+def test_a_copy_of_which_nothing_is_left_is_told_apart_from_failed_cases(
+    cases: list[Case], tmp_path: Path
+) -> None:
     shrunk = Perturbing(n=2, settings=PerturbationSettings(grow=(-2.4, -2.4)))
     found = extract(
         [cases[0], replace(cases[1], image=tmp_path / "none")], CHOSEN, perturbing=shrunk
     )
     assert found.table["region"].tolist() == ["1", "1+2"]
     assert [copy["region"].tolist() for copy in found.perturbed] == [["1+2"], ["1+2"]]
-    assert found.failed["region"].tolist() == ["1, copies", ""]
-    assert "leaves nothing of a mask of 48 voxels" in found.failed["reason"].iloc[0]
+    assert found.failed["region"].tolist() == [""]  # that of the second case
+    assert found.lost_copies["region"].tolist() == ["1, copy 1", "1, copy 2"]
+    assert set(found.lost_copies["row"]) == {1}
+    assert "must have several voxels, but has none" in found.lost_copies["reason"].iloc[0]
 
 
 def test_rings_go_around_the_changed_mask(cases: list[Case]) -> None:
