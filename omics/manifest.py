@@ -8,8 +8,9 @@ to the folder of the manifest.
 What a slip of the spreadsheet does is looked for: the same case twice, files that are not there,
 and an image of one patient beside the mask of another. The last is seen by the paths: an id of the
 manifest that stands there as a whole word, between signs that are no letters or digits, must be
-that of the row. Ids of fewer than three characters are neither looked for nor are their rows, since
-`1` stands in many paths and means nothing; the folders that all paths share are left aside.
+that of the row. Of ids with fewer than three characters, since `1` stands in many paths and means
+nothing, only folders that are called so (`P1`, `sub-1`) are looked at, and only whether those of
+image and mask differ. The folders that all paths share are left aside.
 """
 
 import os
@@ -276,6 +277,7 @@ def _check_names(cases: Sequence[Case], places: Sequence[str], title: str) -> No
                 other = quoted(sorted(ids[one] for one in found), limit=1)
                 wrong.append(f"{place}: {name} of {case.patient!r} names {other}")
                 break
+    wrong += _other_folders(cases, places, shared)
     _refuse(
         wrong,
         cases,
@@ -283,6 +285,23 @@ def _check_names(cases: Sequence[Case], places: Sequence[str], title: str) -> No
         must="image and mask must belong to the patient of their row, as their paths name them",
         cure="Correct the rows: often a column was sorted alone.",
     )
+
+
+def _other_folders(cases: Sequence[Case], places: Sequence[str], shared: str) -> list[str]:
+    """Name rows whose image and mask lie in the folders of two patients with short ids."""
+    short = {c.patient.casefold(): c.patient for c in cases if len(c.patient) < _SHORTEST_ID}
+
+    def owners(path: Path) -> set[str]:
+        folders = Path(str(path).removeprefix(shared)).parent.parts
+        return {name for one in folders if (name := one.casefold().removeprefix("sub-")) in short}
+
+    wrong = []
+    for case, place in zip(cases, places, strict=True):
+        of_image, of_mask = owners(case.image), owners(case.mask)
+        if of_image and of_mask and of_image.isdisjoint(of_mask):
+            one, other = (quoted(sorted(short[n] for n in of)) for of in (of_image, of_mask))
+            wrong.append(f"{place}: image lies in a folder of {one}, mask in one of {other}")
+    return wrong
 
 
 def _finder(ids: Iterable[str]) -> Callable[[str], set[str]]:

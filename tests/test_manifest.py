@@ -207,6 +207,31 @@ def test_rows_of_short_ids_are_not_looked_at(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("folder", "session", "ids"), [("P{}", "2", ["P1", "P2"]), ("sub-{}", "pre", ["1", "2"])]
+)
+def test_short_ids_are_compared_by_the_folders_of_image_and_mask(
+    tmp_path: Path, folder: str, session: str, ids: list[str]
+) -> None:
+    for number in (1, 2):
+        there = tmp_path / folder.format(number) / session
+        there.mkdir(parents=True)
+        for name in ("t1", "seg"):
+            (there / f"{name}.nii").touch()
+
+    def manifest(masks: tuple[int, int]) -> Path:
+        rows = [
+            f"{one},{folder.format(n)}/{session}/t1.nii,{folder.format(mask)}/{session}/seg.nii"
+            for one, n, mask in zip(ids, (1, 2), masks, strict=True)
+        ]
+        return written(tmp_path, "\n".join(["patient,image,mask", *rows]))
+
+    assert len(read_manifest(manifest((1, 2)))) == 2
+    told = f"2 of 2 rows .*folder of '{ids[0]}', mask in one of '{ids[1]}'"
+    with pytest.raises(StudyError, match=told):
+        read_manifest(manifest((2, 1)))
+
+
+@pytest.mark.parametrize(
     ("ids", "text", "found"),
     [
         (["p-1", "p-1-2"], "x/p-1-2_t1.nii", {"p-1-2"}),  # the longest
