@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omics.case import PLACE
 from omics.errors import Finding
 from omics.extraction import Extraction
 from omics.messages import number_of, some_of
@@ -186,6 +187,7 @@ def _findings(extraction: Extraction) -> Iterator[Finding]:
             "not wholly. If what kept them out goes with the outcome, the table is biased.",
         )
     yield from union_findings(extraction)
+    yield from _region_findings(extraction)
     yield from _spacing_findings(extraction)
     small = table[table[VOXELS] < FEW_VOXELS]
     if len(small):
@@ -234,6 +236,26 @@ def union_findings(extraction: Extraction) -> Iterator[Finding]:
             severity="note",
             where="regions",
             message=f"Unions were made of the labels that are there; absent are {lacking}.",
+        )
+
+
+def _region_findings(extraction: Extraction) -> Iterator[Finding]:
+    """Tell which regions only some cases have: a label that is blank may be met by several."""
+    table = extraction.table
+    place = [column for column in PLACE if column in table]
+    counts = table.groupby("region", sort=False)[place].size()
+    n_cases = len(table[place].drop_duplicates())
+    rare = counts[counts < n_cases]
+    if len(rare):
+        each = some_of(
+            (f"{name!r} in {count} of {n_cases}" for name, count in rare.items()), limit=6
+        )
+        yield Finding(
+            code="regions_differ",
+            severity="caution",
+            where="regions",
+            message=f"Not every case has every region: {each}. Each is a gap once the table is "
+            "spread over regions; where labels were left blank, state them, or name the regions.",
         )
 
 

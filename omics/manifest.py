@@ -154,12 +154,17 @@ def _labels(cell: str | None, place: str, *, title: str) -> tuple[str, ...]:
     if cell is None:
         return ()
     labels = [part.strip() for part in cell.split(";")]
-    labels = [re.sub(r"\s", "", one) if _JOINED.fullmatch(one) else one for one in labels]
+    labels = [_union(one) if _JOINED.fullmatch(one) else one for one in labels]
     if "" in labels or len(set(labels)) < len(labels):
         raise StudyError(
             f"{title}: a label must name each region once, parted by ';', but {place} has {cell!r}."
         )
     return tuple(labels)
+
+
+def _union(label: str) -> str:
+    """Write a union in one way: `2 + 01` is `1+2`, so that a region has one name in all rows."""
+    return "+".join(str(part) for part in sorted({int(part) for part in label.split("+")}))
 
 
 def _names(cell: str | None, labels: tuple[str, ...], place: str, *, title: str) -> tuple[str, ...]:

@@ -148,3 +148,16 @@ def test_settings_change_nothing_here() -> None:
     settings = replace(read_settings("ct"), steps=ImageSteps(n4=True))
     made = made_extraction(5, n_failed=0, settings=settings)
     assert extraction_summary(made).n_regions == 10
+
+
+def test_regions_that_only_some_cases_have_are_told() -> None:
+    made = made_extraction(30, n_failed=0)
+    assert "regions_differ" not in codes(extraction_summary(made))
+    region = made.table["region"].iloc[0]
+    mine = made.table.index[made.table["region"] == region][:2]
+    table = made.table.assign(region=made.table["region"].mask(made.table.index.isin(mine), "255"))
+    found = extraction_summary(replace(made, table=table)).findings
+    (finding,) = [one for one in found if one.code == "regions_differ"]
+    n_cases = len(made.table) // made.table["region"].nunique()
+    assert f"{region!r} in {n_cases - 2} of {n_cases}" in finding.message
+    assert f"'255' in 2 of {n_cases}" in finding.message

@@ -54,6 +54,15 @@ def test_cases_are_read_as_written(folder: Path) -> None:
     assert len({case.key for case in cases}) == 3
 
 
+def test_a_union_has_one_name_however_it_is_written(folder: Path) -> None:
+    row = "007,scans/a.nii,scans/b.nii,"
+    text = f"patient,image,mask,label\n{row}2 + 01;4\n"
+    assert read_manifest(written(folder, text))[0].labels == ("1+2", "4")
+    for twice in ("1+2;2+1", "01;1", "1;1+1"):
+        with pytest.raises(StudyError, match="a label must name each region once"):
+            read_manifest(written(folder, f"patient,image,mask,label\n{row}{twice}\n"))
+
+
 def test_regions_may_have_names(folder: Path) -> None:
     cases = read_manifest(
         written(
