@@ -129,13 +129,22 @@ def test_a_feature_constant_at_a_centre_but_for_gaps_is_left_too() -> None:
     assert combat().fit(X).unadjusted_ == ["mri:3"]
 
 
+def centre_gap(values: Any, half: int) -> Any:
+    """Difference of the centres' means, of each feature."""
+    return values[:half].mean(axis=0) - values[half:].mean(axis=0)
+
+
 def test_many_patients_do_not_underflow() -> None:
     data = R["data"]["wide"]
     X = table(data, np.repeat(["A", "B"], len(data) // 2))
     found = mri(combat(parametric=False).fit_transform(X))
     np.testing.assert_allclose(found, numbers(R["wide"]), rtol=1e-10)
     many = pd.concat([X] * 40, ignore_index=True)  # sva gives NaN here
-    assert np.isfinite(mri(combat(parametric=False).fit_transform(many))).all()
+    found, half = mri(combat(parametric=False).fit_transform(many)), len(data) // 2
+    apart = found.reshape(40, len(data), -1)
+    gap, before = (np.abs(centre_gap(values, half)) for values in (apart[0], mri(X)))
+    assert gap.mean() < 0.5 * before.mean(), (gap.mean(), before.mean())
+    np.testing.assert_array_equal(apart[0], apart[-1])
 
 
 def test_patients_without_the_table_are_no_gaps() -> None:
@@ -319,7 +328,11 @@ def test_copies_of_a_patient_are_one_patient() -> None:
 
 def test_five_patients() -> None:
     X = made(n=(3, 2), p=5)
-    assert np.isfinite(mri(combat().fit_transform(X))).all()
+    found = mri(combat().fit_transform(X))
+    backwards = mri(combat().fit_transform(X.iloc[::-1]))
+    np.testing.assert_allclose(backwards[::-1], found, rtol=1e-10)
+    assert not np.allclose(found, mri(X))
+    assert np.isfinite(found).all()
 
 
 @pytest.mark.parametrize(
