@@ -6,7 +6,7 @@ builds known classes from plain data and runs no code.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,16 @@ from models.scoring import (
     takes_missing,
 )
 from models.validation import Validation
+from omics.centres import META
 from omics.cohort import Cohort
 from omics.errors import StudyError
 from omics.harmonise import CENTRE
-from omics.new_patients import NewPatients, plain_rules, raw_table, read_new_patients, reading_rules
+from omics.new_patients import NewPatients, plain_rules, raw_table, reading_rules
+from omics.new_tables import read_new_tables
 from omics.outcome import Outcome
 from omics.radiomics_settings import stated_settings
 from omics.reading import RawTable
+from omics.table_layout import GivenTable, has_several_rows, layout_of
 from omics.table_spec import TableSpec
 
 __all__ = ["NAME", "Passport", "make_passport", "read_passport", "write_passport"]
@@ -71,6 +74,8 @@ class Passport:
     level : float
         Of the intervals.
     versions : dict of package to version
+    layouts : dict of table to TableSpec
+        How the rows of a file become patients, of tables whose own file can be given.
     """
 
     title: str
@@ -86,6 +91,7 @@ class Passport:
     n_events: int
     level: float
     versions: dict[str, str]
+    layouts: dict[str, TableSpec] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -93,24 +99,67 @@ class Passport:
             f"{self.n_patients} development patients, {self.n_events} events)"
         )
 
-    def read(self, raw: RawTable | pd.DataFrame, *, title: str = "table") -> NewPatients:
+    def read(
+        self,
+        table: RawTable | pd.DataFrame | None = None,
+        *,
+        tables: Mapping[str, RawTable | pd.DataFrame] | None = None,
+        title: str = "table",
+    ) -> NewPatients:
         """Read new patients as the study's tables were read.
 
         Parameters
         ----------
-        raw : RawTable or DataFrame
+        table : RawTable or DataFrame, optional
             One row per patient, values as the study's files have them (before recodes, transforms
             and the like). A DataFrame's index holds the ids.
+        tables : mapping of table to RawTable or DataFrame, optional
+            Tables of the study by name, long where the study's own were, such as the one that
+            `nomomics extract` writes. Ids stand in the study's column for them, or in the index.
         title : str
-            How messages name the table.
+            How messages name `table`.
+
+        Raises
+        ------
+        StudyError
+            If rows cannot be laid out as the study's were, or have no id or share one.
         """
-        return read_new_patients(
-            raw_table(raw) if isinstance(raw, pd.DataFrame) else raw,
+        given = [self._given(name, one) for name, one in (tables or {}).items()]
+        if table is not None:
+            raw = raw_table(table) if isinstance(table, pd.DataFrame) else table
+            given.insert(0, GivenTable(raw=raw, title=title))
+        if not given:
+            raise StudyError("there is no table of new patients. Give one.")
+        return read_new_tables(
+            given,
             self.tables,
             [column.name for column in self.columns],
             optional={column.name for column in self.columns if column.only_factors},
-            title=title,
         )
+
+    def _given(self, name: str, table: RawTable | pd.DataFrame) -> GivenTable:
+        layout = self.layouts.get(name)
+        if isinstance(table, pd.DataFrame):
+            id_name = None if layout is None else layout.id
+            table = raw_table(table, id=id_name if id_name in table.columns else None)
+        return GivenTable(raw=table, title=f"table {name!r}", name=name, layout=layout)
+
+    def long_tables(self, raw: RawTable) -> list[str]:
+        """Name the study's tables as one of which a file must be given, being no wide one."""
+        return [
+            name
+            for name, layout in self.layouts.items()
+            if has_several_rows(
+                GivenTable(raw=raw, title=name, name=name, layout=layout),
+                self.tables,
+                [column.name for column in self.columns if column.name.startswith(f"{name}:")],
+            )
+        ]
+
+    @property
+    def table_names(self) -> list[str]:
+        """The tables that the models read; the centre, for harmonisation, is in any of them."""
+        return [name for name in self.tables if name != META]
 
     def differences(self, patients: NewPatients) -> pd.DataFrame:
         """List how new patients differ from what the models know; see `models.schema`."""
@@ -121,12 +170,18 @@ class Passport:
             settings=self.settings,
         )
 
-    def score(self, table: RawTable | pd.DataFrame, *, title: str = "table") -> Scores:
+    def score(
+        self,
+        table: RawTable | pd.DataFrame | None = None,
+        *,
+        tables: Mapping[str, RawTable | pd.DataFrame] | None = None,
+        title: str = "table",
+    ) -> Scores:
         """Score new patients.
 
         Parameters
         ----------
-        table, title
+        table, tables, title
             As `read` takes them.
 
         Returns
@@ -138,7 +193,7 @@ class Passport:
         StudyError
             If a column is absent or a value is none that the models know; all of them are listed.
         """
-        patients = self.read(table, title=title)
+        patients = self.read(table, tables=tables, title=title)
         found = self.differences(patients)
         why = refusal(found, title=title)
         if why:
@@ -232,6 +287,7 @@ def make_passport(
         n_events=validation.n_events,
         level=validation.plan.level,
         versions=dict(versions or {}),
+        layouts=_layouts(rules, tables or {}),
     )
 
 
@@ -262,6 +318,13 @@ def _rules(X: pd.DataFrame, tables: Mapping[str, TableSpec]) -> dict[str, TableS
         part = X[mine].set_axis([name.partition(":")[2] for name in mine], axis=1)
         rules[view] = reading_rules(tables[view], part) if view in tables else plain_rules(part)
     return rules
+
+
+def _layouts(
+    rules: Mapping[str, TableSpec], tables: Mapping[str, TableSpec]
+) -> dict[str, TableSpec]:
+    found = {name: layout_of(tables[name]) for name in rules if name in tables and name != META}
+    return {name: layout for name, layout in found.items() if layout is not None}
 
 
 def _column(
@@ -338,6 +401,10 @@ def _document(passport: Passport, writer: Writer) -> dict[str, Any]:
             name: spec.model_dump(mode="json", exclude_defaults=True)
             for name, spec in passport.tables.items()
         },
+        "layouts": {
+            name: spec.model_dump(mode="json", exclude_defaults=True)
+            for name, spec in passport.layouts.items()
+        },
         "settings": list(passport.settings),
         "models": models,
         "figures": writer.write(passport.figures, "figures"),
@@ -405,6 +472,7 @@ def _passport(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
         n_events=document["development"]["n_events"],
         level=document["level"],
         versions=document["versions"],
+        layouts={name: TableSpec(**spec) for name, spec in document.get("layouts", {}).items()},
     )
 
 

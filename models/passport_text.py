@@ -13,6 +13,7 @@ from models.logistic import LogisticModel
 from models.schema import Column
 from models.scoring import FrozenModel
 from omics.harmonise import CENTRE
+from omics.table_layout import apart
 
 if TYPE_CHECKING:
     from models.passport import Passport
@@ -38,6 +39,7 @@ def passport_text(passport: "Passport") -> str:
         "  new.csv: one row per patient, the id first, the columns below under their names,",
         "  `table:column` or `column` alone; values as in the study's own tables, before recodes",
         "  and transforms. In Python: models.passport.read_passport('passport.zip').score(table).",
+        *_layouts(passport),
         "  scored.csv: a row per patient and model: linear predictor, points, risks with intervals",
         "  (factors and filled-in values taken as known), risk group from 1 (lowest), what was",
         "  filled in or outside the development range, factors and their information (0 to 1).",
@@ -52,6 +54,16 @@ def passport_text(passport: "Passport") -> str:
         versions = ", ".join(f"{name} {number}" for name, number in passport.versions.items())
         lines += ["", f"WRITTEN WITH {versions}"]
     return "\n".join(lines) + "\n"
+
+
+def _layouts(passport: "Passport") -> Iterator[str]:
+    """Say which tables may be given as they are written, with several rows of a patient."""
+    for name, layout in passport.layouts.items():
+        rows = [*apart(layout), *layout.only]
+        if rows or layout.reduce is not None:
+            told = f"told apart by {', '.join(rows)}" if rows else "such as those of lesions"
+            yield f"  Table {name} may be given with several rows of a patient ({told}),"
+            yield f"  as the study had it: --table {name}=its.csv; files are joined by their ids."
 
 
 def _outcome(passport: "Passport") -> list[str]:

@@ -142,6 +142,7 @@ def differences(
     """
     found = [
         *_of_names(patients),
+        *_of_rows(patients),
         *_of_settings(settings, patients),
         *_of_centres(pipelines, patients),
         *_of_views(pipelines, patients),
@@ -155,7 +156,16 @@ def differences(
 
 
 def _of_names(patients: NewPatients) -> Iterator[Difference]:
-    for column in patients.missing:
+    starts = tuple(patients.lacking)
+    for start, why in patients.lacking.items():
+        yield Difference(
+            severity="refused",
+            difference="missing rows" if start.partition(":")[2] else "missing table",
+            column=f"{start}*",
+            count=sum(column.startswith(start) for column in patients.missing),
+            detail=why,
+        )
+    for column in [name for name in patients.missing if not name.startswith(starts)]:
         yield Difference(
             severity="refused",
             difference="missing column",
@@ -178,6 +188,18 @@ def _of_names(patients: NewPatients) -> Iterator[Difference]:
             column="",
             count=len(patients.extra),
             detail=f"not looked at: {_listed(patients.extra)}",
+        )
+
+
+def _of_rows(patients: NewPatients) -> Iterator[Difference]:
+    """Tell what was found while rows of one patient were laid out, and tables joined."""
+    for finding in patients.findings:
+        yield Difference(
+            severity="note" if finding.severity == "note" else "caution",
+            difference="rows of a table",
+            column=f"{finding.where}:*",
+            count=len(patients.ids),
+            detail=finding.message.rstrip("."),
         )
 
 

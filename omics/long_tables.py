@@ -74,7 +74,7 @@ def spread_rows(
     cells[patient, place] = raw.cells[features].to_numpy(dtype=object)
     wide = pd.DataFrame(
         cells.reshape(len(patients), -1),
-        index=_places(raw.cells.index, patient),
+        index=places_of(raw.cells.index, patient),
         columns=[f"{combination}{BAR}{f}" for combination in combinations for f in features],
     )
     for column in kept:
@@ -142,8 +142,8 @@ def _refuse_repeated(
     )
 
 
-def _places(rows: pd.Index, patient: NDArray[np.intp]) -> list[str]:
-    """Say where the rows of each patient stand."""
+def places_of(rows: pd.Index, patient: NDArray[np.intp]) -> list[str]:
+    """Say where the rows of each patient stand; `patient` counts them from 0."""
     grouped = pd.Series(rows.astype(str)).groupby(patient)
     return [
         place[0] if len(place) == 1 else f"one of {place[0]} to {place[-1]}"

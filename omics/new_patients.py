@@ -9,13 +9,16 @@ column, so that all of it can be shown at once; whether it is refused is for the
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from omics.errors import StudyError
+from omics.errors import Finding, StudyError
 from omics.features import Features, read_features
 from omics.harmonise import CENTRE
+from omics.long_tables import BAR
 from omics.messages import counted, quoted
 from omics.outcome_columns import canonical_values
 from omics.patients import read_ids
@@ -25,6 +28,7 @@ from omics.table_plan import plan_table
 from omics.table_spec import IdRules, Kind, TableSpec
 from omics.values import Unknown, read_numbers, read_texts, written
 
+T = TypeVar("T")
 PLACE = Path("new.csv")  # rules are kept without the study's own files
 
 
@@ -50,6 +54,10 @@ class NewPatients:
         Values that a declared code made missing.
     provenance : DataFrame
         What the file says of how its radiomics features were made, one row per patient.
+    lacking : dict of str to str
+        Beginnings of columns of which none is there, such as `radiomics:FLAIR|core|`, and why.
+    findings : tuple of Finding
+        What reading several rows of a patient, or several tables, found.
     """
 
     X: pd.DataFrame
@@ -60,6 +68,8 @@ class NewPatients:
     wrong: Mapping[str, str]
     unknown: Mapping[str, int]
     provenance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
         return f"NewPatients({len(self.ids)} patients, {self.X.shape[1]} columns)"
@@ -99,23 +109,47 @@ def reading_rules(spec: TableSpec, table: pd.DataFrame) -> TableSpec:
     >>> rules.categories, rules.unknown, rules.columns
     ({'Sex': ['male', 'female']}, [-99], None)
     """
-    final = spec.rename
-    recode = {final.get(name, name): mapping for name, mapping in spec.recode.items()}
-    transform = {final.get(name, name): value for name, value in spec.transform.items()}
-    unit = {final.get(name, name): value for name, value in spec.unit.items()}
+    names = [str(name) for name in table.columns]
+    rest = spec.transform.get("*")
     return TableSpec(
         path=PLACE,
         kind=spec.kind,
         decimal=spec.decimal,
         unknown=[] if spec.delta is not None else spec.unknown,  # a change may be -99 in earnest
-        rename={old: new for old, new in final.items() if new in table.columns},
-        recode={name: recode[name] for name in table.columns if name in recode},
+        rename=_old_names(spec, names),
+        recode={} if spec.delta is not None else _entries(spec, spec.recode, names),
         categories=_levels(table),
-        transform={
-            name: t for name, t in transform.items() if name in table.columns or name == "*"
-        },
-        unit={name: unit[name] for name in table.columns if name in unit},
+        transform=_entries(spec, spec.transform, names) | ({} if rest is None else {"*": rest}),
+        unit=_entries(spec, spec.unit, names),
     )
+
+
+def _entries(spec: TableSpec, option: Mapping[str, T], names: Sequence[str]) -> dict[str, T]:
+    """Keep what an option says of some features, under their final names."""
+    final = {spec.rename.get(column, column): value for column, value in option.items()}
+    found = {name: _own(name, final, spread=_spreads(spec)) for name in names}
+    return {name: final[key] for name, key in found.items() if key is not None}
+
+
+def _old_names(spec: TableSpec, names: Sequence[str]) -> dict[str, str]:
+    """Keep the names that features have in the file."""
+    old = {new: column for column, new in spec.rename.items()}
+    found = {name: _own(name, old, spread=_spreads(spec)) for name in names}
+    return {
+        f"{name.removesuffix(key)}{old[key]}": name
+        for name, key in found.items()
+        if key is not None
+    }
+
+
+def _spreads(spec: TableSpec) -> bool:
+    return bool(spec.spread) or spec.delta is not None
+
+
+def _own(name: str, keys: Collection[str], *, spread: bool) -> str | None:
+    """Find a feature by its name, or by its name behind that of a sequence and region."""
+    ends = [key for key in keys if spread and name.endswith(f"{BAR}{key}")]
+    return name if name in keys else max(ends, key=len, default=None)
 
 
 def plain_rules(table: pd.DataFrame) -> TableSpec:
@@ -189,7 +223,7 @@ def read_new_patients(
         If a row has no id, or an id stands twice.
     """
     names = [str(name) for name in raw.cells.columns]
-    places = _places(names, columns, rules)
+    places = places_in(names, columns, rules)
     parts: list[pd.DataFrame] = []
     wrong: dict[str, str] = {}
     unknown: dict[str, int] = {}
@@ -223,10 +257,17 @@ def read_new_patients(
     )
 
 
-def _places(
+def places_in(
     names: Iterable[str], columns: Sequence[str], rules: Mapping[str, TableSpec]
 ) -> dict[str, str]:
-    """Find the column of the file that holds each wanted one, by its full or its short name."""
+    """Find the column of the file that holds each wanted one, by its full or its short name.
+
+    Examples
+    --------
+    >>> places_in(["Age", "rna:EGFR"], ["clinical:Age", "rna:EGFR", "rna:PTEN"],
+    ...           {name: TableSpec(path=PLACE, kind="features") for name in ("clinical", "rna")})
+    {'clinical:Age': 'Age', 'rna:EGFR': 'rna:EGFR'}
+    """
     there = set(names)
     short: dict[str, list[str]] = {}
     for column in columns:
@@ -247,14 +288,8 @@ def _places(
 def _ids(raw: RawTable, *, title: str) -> tuple[str, ...]:
     """Return every row's id; rows are named by their place, not by an id."""
     ids = read_ids(raw.ids, IdRules(), title=title)
+    refuse_nameless(ids, raw, title=title)
     series = pd.Series(ids, index=raw.cells.index, dtype=object)
-    nameless = series.index[series.isna()]
-    if len(nameless):
-        raise StudyError(
-            f"{title}: every row must have an id in column {raw.id_name!r}, but {len(nameless)} of "
-            f"{len(series)} have none (first: {nameless[0]}). Fill it in, or name another column "
-            "of ids."
-        )
     twice = series.index[series.duplicated(keep=False)]
     if len(twice):
         raise StudyError(
@@ -263,6 +298,17 @@ def _ids(raw: RawTable, *, title: str) -> tuple[str, ...]:
             "of ids."
         )
     return tuple(str(identifier) for identifier in ids)
+
+
+def refuse_nameless(ids: NDArray[np.object_], raw: RawTable, *, title: str) -> None:
+    """Raise unless every row of a table has an id: `ids`, as they are compared."""
+    nameless = raw.cells.index[pd.isna(ids)]
+    if len(nameless):
+        raise StudyError(
+            f"{title}: every row must have an id in column {raw.id_name!r}, but {len(nameless)} of "
+            f"{len(ids)} have none (first: {nameless[0]}). Fill it in, or name another column "
+            "of ids."
+        )
 
 
 def _read_table(

@@ -79,10 +79,17 @@ def check(study: StudyFile) -> None:
 @app.command()
 def score(
     passport: Annotated[Path, typer.Argument(help="folder of a run, or its passport.zip")],
-    patients: Annotated[Path, typer.Argument(help="table of new patients, one row each")],
     out: Annotated[Path, typer.Option("--out", help="the .csv file to write")],
+    patients: Annotated[
+        Path | None, typer.Argument(help="table of new patients, one row each")
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="name=file: a table of the study, written as the study's was"),
+    ] = None,
     id: Annotated[
-        str | None, typer.Option("--id", help="column of patient ids; by default the first")
+        str | None,
+        typer.Option("--id", help="column of patient ids; by default the first, or the study's"),
     ] = None,
     separator: Annotated[
         str | None, typer.Option("--separator", help="between cells; by default , in .csv")
@@ -91,10 +98,16 @@ def score(
 ) -> None:
     """Score new patients by the frozen models of a run."""
     with _mistakes_told():
-        from reports.scoring import NewTable, score_table
+        from reports.scoring import NewFiles, named_paths, score_files
 
-        table = NewTable(path=patients, id=id, separator=separator, sheet=sheet)
-        scores = score_table(passport, table, out, console=_console())
+        files = NewFiles(
+            path=patients,
+            tables=named_paths(table or []),
+            id=id,
+            separator=separator,
+            sheet=sheet,
+        )
+        scores = score_files(passport, files, out, console=_console())
         _console().print(f"Scores: {out} ({scores})")
 
 

@@ -1,6 +1,7 @@
-"""New patients from their file to `scored.csv`: what `nomomics score` does."""
+"""New patients from their files to `scored.csv`: what `nomomics score` does."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,8 @@ from models.passport import Passport, read_passport
 from models.scoring import Scores, refusal, score_patients
 from omics.errors import StudyError
 from omics.new_patients import NewPatients
-from omics.reading import read_raw
+from omics.reading import RawTable, read_raw
+from omics.table_layout import layout_at
 from omics.table_spec import TEXT_SUFFIXES, TableSpec, suffix
 from reports.console import print_differences
 from reports.tables import write_csv
@@ -20,33 +22,67 @@ FEW = 6  # differences of one kind that are listed; of more, the first and their
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewTable:
-    """The file of new patients, and how its cells are found.
+class NewFiles:
+    """The files of new patients, and how their cells are found.
 
     Attributes
     ----------
-    path : Path
-        .csv, .tsv, .txt, .xlsx or .parquet; one row per patient.
+    path : Path or None
+        .csv, .tsv, .txt, .xlsx or .parquet; one row per patient, columns of any table.
+    tables : dict of table to Path
+        Tables of the study, long where the study's own were.
     id : str or None
-        Column of ids; by default the first.
+        Column of ids; by default the study's in `tables`, and the first in `path`.
     separator, sheet : str or None
-        As in a study's table.
+        As in a study's table; by default the study's in `tables`.
     """
 
-    path: Path
+    path: Path | None = None
+    tables: dict[str, Path] = field(default_factory=dict)
     id: str | None = None
     separator: str | None = None
     sheet: str | None = None
 
+    @property
+    def paths(self) -> list[Path]:
+        """All files."""
+        return [*([self.path] if self.path is not None else []), *self.tables.values()]
 
-def score_table(passport: Path, new: NewTable, out: Path, *, console: Console) -> Scores:
-    """Score the patients of a file; differences are printed, scores written whole or not at all.
+    @property
+    def title(self) -> str:
+        """How messages name them together."""
+        return " and ".join(path.name for path in self.paths)
+
+
+def named_paths(texts: Sequence[str]) -> dict[str, Path]:
+    """Take apart what `--table` says.
+
+    Examples
+    --------
+    >>> named_paths(["radiomics=new.parquet"])["radiomics"].name
+    'new.parquet'
+    """
+    found: dict[str, Path] = {}
+    for text in texts:
+        name, sign, path = text.partition("=")
+        if not (name and sign and path):
+            raise StudyError(
+                f"--table must be name=file, as radiomics=new.parquet, but {text!r} came."
+            )
+        if name in found:
+            raise StudyError(f"--table must name a table once, but {name!r} came twice.")
+        found[name] = Path(path)
+    return found
+
+
+def score_files(passport: Path, new: NewFiles, out: Path, *, console: Console) -> Scores:
+    """Score new patients from files; differences are printed, scores written whole or not at all.
 
     Parameters
     ----------
     passport : Path
         A passport, or the folder of a run.
-    new : NewTable
+    new : NewFiles
     out : Path
         The .csv file to write; an older one is replaced.
     console : Console
@@ -58,14 +94,16 @@ def score_table(passport: Path, new: NewTable, out: Path, *, console: Console) -
     Raises
     ------
     StudyError
-        If the passport, the file or its columns are not as they must be.
+        If the passport, a file or its columns are not as they must be.
     """
-    _check_out(out, new.path, passport)
+    if not new.paths:
+        raise StudyError("give a table of new patients, or --table radiomics=new.parquet.")
+    _check_out(out, [*new.paths, passport])
     frozen = read_passport(passport)
     patients = read_patients(frozen, new)
     found = frozen.differences(patients)
     print_differences(shortened(found), console)
-    why = refusal(shortened(found), title=new.path.name)
+    why = refusal(shortened(found), title=new.title)
     if why:
         raise StudyError(why)
     scores = score_patients(
@@ -85,27 +123,51 @@ def score_table(passport: Path, new: NewTable, out: Path, *, console: Console) -
     return scores
 
 
-def _check_out(out: Path, table: Path, passport: Path) -> None:
+def _check_out(out: Path, inputs: Sequence[Path]) -> None:
     if suffix(out) != ".csv" or out.is_dir():
         raise StudyError(f"--out must be a .csv file, but {out} came. Write --out scored.csv.")
     if not out.parent.is_dir():
         raise StudyError(f"--out {out}: the folder {out.parent} does not exist. Make it first.")
-    if out.resolve() in (table.resolve(), passport.resolve()):
+    if out.resolve() in [path.resolve() for path in inputs]:
         raise StudyError(f"--out {out} would replace what is read. Choose another file.")
 
 
-def read_patients(frozen: Passport, new: NewTable) -> NewPatients:
-    """Read the file of new patients as the study's tables were read."""
+def read_patients(frozen: Passport, new: NewFiles) -> NewPatients:
+    """Read the files of new patients as the study's tables were read.
+
+    A single file that is long, as a table of the study is, need not be named.
+    """
+    tables = dict(new.tables)
+    table = None if new.path is None else _read(None, new.path, new)
+    if new.path is not None and table is not None:
+        long = frozen.long_tables(table)
+        if long and not tables and frozen.table_names == long:
+            tables, table = {long[0]: new.path}, None
+        elif long and not {*long} & {*tables}:
+            raise StudyError(
+                f"{new.path.name} has several rows of a patient, as table {long[0]!r} of the "
+                f"study had: give it as --table {long[0]}={new.path}, and the columns of other "
+                "tables in files of their own."
+            )
+    return frozen.read(
+        table,
+        tables={name: _read(frozen.layouts.get(name), path, new) for name, path in tables.items()},
+        title="" if new.path is None else new.path.name,
+    )
+
+
+def _read(layout: TableSpec | None, path: Path, new: NewFiles) -> RawTable:
+    stated = {"id": new.id, "separator": new.separator, "sheet": new.sheet}
+    spec = TableSpec(path=path, kind="features") if layout is None else layout_at(layout, path)
+    given = {option: value for option, value in stated.items() if value is not None}
     try:
-        spec = TableSpec(
-            path=new.path, kind="features", id=new.id, separator=new.separator, sheet=new.sheet
-        )
+        spec = TableSpec.model_validate(spec.model_dump(exclude_defaults=True) | given)
     except ValidationError as error:
         raise StudyError(
             f"--separator must be one sign of a text file ({', '.join(TEXT_SUFFIXES)}) and --sheet "
-            f"a sheet of an .xlsx file, but {new.path.name} is read."
+            f"a sheet of an .xlsx file, but {path.name} is read."
         ) from error
-    return frozen.read(read_raw(spec, name=new.path.name, title=new.path.name), title=new.path.name)
+    return read_raw(spec, name=path.name, title=path.name)
 
 
 def shortened(differences: pd.DataFrame) -> pd.DataFrame:
