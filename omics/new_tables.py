@@ -80,8 +80,8 @@ def _check_names(given: Sequence[GivenTable], rules: Mapping[str, TableSpec]) ->
     for name in filter(None, names):
         if name not in known:
             raise StudyError(
-                f"a table of new patients must be one that the models read, but {name!r} is none "
-                f"of {quoted(known)}. {nearest(name, known)}"
+                f"a table of new patients must be one that the models read, but {name!r} is none. "
+                f"{nearest(name, known)}"
             )
         if names.count(name) > 1:
             raise StudyError(
@@ -112,15 +112,22 @@ def _read(
     optional: Collection[str],
 ) -> NewPatients:
     layout = table.layout
+    features = [column for column in columns if column != CENTRE]
     if layout is not None:
         ids = read_ids(table.raw.ids, layout.id_rules, title=table.title)
         refuse_nameless(ids, table.raw, title=table.title)
-        features = [column for column in columns if column != CENTRE]
         if is_long(table, rules, features):
             patients = replace(table, raw=replace(table.raw, ids=ids))
             return read_laid_out(patients, layout, rules, columns)
         _refuse_neither(table, layout, rules, features)
         table = replace(table, raw=replace(table.raw, ids=ids))
+    elif table.name and not places_in(table.columns, features, rules):
+        raise StudyError(
+            f"{table.title}: the passport does not say how rows of table {table.name!r} become "
+            "patients (it was written by an earlier version, or the table is read with further "
+            "files), and the table has no column that the models read. Give one row per patient, "
+            "or run the study again."
+        )
     return read_new_patients(table.raw, rules, columns, optional=optional, title=table.title)
 
 

@@ -345,7 +345,7 @@ def test_a_table_that_is_not_given_is_refused_unless_models_do_without(tmp_path:
     assert list(found.X.columns) == columns
     for twice, message in (
         ([clinical(["A"]), clinical(["B"])], "'clinical' came 2 times"),
-        ([GivenTable(raw=raw_table(table), title="x", name="rna")], "'rna' is none of"),
+        ([GivenTable(raw=raw_table(table), title="x", name="rna")], "'rna' is none"),
     ):
         with pytest.raises(StudyError, match=message):
             read_new_tables(twice, rules, columns)
