@@ -24,23 +24,36 @@ _TAGS = [
     "Columns",
     "NumberOfFrames",
     "SamplesPerPixel",
+    "PhotometricInterpretation",
     "RescaleSlope",
     "RescaleIntercept",
 ]
+_SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
+_GROUPS = {  # of an enhanced file, where a frame says what the header of a slice does
+    "PlanePositionSequence": ("ImagePositionPatient",),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+    "PixelMeasuresSequence": ("PixelSpacing",),
+    "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept"),
+    "FrameContentSequence": ("StackID",),
+}
 _SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Slice:
-    """What the header of one slice says.
+    """What is said of one slice: by the header of its file, or in an enhanced file of its frame.
 
     Attributes
     ----------
     path : Path
     patient, series, description, frame : str
         Patient id, series, its description, frame of reference; empty where not stated.
-    n_frames : int
-        Above 1 in an enhanced (multi-frame) file.
+    number : int or None
+        Of the frame in an enhanced (multi-frame) file, from 0; None in a file of one slice.
+    stack : str
+        Which of several stacks of frames it is of; empty where not stated.
+    photometric : str
+        What its numbers mean: `MONOCHROME2` for grey values.
     shape : tuple of int
         Rows, columns, and numbers per voxel.
     scale : tuple of float
@@ -58,7 +71,9 @@ class Slice:
     series: str
     description: str
     frame: str
-    n_frames: int
+    number: int | None
+    stack: str
+    photometric: str
     shape: tuple[int, int, int]
     scale: tuple[float, float]
     position: NDArray[np.float64]
@@ -109,16 +124,31 @@ def files_of(folder: Path) -> list[tuple[Path, Any]]:
     return found
 
 
-def slices_of(folder: Path, *, what: str) -> list[Slice]:
-    """Return the slices among the files of a folder.
+def slices_of(path: Path, *, what: str) -> list[Slice]:
+    """Return the slices among the files of a folder, or of one file.
 
     Raises
     ------
     CaseError
-        As of `files_of`, or if a value in a header cannot be read.
+        As of `files_of`, if a value in a header cannot be read, or frames do not say where they
+        lie.
     """
     with damaged(what):
-        return [_slice(path, header) for path, header in files_of(folder) if "Rows" in header]
+        files = files_of(path) if path.is_dir() else [(path, _header(path))]
+        return [
+            one
+            for file, header in files
+            if header is not None and "Rows" in header
+            for one in _slices(file, header, what=what)
+        ]
+
+
+def is_dicom(path: Path) -> bool:
+    """Tell a DICOM file by its name, or by the sign that stands behind its preamble."""
+    if path.suffix.casefold() in _SUFFIXES:
+        return True
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
 
 
 def _header(path: Path) -> Any:
@@ -140,7 +170,41 @@ def _header(path: Path) -> Any:
         return header
 
 
-def _slice(path: Path, header: Any) -> Slice:
+def _slices(path: Path, header: Any, *, what: str) -> list[Slice]:
+    """Return the one slice of a file, or the frames of an enhanced one."""
+    n_frames = int(header.get("NumberOfFrames") or 1)
+    if n_frames == 1 and header.get("ImagePositionPatient"):
+        return [_slice(path, header, number=None)]
+    pydicom = needed("pydicom")
+    groups = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[_SHARED, _PER_FRAME])
+    frames = groups.get(_PER_FRAME) or []
+    if n_frames == 1 and not frames:
+        return [_slice(path, header, number=None)]
+    if len(frames) != n_frames:
+        raise CaseError(
+            f"{what} must say where each of its {n_frames} frames lies, but is a multi-frame DICOM "
+            f"file that says it of {len(frames)}. Convert it to NIfTI, for example by dcm2niix."
+        )
+    shared = (groups.get(_SHARED) or [pydicom.Dataset()])[0]
+    return [
+        _slice(path, _own_header(header, frame, shared), number=number)
+        for number, frame in enumerate(frames)
+    ]
+
+
+def _own_header(header: Any, frame: Any, shared: Any) -> Any:
+    """Lay out what a frame says, or all frames share, as the header of one slice does."""
+    own = needed("pydicom").Dataset()
+    own.update(header)
+    for group, names in _GROUPS.items():
+        items = frame.get(group) or shared.get(group) or []
+        for name in names if items else ():
+            if name in items[0]:
+                own[name] = items[0][name]
+    return own
+
+
+def _slice(path: Path, header: Any, *, number: int | None) -> Slice:
     def numbers(name: str, n: int) -> NDArray[np.float64]:
         values = header.get(name)
         return np.array([float(value) for value in values or ()]).reshape(n if values else 0)
@@ -154,7 +218,9 @@ def _slice(path: Path, header: Any) -> Slice:
         series=text("SeriesInstanceUID"),
         description=text("SeriesDescription"),
         frame=text("FrameOfReferenceUID"),
-        n_frames=int(header.get("NumberOfFrames") or 1),
+        number=number,
+        stack=text("StackID"),
+        photometric=text("PhotometricInterpretation"),
         shape=(int(header.Rows), int(header.Columns), int(header.get("SamplesPerPixel") or 1)),
         scale=(float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)),
         position=numbers("ImagePositionPatient", 3),

@@ -2,7 +2,7 @@
 
 Slices are sorted by their position along the normal of their plane, never by file name or instance
 number. The grid is computed from the positions; SimpleITK (GDCM) decodes the voxels and rescales
-them.
+them. The frames of an enhanced (multi-frame) file are slices like others (`omics.dicom_frames`).
 
 Considered and rejected: SimpleITK's own grouping and sorting, because it takes uneven slices for
 even ones, with a warning on the terminal alone.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from omics.dicom_frames import decode_frames
 from omics.dicom_headers import Slice, slices_of
 from omics.errors import CaseError
 from omics.extras import needed
@@ -33,14 +34,14 @@ _SQUARE = 0.01  # of directions of one length at right angles
 _ALIKE = 1e-4  # mm, or of a direction cosine
 
 
-def read_series(folder: Path, *, what: str) -> "sitk.Image":
-    """Read a folder with the slices of one DICOM series.
+def read_series(path: Path, *, what: str) -> "sitk.Image":
+    """Read one DICOM series: a folder with its slices, or an enhanced file that holds all.
 
     Parameters
     ----------
-    folder : Path
-        Other files in it, and DICOM files that are no images (a structure set), are passed over;
-        folders in it are not looked into.
+    path : Path
+        Other files in a folder, and DICOM files that are no images (a structure set), are passed
+        over; folders in it are not looked into.
     what : str
         How messages name it: `image` or `mask`.
 
@@ -54,10 +55,10 @@ def read_series(folder: Path, *, what: str) -> "sitk.Image":
     ------
     CaseError
         If there is no series or several, slices of different size, spacing or direction, a gap,
-        a position taken twice, one slice alone, or a file that cannot be decoded.
+        a position taken twice, one slice alone, several stacks, or a file that cannot be decoded.
     """
-    slices = slices_of(folder, what=what)
-    _check_one_series(slices, folder, what=what)
+    slices = slices_of(path, what=what)
+    _check_one_series(slices, path, what=what)
     _check_alike(slices, what=what)
     row, column = slices[0].axes
     place = np.array([one.position for one in slices]) @ np.cross(row, column)
@@ -65,7 +66,10 @@ def read_series(folder: Path, *, what: str) -> "sitk.Image":
     slices = [slices[at] for at in order]
     step = _check_even(place[order], what=what)
     _check_straight(slices, what=what)
-    image = _decode(slices, folder, what=what)
+    if any(one.number is not None for one in slices):
+        image = decode_frames(slices, what=what)
+    else:
+        image = _decode(slices, path, what=what)
     first = slices[0]
     image.SetOrigin(first.position.tolist())
     image.SetSpacing([float(first.spacing[1]), float(first.spacing[0]), step])
@@ -75,9 +79,14 @@ def read_series(folder: Path, *, what: str) -> "sitk.Image":
     return image
 
 
-def _check_one_series(slices: Sequence[Slice], folder: Path, *, what: str) -> None:
+def _check_one_series(slices: Sequence[Slice], path: Path, *, what: str) -> None:
+    if not path.is_dir() and (len(slices) < 2):
+        raise CaseError(
+            f"{what} must be a whole volume, but the DICOM file holds "
+            f"{'one slice' if slices else 'no image'}. Name the folder of its series."
+        )
     if not slices:
-        inside = any(path.is_dir() for path in folder.iterdir())
+        inside = any(part.is_dir() for part in path.iterdir())
         raise CaseError(
             f"{what} must be a folder of DICOM slices, but holds none."
             + (" It holds folders: name the one with the slices." if inside else "")
@@ -93,10 +102,12 @@ def _check_one_series(slices: Sequence[Slice], folder: Path, *, what: str) -> No
             f"{what} must be a folder of one DICOM series, but holds {len(told)} ({listed}). Move "
             "each series to a folder of its own."
         )
-    if any(one.n_frames > 1 for one in slices):
+    stacks = Counter(one.stack for one in slices)
+    if len(stacks) > 1:
+        listed = some_of(f"{stack!r} with {number_of(n, 'frame')}" for stack, n in stacks.items())
         raise CaseError(
-            f"{what} must be one file per slice, but is an enhanced (multi-frame) DICOM file. "
-            "Convert it to NIfTI, for example by dcm2niix."
+            f"{what} must be one volume, but the multi-frame DICOM file holds {len(stacks)} stacks "
+            f"({listed}). Export one of them."
         )
     if len({one.patient for one in slices}) > 1:
         raise CaseError(f"{what} must be of one patient, but its slices are of different patients.")
@@ -124,7 +135,7 @@ def _check_alike(slices: Sequence[Slice], *, what: str) -> None:
                 f"{what} must have slices alike in {name}, but {other} of {len(slices)} differ "
                 "from the first. Take localisers out of the folder."
             )
-    if slices[0].shape[2] > 1:
+    if slices[0].shape[2] > 1 or slices[0].photometric.startswith("PALETTE"):
         raise CaseError(f"{what} must hold one number per voxel, but holds colours.")
     pair = slices[0].cosines.reshape(2, 3)
     if min(slices[0].spacing) <= 0 or np.abs(pair @ pair.T - np.eye(2)).max() > _SQUARE:
@@ -169,7 +180,7 @@ def _check_straight(slices: Sequence[Slice], *, what: str) -> None:
         )
 
 
-def _decode(slices: Sequence[Slice], folder: Path, *, what: str) -> "sitk.Image":
+def _decode(slices: Sequence[Slice], path: Path, *, what: str) -> "sitk.Image":
     """Read the voxels; where slices are rescaled by fractions or differently, as 64-bit floats."""
     sitk = needed("SimpleITK")
     scales = {one.scale for one in slices}
@@ -177,5 +188,5 @@ def _decode(slices: Sequence[Slice], folder: Path, *, what: str) -> "sitk.Image"
     reader.SetFileNames([str(one.path) for one in slices])
     if len(scales) > 1 or not all(value.is_integer() for scale in scales for value in scale):
         reader.SetOutputPixelType(sitk.sitkFloat64)
-    with native_errors(folder, what=what):
+    with native_errors(path, what=what):
         return reader.Execute()

@@ -1,6 +1,6 @@
 """The voxels of one scan, whole and finite, or the reason why they cannot be used.
 
-NIfTI, NRRD and MetaImage files and folders with one DICOM series are read by SimpleITK. What it
+NIfTI, NRRD and MetaImage files and DICOM series are read by SimpleITK. What it
 lets pass is refused here: of NIfTI it fills files that were cut short with zeros, puts zeros in the
 place of voxels that are no finite numbers, takes one of two spacings, and says nothing.
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from omics.dicom_headers import is_dicom
 from omics.dicom_series import read_series
 from omics.errors import CaseError
 from omics.extras import needed
@@ -41,7 +42,8 @@ def read_image(path: Path) -> "sitk.Image":
     Parameters
     ----------
     path : Path
-        A NIfTI, NRRD or MetaImage file, or a folder with one DICOM series.
+        A NIfTI, NRRD or MetaImage file, a folder with one DICOM series, or an enhanced
+        (multi-frame) DICOM file.
 
     Returns
     -------
@@ -108,6 +110,8 @@ def read_volume(path: Path, *, what: str) -> "sitk.Image":
     if not path.is_file():
         raise CaseError(f"{what} must be a file or folder, but there is none of that name.")
     if not path.name.casefold().endswith(SUFFIXES):
+        if is_dicom(path):
+            return read_series(path, what=what)
         raise CaseError(
             f"{what} must end in one of {', '.join(SUFFIXES)} or be the folder of a DICOM series, "
             f"but ends in {path.suffix!r}. Correct the manifest, or convert the file."

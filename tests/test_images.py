@@ -145,7 +145,7 @@ def test_a_folder_without_slices(tmp_path: Path) -> None:
         (3, {"ImagePositionPatient": None}, r"ImagePositionPatient in every slice, but 1 of 8"),
         (3, {"PixelSpacing": [1.2, 0.9]}, r"alike in PixelSpacing, but 1 of 8 differ"),
         (3, {"ImageOrientationPatient": [1, 0, 0, 0, 0, 1]}, r"Orientation.*localisers"),
-        (1, {"NumberOfFrames": "8"}, "enhanced .multi-frame. DICOM file.*dcm2niix"),
+        (1, {"NumberOfFrames": "8"}, r"says it of 0\. Convert.*dcm2niix"),
     ],
 )
 def test_odd_slices_are_told(
