@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from omics.intraclass import Form
+from omics.intraclass import SHROUT_FLEISS, Form
 from omics.reliability import LEAST_PATIENTS
 from omics.table_spec import Scalar
 
@@ -65,3 +65,12 @@ class RepeatabilitySpec(BaseModel):
         default=False,
         description="true if the files are two or more readings of patients not in the study",
     )
+
+    @field_validator("form", mode="before")
+    @classmethod
+    def _not_by_its_other_name(cls, value: Any) -> Any:
+        """Say what a form is called here."""
+        known = SHROUT_FLEISS.get(value) if isinstance(value, str) else None
+        if known is not None:
+            raise ValueError(f"must be written {known!r}, but {value!r} came, its older name")
+        return value
