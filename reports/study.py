@@ -42,8 +42,9 @@ from reports.analysis import (
 )
 from reports.factor_meaning import GeneSetTest, columns_to_test
 from reports.factor_quality import FactorChecks
+from reports.model_specs import ModelSpec
 from reports.repeats import check_filters, check_settings, filters_from, filters_of, read_repeats
-from reports.study_file import ModelSpec, Study
+from reports.study_file import Study
 
 
 def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
