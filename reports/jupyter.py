@@ -55,7 +55,6 @@ from omics.reliability import Reliability
 from omics.saved_factors import SavedFactors
 from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
-from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
 from reports.calibration_sections import (
     group_blocks,
@@ -92,6 +91,7 @@ from reports.repeatability_sections import (
     reliability_blocks,
     repeatability_blocks,
 )
+from reports.results import Results
 from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks

@@ -11,11 +11,11 @@ from models.subgroups import LEAST_EVENTS
 from models.validation import Fitted
 from omics.moment import in_words
 from reports.added_value import AddedValueResults
-from reports.analysis import Results
 from reports.calibration_sections import NAME_OF_TEST
 from reports.factor_methods import factors_text, meaning_text, quality_text
 from reports.harmonisation_sections import harmonisation_text
 from reports.repeatability_sections import repeatability_text
+from reports.results import Results
 from reports.style import feature_name, shown_names
 from reports.tables import MINUS
 

@@ -25,10 +25,11 @@ from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy
 from omics.table_spec import TableSpec
 from reports.added_value import AddedValueResults
-from reports.analysis import FactorResults, Results
 from reports.factor_quality import FactorQuality
+from reports.factor_results import FactorResults
 from reports.harmonisation_sections import harmonisation_tables
 from reports.repeatability_sections import bland_altman_table, repeatability_table
+from reports.results import Results
 from reports.tables import write_csv
 from reports.updating_sections import updating_table
 

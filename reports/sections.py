@@ -7,11 +7,11 @@ import pandas as pd
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.mofa import FactorModel
 from reports.added_value_sections import added_value_section
-from reports.analysis import FactorResults, Results
 from reports.assumption_sections import assumptions_section
 from reports.competing_section import competing_blocks
 from reports.factor_meaning import ordered_active
 from reports.factor_quality_sections import factor_quality_section
+from reports.factor_results import FactorResults
 from reports.factor_sections import gene_set_blocks, loading_map_blocks, scatter_blocks
 from reports.figures.associations import draw_associations
 from reports.figures.flow import draw_flow
@@ -23,6 +23,7 @@ from reports.methods import methods_text
 from reports.missing_section import missing_section
 from reports.model_sections import comparison_section, models_section
 from reports.repeatability_sections import repeatability_section
+from reports.results import Results
 from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section

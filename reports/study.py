@@ -28,22 +28,15 @@ from omics.harmonise import ComBat
 from omics.messages import nearest
 from omics.mofa import FactorModel
 from omics.tables import read_table
+from reports.about import About, Updates
 from reports.added_value import AddedValue
-from reports.analysis import (
-    PACKAGES,
-    About,
-    Results,
-    Updates,
-    analyse,
-    check_table_one,
-    check_updated_cohort,
-    declared_subgroups,
-    factor_columns,
-)
+from reports.analysis import PACKAGES, analyse
+from reports.asked import check_table_one, check_updated_cohort, declared_subgroups, factor_columns
 from reports.factor_meaning import GeneSetTest, columns_to_test
 from reports.factor_quality import FactorChecks
 from reports.model_specs import ModelSpec
 from reports.repeats import check_filters, check_settings, filters_from, filters_of, read_repeats
+from reports.results import Results
 from reports.study_file import Study
 
 

@@ -24,7 +24,7 @@ from omics.errors import StudyError
 from omics.harmonise import ComBat
 from omics.mofa_views import chosen_views
 from reports import analyse, load_cohort, read_study
-from reports.analysis import About
+from reports.about import About
 from reports.html import Text
 from reports.jupyter import drawn
 from reports.study import build_pipelines
