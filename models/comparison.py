@@ -42,7 +42,8 @@ from models.evaluation import (
     of_repeat,
     rows_drawn,
 )
-from models.pipeline import Model, RiskPipeline
+from models.pipeline import RiskPipeline
+from models.pipeline_parts import Model
 from models.pooled import PooledCox, PooledLogistic
 from models.scores import (
     Interval,

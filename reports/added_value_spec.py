@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.design import matching
+from models.predictors import matching
 from reports.model_specs import ModelSpec, Policy
 from reports.spec import Spec
 

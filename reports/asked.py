@@ -7,9 +7,9 @@ import pandas as pd
 from models.boosting import BoostedModel
 from models.comparison import check_reference
 from models.description import TableOneAsked, description_groups
-from models.design import select_columns
 from models.moment import check_moment
 from models.pipeline import RiskPipeline
+from models.predictors import select_columns
 from models.reclassification import check_categories
 from models.subgroups import Splits, check_models, subgroup_levels
 from omics.centres import check_harmonised

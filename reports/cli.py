@@ -175,8 +175,9 @@ def _tell_failures(n_failed: int, n_cases: int, reasons: Path, console: Console)
 def _run(study_path: Path, out: Path, jobs: int) -> None:
     from reports.output import WORK, check_folder
     from reports.report import write_report
-    from reports.study import compute, input_files, load_cohort
+    from reports.study import compute, load_cohort
     from reports.study_file import read_study
+    from reports.study_inputs import input_files
 
     console = _console()
     study = read_study(study_path)

@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from models.factor_findings import factor_cohort_findings
-from models.findings import factor_findings
+from models.factor_findings import factor_cohort_findings, factor_findings
 from models.validation import Validation
 from omics.cohort import Cohort
 from omics.errors import Finding

@@ -4,8 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.design import IMPUTATIONS, Missing, matching
+from models.design import IMPUTATIONS, Missing
 from models.interactions import check_interactions
+from models.predictors import matching
 from models.ticks import AxisTicks
 from omics.messages import nearest
 from omics.outcome import ColumnAddress

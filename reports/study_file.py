@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from models.design import Missing, matching
+from models.design import Missing
+from models.predictors import matching
 from omics.centres import META
 from omics.cohort import CohortsSpec
 from omics.errors import StudyError
