@@ -13,6 +13,7 @@ from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
 from models.roc_curves import RocCurves
 from omics.cohort import DEVELOPMENT
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.calibration_sections import hosmer_lemeshow_blocks
 from reports.classification_section import classification_block
 from reports.competing_section import competing_group_blocks
@@ -28,7 +29,6 @@ from reports.figures.comparison import draw_comparison
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
 from reports.figures.nomogram import draw_nomogram
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.optimism_sections import optimism_blocks
 from reports.performance_tables import (
     CALIBRATION,

@@ -9,6 +9,7 @@ from omics.cohort import DEVELOPMENT, Cohort
 from omics.mofa import FactorModel
 from reports.added_value_sections import added_value_section
 from reports.assumption_sections import assumptions_section
+from reports.blocks import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
 from reports.competing_section import competing_blocks
 from reports.factor_meaning import ordered_active
 from reports.factor_quality_sections import factor_quality_section
@@ -19,7 +20,6 @@ from reports.figures.flow import draw_flow
 from reports.figures.loadings import draw_loadings
 from reports.figures.variance_explained import draw_variance_explained
 from reports.harmonisation_sections import harmonisation_section
-from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
 from reports.methods import methods_text
 from reports.missing_section import missing_section
 from reports.model_sections import comparison_section, models_section

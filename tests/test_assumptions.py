@@ -18,10 +18,11 @@ from models.proportional_hazards import proportional_hazards_test
 from omics.cohort import Cohort
 from omics.outcome import survival_outcome
 from reports.assumption_sections import assumption_blocks, assumptions_section
+from reports.blocks import Figure, FigureGrid, Page, Section, Table
 from reports.figures.influence import draw_influence
 from reports.figures.linearity import draw_linearity
 from reports.figures.schoenfeld import draw_schoenfeld
-from reports.html import Figure, FigureGrid, Page, Section, Table, render
+from reports.html import render
 from reports.output import write_output
 from reports.output_tables import influence_table
 from reports.results import Results

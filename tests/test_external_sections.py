@@ -8,8 +8,8 @@ import pytest
 
 from models.external_tests import external_tests
 from reports.added_value_sections import added_value_section
+from reports.blocks import Section, Table
 from reports.external_sections import paired_test_block, standard_error_block
-from reports.html import Section, Table
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.report import write_report

@@ -12,8 +12,8 @@ from scipy.stats import kendalltau
 from omics.gene_sets import GeneSets, gene_set_enrichment
 from omics.mofa import FactorModel
 from omics.saved_factors import SavedFactors
+from reports.blocks import Block, Figure, Table, Text
 from reports.factor_meaning import factor_associations, factor_scatter, ordered_active
-from reports.html import Block, Figure, Table, Text
 from reports.jupyter import drawn
 from reports.results import Results
 from reports.sections import factor_model_blocks, page_of

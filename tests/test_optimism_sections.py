@@ -9,8 +9,9 @@ import pytest
 from models.optimism import cox_optimism
 from models.resample_counts import bootstrap_counts
 from omics.errors import StudyError
+from reports.blocks import Figure, FigureGrid, Section, Table, Text
 from reports.curve_sections import calibration_blocks
-from reports.html import Figure, FigureGrid, Section, Table, Text, render
+from reports.html import render
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.optimism_sections import HEADER, optimism_blocks

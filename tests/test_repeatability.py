@@ -25,8 +25,8 @@ from omics.harmonise import ComBat
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from omics.stability import FactorStability, factor_stability
+from reports.blocks import Figure, FigureGrid, Table, Text
 from reports.figures.reliability import draw_reliability
-from reports.html import Figure, FigureGrid, Table, Text
 from reports.jupyter import drawn as shown
 from reports.methods import methods_text
 from reports.repeatability_sections import repeatability_section

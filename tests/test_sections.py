@@ -60,7 +60,8 @@ from omics.mask_agreement import MaskAgreement, mask_agreement
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from omics.saved_factors import SavedFactors
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text, render
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
+from reports.html import render
 from reports.jupyter import DRAWN
 from reports.methods import methods_text
 from reports.report import write_report
