@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omics.canonical import canonical_values
 from omics.errors import Finding, StudyError
 from omics.features import Features, read_features
 from omics.harmonise import CENTRE
 from omics.long_tables import BAR
 from omics.messages import counted, quoted
-from omics.outcome_columns import canonical_values
 from omics.patients import read_ids
 from omics.radiomics_settings import states_settings
 from omics.reading import RawTable
