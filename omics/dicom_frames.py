@@ -20,6 +20,11 @@ from omics.native import damaged
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+_CURE = (
+    "Write it without compression, for example by gdcmconv --raw or dcmdjpeg, or convert it to "
+    "NIfTI by dcm2niix."
+)
+
 
 def decode_frames(slices: Sequence[Slice], *, what: str) -> "sitk.Image":
     """Read the voxels of frames, as 64-bit floats where any is rescaled.
@@ -39,8 +44,7 @@ def decode_frames(slices: Sequence[Slice], *, what: str) -> "sitk.Image":
     Raises
     ------
     CaseError
-        If a file is damaged, holds no grey values, or is compressed in a way that no decoder is
-        there for.
+        If a file is damaged, or compressed in a way that no decoder is there for.
     """
     stored = {path: _stored(path, what=what) for path in {one.path for one in slices}}
     scaled = any(one.scale != (1.0, 0.0) for one in slices)
@@ -58,11 +62,6 @@ def _stored(path: Path, *, what: str) -> NDArray[Any]:
         dataset = needed("pydicom").dcmread(path)
         _check_codec(dataset.file_meta.TransferSyntaxUID, what=what)
         values: NDArray[Any] = np.asarray(dataset.pixel_array)
-        if dataset.PhotometricInterpretation != "MONOCHROME2":
-            raise CaseError(
-                f"{what} must hold grey values (MONOCHROME2), but holds "
-                f"{dataset.PhotometricInterpretation}. Export the grey values."
-            )
     return values.reshape(-1, *values.shape[-2:])
 
 
@@ -77,6 +76,26 @@ def _check_codec(syntax: Any, *, what: str) -> None:
     if not there:
         raise CaseError(
             f"{what} must be compressed in a way that can be undone here, but is in "
-            f"{syntax.name}. Write it without compression, for example by gdcmconv --raw or "
-            "dcmdjpeg, or convert it to NIfTI by dcm2niix."
+            f"{syntax.name}. {_CURE}"
         )
+
+
+def with_compression(error: CaseError, path: Path, *, what: str) -> CaseError:
+    """Say of a slice that cannot be decoded how it is compressed, if it is.
+
+    Parameters
+    ----------
+    error : CaseError
+        What was said of it.
+    path : Path
+        Of the slice.
+    what : str
+        How messages name the scan.
+    """
+    syntax = needed("pydicom").dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID
+    if not syntax.is_compressed or syntax.is_deflated:
+        return error
+    return CaseError(
+        f"{what} must be whole and compressed in a way that can be undone here, but its slices, in "
+        f"{syntax.name}, cannot be decoded. {_CURE}"
+    )

@@ -11,6 +11,7 @@ from omics.errors import CaseError
 from omics.extras import needed
 from omics.native import damaged
 
+_STORED = ("BitsAllocated", "BitsStored", "PixelRepresentation")
 _TAGS = [
     "SOPClassUID",
     "PatientID",
@@ -27,6 +28,7 @@ _TAGS = [
     "PhotometricInterpretation",
     "RescaleSlope",
     "RescaleIntercept",
+    *_STORED,
 ]
 _SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 _GROUPS = {  # of an enhanced file, where a frame says what the header of a slice does
@@ -53,7 +55,9 @@ class Slice:
     stack : str
         Which of several stacks of frames it is of; empty where not stated.
     photometric : str
-        What its numbers mean: `MONOCHROME2` for grey values.
+        What its numbers mean: `MONOCHROME2` for grey values; empty where not stated.
+    stored : tuple of int
+        Bits taken and used by a number, and 1 where it has a sign.
     shape : tuple of int
         Rows, columns, and numbers per voxel.
     scale : tuple of float
@@ -74,6 +78,7 @@ class Slice:
     number: int | None
     stack: str
     photometric: str
+    stored: tuple[int, ...]
     shape: tuple[int, int, int]
     scale: tuple[float, float]
     position: NDArray[np.float64]
@@ -221,6 +226,7 @@ def _slice(path: Path, header: Any, *, number: int | None) -> Slice:
         number=number,
         stack=text("StackID"),
         photometric=text("PhotometricInterpretation"),
+        stored=tuple(int(header.get(name) or 0) for name in _STORED),
         shape=(int(header.Rows), int(header.Columns), int(header.get("SamplesPerPixel") or 1)),
         scale=(float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)),
         position=numbers("ImagePositionPatient", 3),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from omics.dicom_frames import decode_frames
+from omics.dicom_frames import decode_frames, with_compression
 from omics.dicom_headers import Slice, slices_of
 from omics.errors import CaseError
 from omics.extras import needed
@@ -135,13 +135,24 @@ def _check_alike(slices: Sequence[Slice], *, what: str) -> None:
                 f"{what} must have slices alike in {name}, but {other} of {len(slices)} differ "
                 "from the first. Take localisers out of the folder."
             )
-    if slices[0].shape[2] > 1 or slices[0].photometric.startswith("PALETTE"):
-        raise CaseError(f"{what} must hold one number per voxel, but holds colours.")
+    _check_grey(slices, what=what)
     pair = slices[0].cosines.reshape(2, 3)
     if min(slices[0].spacing) <= 0 or np.abs(pair @ pair.T - np.eye(2)).max() > _SQUARE:
         raise CaseError(
             f"{what} must have pixels of some size in a plane, but PixelSpacing is "
             f"{slices[0].spacing} and ImageOrientationPatient {slices[0].cosines}."
+        )
+
+
+def _check_grey(slices: Sequence[Slice], *, what: str) -> None:
+    """Refuse colours, and values that fall with brightness, which GDCM would turn round."""
+    if slices[0].shape[2] > 1 or any(one.photometric.startswith("PALETTE") for one in slices):
+        raise CaseError(f"{what} must hold one number per voxel, but holds colours.")
+    inverted = sum(one.photometric == "MONOCHROME1" for one in slices)
+    if inverted:
+        raise CaseError(
+            f"{what} must hold values that rise with brightness (MONOCHROME2), but {inverted} of "
+            f"{len(slices)} slices are MONOCHROME1, as radiographs are. Convert it to NIfTI."
         )
 
 
@@ -181,12 +192,20 @@ def _check_straight(slices: Sequence[Slice], *, what: str) -> None:
 
 
 def _decode(slices: Sequence[Slice], path: Path, *, what: str) -> "sitk.Image":
-    """Read the voxels; where slices are rescaled by fractions or differently, as 64-bit floats."""
+    """Read the voxels; 64-bit floats where slices are rescaled by fractions, or are not alike.
+
+    SimpleITK would give all slices the type of the first, and cut off what does not fit into it.
+    """
     sitk = needed("SimpleITK")
     scales = {one.scale for one in slices}
+    kinds = {one.stored for one in slices}
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(one.path) for one in slices])
-    if len(scales) > 1 or not all(value.is_integer() for scale in scales for value in scale):
+    whole = all(value.is_integer() for scale in scales for value in scale)
+    if len(scales) > 1 or len(kinds) > 1 or not whole:
         reader.SetOutputPixelType(sitk.sitkFloat64)
-    with native_errors(path, what=what):
-        return reader.Execute()
+    try:
+        with native_errors(path, what=what):
+            return reader.Execute()
+    except CaseError as error:
+        raise with_compression(error, slices[0].path, what=what) from error

@@ -145,6 +145,8 @@ def test_a_folder_without_slices(tmp_path: Path) -> None:
         (3, {"ImagePositionPatient": None}, r"ImagePositionPatient in every slice, but 1 of 8"),
         (3, {"PixelSpacing": [1.2, 0.9]}, r"alike in PixelSpacing, but 1 of 8 differ"),
         (3, {"ImageOrientationPatient": [1, 0, 0, 0, 0, 1]}, r"Orientation.*localisers"),
+        (3, {"PhotometricInterpretation": "MONOCHROME1"}, r"1 of 8 slices are MONOCHROME1"),
+        (3, {"PhotometricInterpretation": "PALETTE COLOR"}, "holds colours"),
         (1, {"NumberOfFrames": "8"}, r"says it of 0\. Convert.*dcm2niix"),
     ],
 )
@@ -158,6 +160,53 @@ def test_odd_slices_are_told(
     with pytest.raises(CaseError, match=message) as caught:
         read_image(tmp_path)
     assert "P-00" not in str(caught.value)
+
+
+@pytest.mark.parametrize("at", [0, 3, 7])
+def test_slices_stored_in_different_types_keep_their_values(tmp_path: Path, at: int) -> None:
+    values = noise()
+    values[at] = np.abs(values[at]) % 256
+    slice_ = write_series(tmp_path, volume(values))[at]
+    slice_.BitsAllocated = slice_.BitsStored = 8
+    slice_.HighBit, slice_.PixelRepresentation = 7, 0
+    slice_.PixelData = values[at].astype(np.uint8).tobytes()
+    save(slice_, tmp_path / f"{8 - at:03d}.dcm")
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_image(tmp_path)), values)
+
+
+def test_slices_with_and_without_a_sign_keep_their_values(tmp_path: Path) -> None:
+    values = noise()
+    values[0] = np.abs(values[0])
+    slice_ = write_series(tmp_path, volume(values))[0]
+    slice_.PixelRepresentation = 0
+    save(slice_, tmp_path / "008.dcm")
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_image(tmp_path)), values)
+
+
+def test_compressed_slices(tmp_path: Path) -> None:
+    write_series(tmp_path, volume(noise()))
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    writer.UseCompressionOn()
+    writer.SetCompressor("JPEG2000")
+    for path in tmp_path.iterdir():
+        plain = sitk.ReadImage(str(path))
+        writer.SetFileName(str(path))
+        writer.Execute(plain)
+    header = pydicom.dcmread(tmp_path / "003.dcm", stop_before_pixels=True)
+    assert header.file_meta.TransferSyntaxUID == pydicom.uid.JPEG2000Lossless
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_image(tmp_path)), noise())
+
+
+def test_a_compression_without_a_decoder_is_told(tmp_path: Path) -> None:
+    for slice_ in write_series(tmp_path, volume(noise())):
+        slice_.file_meta.TransferSyntaxUID = pydicom.uid.HTJ2KLossless
+        slice_.PixelData = pydicom.encaps.encapsulate([slice_.PixelData])
+        slice_["PixelData"].is_undefined_length = True
+        save(slice_, tmp_path / f"{9 - slice_.InstanceNumber:03d}.dcm")
+    message = "in High-Throughput JPEG 2000 .*cannot be decoded.*gdcmconv --raw"
+    with pytest.raises(CaseError, match=message):
+        read_image(tmp_path)
 
 
 def test_a_broken_slice_is_not_passed_over(tmp_path: Path) -> None:
