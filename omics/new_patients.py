@@ -22,6 +22,7 @@ from omics.harmonise import CENTRE
 from omics.long_tables import BAR
 from omics.messages import counted, quoted
 from omics.patients import read_ids
+from omics.radiomics import is_provenance
 from omics.radiomics_settings import states_settings
 from omics.reading import RawTable
 from omics.table_plan import plan_table
@@ -47,7 +48,7 @@ class NewPatients:
     absent : tuple of str
         Tables of which the file holds no column, and need not.
     extra : tuple of str
-        Columns of the file that are not looked at.
+        Columns of the file that are not looked at, other than what says how features were made.
     wrong : dict of column to str
         Columns with cells that cannot be read as the study declares, and why.
     unknown : dict of column to int
@@ -245,12 +246,13 @@ def read_new_patients(
             parts.append(_read_table(cells, spec, table, wrong, unknown, title=title))
     X = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=raw.cells.index)
     provenance = [name for name in names if states_settings(name)]
+    aside = {*places.values(), *(name for name in names if is_provenance(name))}
     return NewPatients(
         X=X.reindex(columns=list(columns)),
         ids=_ids(raw, title=title),
         missing=tuple(missing),
         absent=tuple(absent),
-        extra=tuple(name for name in names if name not in {*places.values(), *provenance}),
+        extra=tuple(name for name in names if name not in aside),
         wrong=wrong,
         unknown=unknown,
         provenance=raw.cells[provenance],
