@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from models.passport import NAME as PASSPORT
-from models.passport import Passport, make_passport, write_passport
+from models.passport import Passport, write_passport
+from models.passport_making import make_passport
 from omics.centres import META, centre_rules
 from omics.errors import StudyError
 from omics.synthetic_study import SyntheticStudy

@@ -13,7 +13,8 @@ from sklearn.base import clone
 from models.cox import CoxModel
 from models.harmonisation import centre_and_outcome, harmonisation, harmonisation_findings
 from models.one_resample import fit_each
-from models.passport import make_passport, read_passport
+from models.passport import read_passport
+from models.passport_making import make_passport
 from models.passport_text import passport_text
 from models.pipeline import risk_pipeline
 from models.plain import Writer

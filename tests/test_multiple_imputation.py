@@ -19,7 +19,8 @@ from models.cox import CoxModel
 from models.design import Design
 from models.draws import Variable, impute, learn_draws, outcome_columns
 from models.logistic import LogisticModel
-from models.passport import make_passport, read_passport, write_passport
+from models.passport import read_passport, write_passport
+from models.passport_making import make_passport
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.pooled import PooledCox, PooledLogistic
 from models.rubin import rubin

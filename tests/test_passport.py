@@ -14,8 +14,9 @@ import pytest
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.logistic import LogisticModel
-from models.passport import Passport, make_passport, read_passport, write_passport
+from models.passport import Passport, read_passport, write_passport
 from models.passport_file import ARRAYS, DOCUMENT, README, pack, unpack
+from models.passport_making import make_passport
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.plain import Writer, read_plain
 from models.signature import Signature

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from models.cox import CoxModel
-from models.passport import make_passport, read_passport, write_passport
+from models.passport import read_passport, write_passport
+from models.passport_making import make_passport
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.repeatability import repeatability_findings, study_repeatability
 from models.resampling import repeated_k_fold

@@ -27,7 +27,8 @@ from models.logistic import LogisticModel
 from models.moment import check_moment, columns_read
 from models.nomogram import nomogram
 from models.one_resample import cut_points, predictions_of
-from models.passport import make_passport, read_passport, write_passport
+from models.passport import read_passport, write_passport
+from models.passport_making import make_passport
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.proportional_hazards import proportional_hazards_test
 from models.regression_tables import regression_table
