@@ -14,7 +14,7 @@ from omics.tables import read_table
 from reports.study import load_cohort
 from reports.study_file import read_study
 from tests.small_extraction import FEATURES, SETTINGS, small_extraction
-from tests.small_study import SmallStudy, small_study
+from tests.small_study import SmallStudy, command, small_study
 
 TABLE = {
     "path": "images/out/radiomics.parquet",
@@ -76,6 +76,28 @@ def test_the_model_of_the_study_is_that_of_the_table(study: SmallStudy) -> None:
     assert found["coefficient"].iloc[0] == pytest.approx(expected, rel=1e-6)
     report = (study.out / "report.html").read_text()
     assert "PAT-QX-" not in report
+
+
+def test_patients_are_scored_from_the_table_of_their_extraction(
+    study: SmallStudy, tmp_path: Path
+) -> None:
+    """Models that read one table alone need not be told whose file it is."""
+    assert study.out.exists() or study.run().exit_code == 0
+    theirs = small_extraction(
+        tmp_path / "images", patients=["N2", "N1", "N3"], sequences=("T1c", "FLAIR")
+    )
+    assert theirs.run().exit_code == 0
+    result = command("score", study.out, theirs.out, "--out", tmp_path / "scored.csv")
+    assert result.exit_code == 0, result.stderr
+    found = pd.read_csv(tmp_path / "scored.csv").set_index("patient")
+    assert found.index.tolist() == ["N2", "N1", "N3"]
+    long = theirs.table()
+    chosen = long[(long["sequence"] == "T1c") & (long["region"] == "1+2")].set_index("patient")
+    coefficient = pd.read_csv(study.out / "tables/coefficients_Radiomics.csv")["coefficient"].item()
+    mean = chosen.loc[found.index, "original_firstorder_Mean"]
+    np.testing.assert_allclose(
+        found["linear_predictor"].diff()[1:], coefficient * mean.diff()[1:], rtol=1e-10
+    )
 
 
 def test_a_second_extraction_with_other_settings_is_refused(
