@@ -16,7 +16,7 @@ class Case:
     patient : str
         As written: `007` stays `007`.
     image, mask : Path
-        A file, or a folder with one DICOM series.
+        A file, or a folder with one DICOM series; an enhanced DICOM file holds all slices.
     labels : tuple of str
         The regions: each a label (`1`), a union of labels (`1+2+4`), or the number or name of a
         DICOM segment or structure. Empty means the only label there is.

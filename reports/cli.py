@@ -88,7 +88,7 @@ def score(
     ] = None,
     table: Annotated[
         list[str] | None,
-        typer.Option("--table", help="name=file: a table of the study, written as the study's was"),
+        typer.Option("--table", help="name=file: a table of the study, as the study's own was"),
     ] = None,
     id: Annotated[
         str | None,

@@ -291,6 +291,26 @@ def test_mistakes_end_with_status_2(study: SmallStudy, tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_the_tables_of_the_study_are_scored_as_they_are(study: SmallStudy, tmp_path: Path) -> None:
+    code, said, out = scored(study, tmp_path, new_patients(study))
+    assert code == 0, said
+    expected = pd.read_csv(out).set_index(["patient", "model"])
+    options: list[object] = []
+    for name in ("radiomics", "clinical"):  # each in an order of its own
+        table = study.tables[name].tail(N_NEW).sample(frac=1, random_state=len(name))
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        options += ["--table", f"{name}={tmp_path / f'{name}.csv'}"]
+    result = command("score", study.out, "--out", out, *options)
+    assert result.exit_code == 0, result.stderr
+    found = pd.read_csv(out).set_index(["patient", "model"])
+    pd.testing.assert_frame_equal(found.loc[expected.index], expected, rtol=1e-12)
+    # models of factors do without a table of theirs, and it is told
+    result = command("score", study.out, "--out", out, *options[2:])
+    assert result.exit_code == 0, result.stderr
+    assert "missing table" in result.stderr
+    assert pd.read_csv(out).query("model == 'Factors'")["low_information"].all()
+
+
 def test_the_passport_alone_is_enough(study: SmallStudy, tmp_path: Path) -> None:
     shutil.copy(study.out / "passport.zip", tmp_path / "carried.zip")
     passport = read_passport(tmp_path / "carried.zip")
