@@ -144,12 +144,13 @@ def _differences(found: Harmonisation) -> Table:
         [
             (
                 row["stage"].capitalize(),
-                f"{row['level']} of {row['n_features']}",
+                str(row["n_features"]),
+                str(row["level"]),
                 str(row["spread"]),
             )
             for row in found.differing.to_dict("records")
         ],
-        columns=["", "Differ in level", "Differ in spread"],
+        columns=["", "Features", "Differ in level", "Differ in spread"],
     )
     return Table(
         table=rows,

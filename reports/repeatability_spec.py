@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from omics.intraclass import Form
+from omics.intraclass import SHROUT_FLEISS, Form
 from omics.reliability import LEAST_PATIENTS
 from omics.table_spec import Scalar
 from reports.spec import Spec
@@ -62,3 +62,12 @@ class RepeatabilitySpec(Spec):
         default=False,
         description="true if the files are two or more readings of patients not in the study",
     )
+
+    @field_validator("form", mode="before")
+    @classmethod
+    def _not_by_its_other_name(cls, value: Any) -> Any:
+        """Say what a form is called here."""
+        known = SHROUT_FLEISS.get(value) if isinstance(value, str) else None
+        if known is not None:
+            raise ValueError(f"must be written {known!r}, but {value!r} came, its older name")
+        return value
