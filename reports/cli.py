@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from omics.extraction import Extraction
 
 app = typer.Typer(
     add_completion=False,
@@ -113,48 +116,56 @@ def extract(
 ) -> None:
     """Extract radiomics features of images and masks into one table."""
     with _mistakes_told():
-        from omics.extraction import case_store
-        from omics.extraction import extract as extract_cases
-        from omics.extraction_settings import read_settings
-        from omics.extraction_summary import union_findings
-        from omics.manifest import read_manifest
-        from omics.perturbing import Perturbing
-        from reports.extraction_output import (
-            check_place,
-            copies_of,
-            input_files,
-            work_folder,
-        )
-        from reports.extraction_output import write_extraction as write
-        from reports.extraction_section import lost_copies_text
+        _extract(manifest, out, settings=settings, perturb=perturb, jobs=jobs)
 
-        cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
-        check_place(out, inputs=[manifest, *input_files(cases)])
-        with _progress(console, time_left=True) as bars:
-            store = case_store(work_folder(out), chosen)
-            found = extract_cases(
-                cases,
-                chosen,
-                perturbing=Perturbing(n=perturb) if perturb else None,
-                n_jobs=jobs,
-                store=store,
-                progress=bars,
-            )
-        older = copies_of(out)
-        written = write(found, out)
-        console.print(f"{found!r}: {written[0] if len(found.table) else _no_table(out)}")
-        if len(found.lost_copies):
-            console.print(f"note: {lost_copies_text(found)}")
-        removed = [path.name for path in older if not path.exists()]
-        if removed:
-            console.print(
-                f"note: {len(removed)} tables of changed copies of an earlier extraction were "
-                f"removed ({', '.join(removed)})."
-            )
-        for finding in union_findings(found):
-            console.print(f"{finding.severity}: {finding.message}")
-        if found.n_failed:
-            _tell_failures(found.n_failed, found.n_cases, written[-1], console)
+
+def _extract(manifest: Path, out: Path, *, settings: str, perturb: int, jobs: int) -> None:
+    from omics.extraction import case_store
+    from omics.extraction import extract as extract_cases
+    from omics.extraction_settings import read_settings
+    from omics.manifest import read_manifest
+    from omics.perturbing import Perturbing
+    from reports.extraction_output import (
+        check_place,
+        copies_of,
+        input_files,
+        work_folder,
+        write_extraction,
+    )
+
+    cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
+    check_place(out, inputs=[manifest, *input_files(cases)])
+    with _progress(console, time_left=True) as bars:
+        found = extract_cases(
+            cases,
+            chosen,
+            perturbing=Perturbing(n=perturb) if perturb else None,
+            n_jobs=jobs,
+            store=case_store(work_folder(out), chosen),
+            progress=bars,
+        )
+    older = copies_of(out)
+    written = write_extraction(found, out)
+    console.print(f"{found!r}: {written[0] if len(found.table) else _no_table(out)}")
+    _tell_notes(found, [path.name for path in older if not path.exists()], console)
+    if found.n_failed:
+        _tell_failures(found.n_failed, found.n_cases, written[-1], console)
+
+
+def _tell_notes(found: "Extraction", removed: list[str], console: Console) -> None:
+    """Say what is to be known of an extraction beside its table."""
+    from omics.extraction_summary import union_findings
+    from reports.extraction_section import lost_copies_text
+
+    if len(found.lost_copies):
+        console.print(f"note: {lost_copies_text(found)}")
+    if removed:
+        console.print(
+            f"note: {len(removed)} tables of changed copies of an earlier extraction were "
+            f"removed ({', '.join(removed)})."
+        )
+    for finding in union_findings(found):
+        console.print(f"{finding.severity}: {finding.message}")
 
 
 def _no_table(out: Path) -> str:
