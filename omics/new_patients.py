@@ -134,12 +134,13 @@ def _entries(spec: TableSpec, option: Mapping[str, T], names: Sequence[str]) -> 
 
 def _old_names(spec: TableSpec, names: Sequence[str]) -> dict[str, str]:
     """Keep the names that features have in the file."""
-    old = {new: column for column, new in spec.rename.items()}
-    found = {name: _own(name, old, spread=_spreads(spec)) for name in names}
+    new_names = {*spec.rename.values()}
+    found = {name: _own(name, new_names, spread=_spreads(spec)) for name in names}
     return {
-        f"{name.removesuffix(key)}{old[key]}": name
+        f"{name.removesuffix(new)}{old}": name
         for name, key in found.items()
-        if key is not None
+        for old, new in spec.rename.items()
+        if new == key
     }
 
 
