@@ -238,7 +238,7 @@ def _identities(cases: Sequence[Case], progress: Progress | None) -> list[str]:
     Considered and rejected: size and time of change. A mask that a reader corrects keeps its size,
     a copy that keeps times hides the change, and reading costs little beside extraction.
     """
-    files = sorted({path for case in cases for path in _files(case)})
+    files = sorted({path for case in cases for path in case.files.values()})
     digests: dict[Path, str] = {}
     pool = ThreadPoolExecutor()
     try:
@@ -248,11 +248,9 @@ def _identities(cases: Sequence[Case], progress: Progress | None) -> list[str]:
                 progress("files", len(digests), len(files))
     finally:
         pool.shutdown(cancel_futures=True)  # whoever interrupts does not wait for all files
-    return ["|".join([case.key, *(digests[path] for path in _files(case))]) for case in cases]
-
-
-def _files(case: Case) -> list[Path]:
-    return [path for path in (case.image, case.mask, case.brain_mask) if path is not None]
+    return [
+        "|".join([case.key, *(digests[path] for path in case.files.values())]) for case in cases
+    ]
 
 
 def _digest(path: Path) -> str:

@@ -6,16 +6,12 @@ by `+`: `1;2;1+2+4`; a region cell names them in this order: `core;oedema;whole`
 to the folder of the manifest.
 
 What a slip of the spreadsheet does is looked for: the same case twice, files that are not there,
-and an image of one patient beside the mask of another. The last is seen by the paths: an id of the
-manifest that stands there as a whole word, between signs that are no letters or digits, must be
-that of the row. Of ids with fewer than three characters, since `1` stands in many paths and means
-nothing, only folders that are called so (`P1`, `sub-1`) are looked at, and only whether those of
-image and mask differ. The folders that all paths share are left aside.
+and an image of one patient beside the mask of another (`omics.path_owners`).
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -24,6 +20,7 @@ import pandas as pd
 from omics.case import PLACE, Case
 from omics.errors import StudyError
 from omics.messages import nearest, number_of, quoted, some_of
+from omics.path_owners import suspect_rows
 from omics.patients import read_ids
 from omics.reading import check_file, open_text, read_raw
 from omics.table_spec import IdRules, TableSpec, suffix
@@ -32,19 +29,18 @@ from omics.values import Unknown, read_texts
 NEEDED = ("patient", "image", "mask")
 OPTIONAL = ("timepoint", "reader", "sequence", "centre", "label", "region", "brain_mask")
 _SHOWN = 3
-_SHORTEST_ID = 3
-_WORD = re.compile(r"[^\W_]+")
 _JOINED = re.compile(r"\d+(\s*\+\s*\d+)*")
-_FILES = ("image", "mask", "brain_mask")
 
 
-def read_manifest(path: Path) -> list[Case]:
+def read_manifest(path: Path, *, trust_paths: bool = False) -> list[Case]:
     """Read a manifest.
 
     Parameters
     ----------
     path : Path
         A csv file with commas or semicolons, or another kind of table that studies read.
+    trust_paths : bool
+        Take the files of every row as they stand, whatever patients their paths seem to name.
 
     Returns
     -------
@@ -74,8 +70,10 @@ def read_manifest(path: Path) -> list[Case]:
         )
     ]
     places = [str(place) for place in cells.index]
-    for check in (_check_once, _check_there, _check_own_files, _check_names):
+    for check in (_check_once, _check_there, _check_own_files):
         check(cases, places, title)
+    if not trust_paths:
+        _check_owners(cases, places, title)
     return cases
 
 
@@ -219,16 +217,11 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     return not one or not other or not set(one).isdisjoint(other)
 
 
-def _files(case: Case) -> dict[str, Path]:
-    paths = {name: getattr(case, name) for name in _FILES}
-    return {name: path for name, path in paths.items() if path is not None}
-
-
 def _check_there(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
     lacking = [
         f"{place}, {name}: {path}"
         for case, place in zip(cases, places, strict=True)
-        for name, path in _files(case).items()
+        for name, path in case.files.items()
         if not path.exists()
     ]
     if lacking:
@@ -252,7 +245,7 @@ def _check_own_files(cases: Sequence[Case], places: Sequence[str], title: str) -
     first: dict[Path, tuple[str, str]] = {}
     shared = []
     for case, place in zip(cases, places, strict=True):
-        for name, path in _files(case).items():
+        for name, path in case.files.items():
             owner, where = first.setdefault(path, (case.patient, place))
             if owner != case.patient:
                 shared.append(f"{place}, {name}: {path.name} is that of {owner!r} in {where}")
@@ -265,65 +258,13 @@ def _check_own_files(cases: Sequence[Case], places: Sequence[str], title: str) -
     )
 
 
-def _check_names(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
-    """Refuse paths that name another patient of the manifest, and not the row's own."""
-    ids = {
-        case.patient.casefold(): case.patient for case in cases if len(case.patient) >= _SHORTEST_ID
-    }
-    find = _finder(ids)
-    shared = os.path.commonpath([p.parent for case in cases for p in _files(case).values()])
-    wrong = []
-    for case, place in zip(cases, places, strict=True):
-        if case.patient.casefold() not in ids:
-            continue
-        for name, path in _files(case).items():
-            found = find(str(path).removeprefix(shared).casefold())
-            if found and case.patient.casefold() not in found:
-                other = quoted(sorted(ids[one] for one in found), limit=1)
-                wrong.append(f"{place}: {name} of {case.patient!r} names {other}")
-                break
-    wrong += _other_folders(cases, places, shared)
+def _check_owners(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
+    """Refuse rows whose paths speak of another patient."""
     _refuse(
-        wrong,
+        suspect_rows(cases, places),
         cases,
         title=title,
         must="image and mask must belong to the patient of their row, as their paths name them",
-        cure="Correct the rows: often a column was sorted alone.",
+        cure="Correct the rows: often a column was sorted alone. If every row is right, because "
+        "the paths number something else, say --trust-paths.",
     )
-
-
-def _other_folders(cases: Sequence[Case], places: Sequence[str], shared: str) -> list[str]:
-    """Name rows whose image and mask lie in the folders of two patients with short ids."""
-    short = {c.patient.casefold(): c.patient for c in cases if len(c.patient) < _SHORTEST_ID}
-
-    def owners(path: Path) -> set[str]:
-        folders = Path(str(path).removeprefix(shared)).parent.parts
-        return {name for one in folders if (name := one.casefold().removeprefix("sub-")) in short}
-
-    wrong = []
-    for case, place in zip(cases, places, strict=True):
-        of_image, of_mask = owners(case.image), owners(case.mask)
-        if of_image and of_mask and of_image.isdisjoint(of_mask):
-            one, other = (quoted(sorted(short[n] for n in of)) for of in (of_image, of_mask))
-            wrong.append(f"{place}: image lies in a folder of {one}, mask in one of {other}")
-    return wrong
-
-
-def _finder(ids: Iterable[str]) -> Callable[[str], set[str]]:
-    """Return a function that finds the ids standing in a text as whole words, the longest first."""
-    known = frozenset(ids)
-    longest = max((len(_WORD.findall(one)) for one in known), default=0)
-
-    def find(text: str) -> set[str]:
-        words = [match.span() for match in _WORD.finditer(text)]
-        found, at = set(), 0
-        while at < len(words):
-            for last in range(min(at + longest, len(words)) - 1, at - 1, -1):
-                if (part := text[words[at][0] : words[last][1]]) in known:
-                    found.add(part)
-                    at = last
-                    break
-            at += 1
-        return found
-
-    return find

@@ -109,6 +109,10 @@ def extract(
         int,
         typer.Option("--perturb", min=0, help="changed copies of each mask to measure as well"),
     ] = 0,
+    trust_paths: Annotated[
+        bool,
+        typer.Option("--trust-paths", help="do not look for other patients' ids in the paths"),
+    ] = False,
     jobs: Jobs = -1,
 ) -> None:
     """Extract radiomics features of images and masks into one table."""
@@ -128,7 +132,8 @@ def extract(
         from reports.extraction_output import write_extraction as write
         from reports.extraction_section import lost_copies_text
 
-        cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
+        cases = read_manifest(manifest, trust_paths=trust_paths)
+        chosen, console = read_settings(settings), _console()
         check_place(out, inputs=[manifest, *input_files(cases)])
         with _progress(console, time_left=True) as bars:
             store = case_store(work_folder(out), chosen)

@@ -29,8 +29,7 @@ FAILED_HEADER = "table,row,patient,timepoint,reader,sequence,image,mask,region,r
 
 def input_files(cases: Iterable[Case]) -> list[Path]:
     """List every image and mask."""
-    named = [(case.image, case.mask, case.brain_mask) for case in cases]
-    return [path for paths in named for path in paths if path is not None]
+    return [path for case in cases for path in case.files.values()]
 
 
 def work_folder(out: Path) -> Path:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from omics.case import Case
 from omics.errors import StudyError
-from omics.manifest import _finder, read_manifest
+from omics.manifest import read_manifest
+from omics.path_owners import _finder
 
 FILES = ("P-001_T1", "P-001_seg", "P-002_T1", "P-002_seg", "a", "b", "c", "d")
 
@@ -215,6 +216,67 @@ def test_rows_of_short_ids_are_not_looked_at(tmp_path: Path) -> None:
     assert [case.patient for case in cases] == ["7", "100"]
 
 
+def manifest_of(folder: Path, rows: list[str]) -> Path:
+    """Write a manifest of `patient,image,mask`, and the files that it names."""
+    for row in rows:
+        for name in row.split(",")[1:]:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+    return written(folder, "\n".join(["patient,image,mask", *rows]))
+
+
+OWN = ["pat{0},pat{0}/t1.nii,pat{0}/seg.nii".format(f"{number:03d}") for number in range(2, 6)]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("pat001,pat001/t1.nii,pat009/seg.nii", "mask of 'pat001' does not name the patient"),
+        ("pat001,pat009/t1.nii,pat001/seg.nii", "image of 'pat001' does not name the patient"),
+    ],
+)
+def test_a_file_of_somebody_who_is_not_in_the_manifest(
+    tmp_path: Path, row: str, message: str
+) -> None:
+    path = manifest_of(tmp_path, [row, *OWN])
+    with pytest.raises(StudyError, match=rf"1 of 5 rows .*row 2: {message}, as 4 of 5 do"):
+        read_manifest(path)
+    assert len(read_manifest(path, trust_paths=True)) == 5
+
+
+def test_where_many_masks_name_nobody_it_is_no_slip(tmp_path: Path) -> None:
+    nobody = [f"pat{n},pat{n}/t1.nii,masks/{n - 100}.nii" for n in (101, 102)]
+    assert len(read_manifest(manifest_of(tmp_path, [*nobody, *OWN]))) == 6
+    far = ["pat001,far/t1.nii,far/seg.nii", *OWN]  # elsewhere, but together
+    assert len(read_manifest(manifest_of(tmp_path / "far", far))) == 5
+
+
+def numbered(numbers: dict[int, int]) -> list[str]:
+    return [f"{patient},scan_{n}.nii,seg_{n}.nii" for patient, n in numbers.items()]
+
+
+def test_numbers_of_scans_are_no_ids_where_most_are_nobodys(tmp_path: Path) -> None:
+    few = numbered({101: 102, 102: 301, 205: 302, 317: 303})
+    assert len(read_manifest(manifest_of(tmp_path, few))) == 4
+    crossed = [*few[1:], "101,scan_102.nii,seg_205.nii"]
+    with pytest.raises(StudyError, match="row 5: image names '102', mask names '205'"):
+        read_manifest(manifest_of(tmp_path / "crossed", crossed))
+
+
+def test_a_column_of_patients_sorted_alone_is_told_with_the_way_out(tmp_path: Path) -> None:
+    path = manifest_of(tmp_path, numbered({101: 102, 102: 103, 103: 104}))
+    told = r"2 of 3 rows do not \(row 2: image of '101' names '102'; .*paths number something else"
+    with pytest.raises(StudyError, match=rf"{told}, say --trust-paths\."):
+        read_manifest(path)
+    assert [case.patient for case in read_manifest(path, trust_paths=True)] == ["101", "102", "103"]
+
+
+def test_ids_glued_to_other_words_are_known(tmp_path: Path) -> None:
+    rows = ["pat001,pat001T1.nii,pat002seg.nii", "pat002,pat002T1.nii,pat001seg.nii"]
+    with pytest.raises(StudyError, match="row 2: mask of 'pat001' names 'pat002'"):
+        read_manifest(manifest_of(tmp_path, rows))
+
+
 @pytest.mark.parametrize(
     ("folder", "session", "ids"), [("P{}", "2", ["P1", "P2"]), ("sub-{}", "pre", ["1", "2"])]
 )
@@ -246,6 +308,9 @@ def test_short_ids_are_compared_by_the_folders_of_image_and_mask(
         (["p-1", "p-1-2"], "x/p-1-2_t1.nii", {"p-1-2"}),  # the longest
         (["001", "002"], "sub-001_ses-002.nii", {"001", "002"}),
         (["001"], "10010/img001.nii", set()),  # no word of its own
+        (["pat001", "pat002"], "x/pat001T1.nii", {"pat001"}),
+        (["pat001"], "x/mypat001.nii", set()),
+        (["pat001"], "x/pat0012.nii", set()),
         (["a b"], "scans/a b/t1.nii", {"a b"}),
         ([], "x/y.nii", set()),
     ],
