@@ -62,7 +62,7 @@ class ExtractionSettings:
     @property
     def digest(self) -> str:
         """The first twelve hexadecimal digits of the sha256 of `text`."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+        return settings_digest(self.text)
 
     def __repr__(self) -> str:
         n_features = sum(len(features) for features in self.feature_classes.values())
@@ -151,6 +151,17 @@ def settings_yaml(settings: ExtractionSettings) -> str:
     tree = json.loads(settings.text)
     tree["preprocess"]["n4"] = settings.steps.n4  # how it is done is recorded, not chosen
     return str(needed("yaml").safe_dump(tree, sort_keys=False, default_flow_style=None))
+
+
+def settings_digest(text: str) -> str:
+    """Return the digest of a canonical text.
+
+    Examples
+    --------
+    >>> settings_digest(read_settings("mri").text) == read_settings("mri").digest
+    True
+    """
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def settings_difference(one: str, other: str) -> list[str]:
