@@ -1,8 +1,7 @@
-"""By what settings were the features computed: read once, checked, and told apart by a digest.
+"""Were two tables extracted in the same way? Settings as one canonical text, and its digest.
 
-A settings file is a pyradiomics parameter file (`imageType`, `featureClass`, `setting`), and may
-have our own `preprocess` beside them: the steps before pyradiomics. Everything that pyradiomics
-would take by default is written out, so that two files that mean the same have the same digest.
+Whatever changes a table stands in the text, defaults written out and keys in order, so that two
+files that mean the same have the same digest; where they differ, the settings that do are named.
 """
 
 import hashlib
