@@ -15,7 +15,7 @@ from omics.errors import StudyError
 from omics.extraction_presets import PRESETS
 from omics.extras import needed
 from omics.image_steps import ImageSteps
-from omics.messages import nearest, number_of
+from omics.messages import MAY_NOT_BE_READ, nearest, number_of
 from omics.settings_reader import Parts, read_parts
 
 
@@ -94,14 +94,22 @@ def read_settings(source: str | Path) -> ExtractionSettings:
     if str(source) in PRESETS:
         return settings_from_text(PRESETS[str(source)], name=str(source))
     path = Path(source)
-    if not path.is_file():
-        raise StudyError(
-            f"settings must be a preset ({', '.join(PRESETS)}) or a YAML file, but there is no "
-            f"file {str(path)!r}. {nearest(str(source), PRESETS)}"
-        )
+    must = f"settings must be a preset ({', '.join(PRESETS)}) or a YAML file"
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StudyError(
+            f"{must}, but there is no file {str(path)!r}. {nearest(str(source), PRESETS)}"
+        ) from error
+    except IsADirectoryError as error:
+        raise StudyError(f"{must}, but {str(path)!r} is a folder. Name a file in it.") from error
+    except PermissionError as error:
+        raise StudyError(f"settings file {path} {MAY_NOT_BE_READ}") from error
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"{must}, but {str(path)!r} is no UTF-8 text. Save it again as UTF-8."
+        ) from error
+    except OSError as error:
         raise StudyError(f"settings file {path} cannot be read: {error}.") from error
     return settings_from_text(text, name=path.name)
 

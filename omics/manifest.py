@@ -29,6 +29,7 @@ from omics.values import Unknown, read_texts
 NEEDED = ("patient", "image", "mask")
 OPTIONAL = ("timepoint", "reader", "sequence", "centre", "label", "region", "brain_mask")
 _SHOWN = 3
+_BACKSLASHES = ", and parted by / here, not by \\ as on Windows"
 _JOINED = re.compile(r"\d+(\s*\+\s*\d+)*")
 
 
@@ -218,17 +219,27 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _check_there(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
-    lacking = [
-        f"{place}, {name}: {path}"
-        for case, place in zip(cases, places, strict=True)
-        for name, path in case.files.items()
-        if not path.exists()
-    ]
+    lacking, closed = [], []
+    for case, place in zip(cases, places, strict=True):
+        for name, path in case.files.items():
+            try:
+                lacking += [] if path.exists() else [f"{place}, {name}: {path}"]
+            except PermissionError:
+                closed.append(f"{place}, {name}: {path}")
     if lacking:
+        windows = os.sep == "/" and any("\\" in path for path in lacking)
         raise StudyError(
             f"{title}: every file must be there, but {number_of(len(lacking), 'path')} of "
-            f"{number_of(len(cases), 'row')} lead nowhere ({'; '.join(lacking[:_SHOWN])}"
-            f"{_rest(lacking)}). Paths are relative to the folder of the manifest."
+            f"{number_of(len(cases), 'row')} {'leads' if len(lacking) == 1 else 'lead'} nowhere "
+            f"({'; '.join(lacking[:_SHOWN])}{_rest(lacking)}). Paths are relative to the folder of "
+            f"the manifest{_BACKSLASHES if windows else ''}."
+        )
+    if closed:
+        raise StudyError(
+            f"{title}: every file must be in a folder that may be opened, but "
+            f"{number_of(len(closed), 'path')} of {number_of(len(cases), 'row')} "
+            f"{'is' if len(closed) == 1 else 'are'} not ({'; '.join(closed[:_SHOWN])}"
+            f"{_rest(closed)}). Ask for the right to open them."
         )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omics.errors import Finding, StudyError
-from omics.messages import nearest, quoted
+from omics.messages import MAY_NOT_BE_READ, nearest, quoted
 from omics.mudata import read_mudata
 from omics.table_spec import SUFFIXES, TEXT_SUFFIXES, TableSpec, suffix
 from omics.values import is_blank
@@ -79,11 +79,15 @@ def read_raw(spec: TableSpec, *, name: str, title: str) -> RawTable:
 
 
 def check_file(path: Path, *, title: str) -> None:
-    """Raise unless the file is there and of a kind that is read."""
+    """Raise unless the file is there, of a kind that is read, and may be read."""
     if suffix(path) not in SUFFIXES:
         raise StudyError(f"{title}: path must end in one of {', '.join(SUFFIXES)}, but is {path}.")
-    if path.is_file():
-        return
+    try:
+        if path.is_file():
+            path.open("rb").close()
+            return
+    except PermissionError as error:
+        raise StudyError(f"{title}: {path} {MAY_NOT_BE_READ}") from error
     if not path.parent.is_dir():
         raise StudyError(f"{title}: the folder {path.parent} does not exist.")
     if path.is_dir():

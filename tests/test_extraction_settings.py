@@ -20,6 +20,7 @@ from omics.extraction_settings import (
 )
 from omics.ibsi_codes import CODES, DEPRECATED
 from omics.setting_rules import FILTER_RULES, REGION_RULES, TEXTURE_RULES
+from tests.forbidden import forbid
 
 pytest.importorskip("yaml", reason="the extra 'extract' is not installed")
 
@@ -419,7 +420,19 @@ def test_a_file_that_is_not_there_or_cannot_be_read(tmp_path: Path) -> None:
         read_settings("mri2")
     path = tmp_path / "wrong.yaml"
     path.write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(StudyError, match=r"wrong\.yaml cannot be read"):
+    with pytest.raises(StudyError, match=r"wrong\.yaml' is no UTF-8 text\. Save it again"):
+        read_settings(path)
+    with pytest.raises(StudyError, match=r"a YAML file, but .* is a folder\. Name a file in it"):
+        read_settings(tmp_path)
+    with pytest.raises(StudyError, match="there is no file"):
+        read_settings(path / "inside.yaml")
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("setting: {binWidth: 5}")
+    forbid(monkeypatch, path)
+    with pytest.raises(StudyError, match=r"mine\.yaml may not be read: the right to read it"):
         read_settings(path)
 
 

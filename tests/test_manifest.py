@@ -11,6 +11,7 @@ from omics.case import Case
 from omics.errors import StudyError
 from omics.manifest import read_manifest
 from omics.path_owners import _finder
+from tests.forbidden import forbid
 
 FILES = ("P-001_T1", "P-001_seg", "P-002_T1", "P-002_seg", "a", "b", "c", "d")
 
@@ -192,6 +193,26 @@ def test_many_mismatches_are_counted_and_three_shown(tmp_path: Path) -> None:
         rows.append(f"ID{n:03d},ID{n:03d}_T1.nii,ID{(n + 1) % 10:03d}_seg.nii")
     with pytest.raises(StudyError, match=r"10 of 10 rows do not .*row 4.*and 7 more"):
         read_manifest(written(tmp_path, "\n".join(rows)))
+
+
+def test_what_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(folder, "patient,image,mask\n1,scans/a.nii,scans/b.nii\n2,c.nii,d.nii")
+    for name in ("c", "d"):
+        (folder / f"{name}.nii").touch()
+    with monkeypatch.context() as patched:
+        forbid(patched, path)
+        with pytest.raises(StudyError, match=r"manifest\.csv may not be read: the right to read"):
+            read_manifest(path)
+    forbid(monkeypatch, folder / "scans")
+    told = r"folder that may be opened, but 2 paths of 2 rows are not \(row 2, image: .*a\.nii; "
+    with pytest.raises(StudyError, match=told):
+        read_manifest(path)
+
+
+def test_paths_as_windows_writes_them(folder: Path) -> None:
+    path = written(folder, "patient,image,mask\n1,scans\\a.nii,scans/b.nii")
+    with pytest.raises(StudyError, match=r"1 path of 1 row leads nowhere .*parted by / here"):
+        read_manifest(path)
 
 
 def test_no_manifest_says_what_is_there(folder: Path) -> None:
