@@ -469,11 +469,21 @@ def test_a_full_disk_is_told_with_the_cure(
         extract(cases, CHOSEN, store=store)
 
 
-def test_presets_go_through_the_door(cases: list[Case]) -> None:
-    found = extract(cases[:1], replace(read_settings("mri"), image_types={"Original": {}}))
+def test_the_preset_for_mri_does_not_know_the_unit_of_the_scanner(
+    cases: list[Case], tmp_path: Path
+) -> None:
+    whole = sitk.Cast(sitk.ReadImage(str(cases[0].image)), sitk.sitkInt16)
+    there = []
+    for row, (factor, shift) in enumerate([(1, 0), (3, 100)], start=1):
+        path = tmp_path / f"{row}.nii.gz"
+        sitk.WriteImage(whole * factor + shift, str(path))
+        there.append(replace(cases[0], image=path, sequence=str(row), row=row))
+    found = extract(there, replace(read_settings("mri"), image_types={"Original": {}}))
     assert found.failed.empty, found.failed["reason"].tolist()
-    assert len(found.columns) > 90
-    assert np.isfinite(found.table[found.columns["name"]].to_numpy()).all()
+    plain, other = (part[found.columns["name"]] for _, part in found.table.groupby("sequence"))
+    assert plain.shape == (2, 107)
+    np.testing.assert_allclose(other.to_numpy(), plain.to_numpy(), rtol=1e-9)
+    assert (plain.iloc[0] != plain.iloc[1]).mean() > 0.9  # of two regions: they do measure
 
 
 # ---- changed copies where there is no second reader ---------------------------------------------
