@@ -22,13 +22,20 @@ from omics.errors import StudyError
 from omics.messages import nearest, number_of, quoted, some_of
 from omics.path_owners import suspect_rows
 from omics.patients import read_ids
-from omics.reading import check_file, open_text, read_raw
-from omics.table_spec import IdRules, TableSpec, suffix
-from omics.values import Unknown, read_texts
+from omics.reading import Cures, check_file, open_text, read_raw
+from omics.table_spec import TEXT_SUFFIXES, IdRules, TableSpec, suffix
+from omics.values import Unknown, is_blank, read_texts
 
 NEEDED = ("patient", "image", "mask")
 OPTIONAL = ("timepoint", "reader", "sequence", "centre", "label", "region", "brain_mask")
 _SHOWN = 3
+_SIGNS = (",", ";", "\t", "|")
+_CURES = Cures(
+    separator="part them by commas.",
+    wide='Quote cells that hold the separator, such as "1;2" in the column label.',
+    comment="Delete these lines.",
+    sheet="Keep the sheet of cases alone, or save it as a csv file.",
+)
 _BACKSLASHES = ", and parted by / here, not by \\ as on Windows"
 _JOINED = re.compile(r"\d+(\s*\+\s*\d+)*")
 
@@ -82,9 +89,10 @@ def _read_cells(path: Path, *, title: str) -> pd.DataFrame:
     """Return the cells as text, None where blank; the index says where each row stands."""
     check_file(path, title=title)
     spec = TableSpec(path=path, kind="features", separator=_separator(path, title))
-    raw = read_raw(spec, name="manifest", title=title)
+    raw = read_raw(spec, name="manifest", title=title, cures=_CURES)
     cells = raw.cells.assign(**{raw.id_name: raw.ids})
     _check_columns([str(name) for name in cells], title=title)
+    _check_named(cells["patient"], title=title)
     texts = cells[[name for name in (*NEEDED, *OPTIONAL) if name in cells]].apply(
         lambda column: read_texts(column, unknown=Unknown.of(()))[0]
     )
@@ -93,12 +101,30 @@ def _read_cells(path: Path, *, title: str) -> pd.DataFrame:
 
 
 def _separator(path: Path, title: str) -> str | None:
-    """Take the semicolons that spreadsheets write where the comma is the decimal sign."""
-    if suffix(path) != ".csv":
+    """Return the sign that parts the header into names of columns, whatever the file's ending."""
+    if suffix(path) not in TEXT_SUFFIXES:
         return None
     with open_text(path, title=title) as file:
         header = file.readline()
-    return ";" if ";" in header and "," not in header else None
+
+    def parts(sign: str) -> tuple[int, int]:
+        names = [name.strip(' "\r\n') for name in header.split(sign)]
+        return sum(name in (*NEEDED, *OPTIONAL) for name in names), len(names)
+
+    return max(_SIGNS, key=parts)
+
+
+def _check_named(patients: pd.Series, *, title: str) -> None:
+    """Refuse rows without a patient, and say that NA is none."""
+    cells = patients.to_numpy(dtype=object)
+    blank = is_blank(cells)
+    if blank.any():
+        na = " (NA counts as blank)" if any(str(cell).strip() for cell in cells[blank]) else ""
+        raise StudyError(
+            f"{title}: column 'patient' must name the patient of every row, but {blank.sum()} of "
+            f"{len(cells)} are blank{na} ({some_of(patients.index[blank], limit=_SHOWN)}). Fill "
+            "them in, or remove the rows."
+        )
 
 
 def _check_columns(columns: Sequence[str], *, title: str) -> None:
@@ -135,7 +161,7 @@ def _case(
     cells: dict[str, str | None], number: int, place: str, folder: Path, *, title: str
 ) -> Case:
     def file(name: str) -> Path:
-        return Path(os.path.normpath(folder / str(cells[name])))
+        return Path(os.path.normpath(folder / os.path.expanduser(str(cells[name]))))
 
     labels = _labels(cells.get("label"), place, title=title)
     return Case(
@@ -245,12 +271,16 @@ def _check_there(cases: Sequence[Case], places: Sequence[str], title: str) -> No
 
 def _check_own_files(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
     """Refuse a file of two patients, and an image that is its own mask."""
-    itself = [place for case, place in zip(cases, places, strict=True) if case.image == case.mask]
+    itself = [
+        place
+        for case, place in zip(cases, places, strict=True)
+        if len(set(case.files.values())) < len(case.files)
+    ]
     _refuse(
         itself,
         cases,
         title=title,
-        must="image and mask must be two files",
+        must="image, mask and brain mask must be different files",
         cure="Correct the paths.",
     )
     first: dict[Path, tuple[str, str]] = {}

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +115,30 @@ def test_semicolons_part_cells_where_they_part_the_header(folder: Path) -> None:
     assert [case.labels for case in read_manifest(path)] == [("1", "2"), ("4",)]
 
 
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["m.csv", "m.tsv", "m.txt"])
+@pytest.mark.parametrize("start", ["", "\ufeff"])  # as Excel begins a file
+def test_cells_may_be_parted_by_any_usual_sign(
+    folder: Path, sign: str, name: str, start: str
+) -> None:
+    rows = [["patient", "image", "mask", "centre"], ["Ä 1", "scans/a.nii", "scans/b.nii", "Zürich"]]
+    text = start + "\n".join(sign.join(row) for row in rows)
+    (case,) = read_manifest(written(folder, text, name=name))
+    assert (case.patient, case.centre, case.image.name) == ("Ä 1", "Zürich", "a.nii")
+
+
+def test_a_workbook_with_several_sheets(folder: Path) -> None:
+    cells = pd.DataFrame({"patient": [1], "image": ["scans/a.nii"], "mask": ["scans/b.nii"]})
+    with pd.ExcelWriter(folder / "m.xlsx") as book:
+        cells.to_excel(book, sheet_name="cases", index=False)
+    assert read_manifest(folder / "m.xlsx")[0].patient == "1"
+    with pd.ExcelWriter(folder / "m.xlsx") as book:
+        for sheet in ("cases", "notes"):
+            cells.to_excel(book, sheet_name=sheet, index=False)
+    with pytest.raises(StudyError, match=r"2 sheets .*Keep the sheet of cases alone, or save it"):
+        read_manifest(folder / "m.xlsx")
+
+
 def test_absolute_paths_stay(folder: Path) -> None:
     (folder / "elsewhere").mkdir()
     path = written(
@@ -174,10 +199,34 @@ def test_absolute_paths_stay(folder: Path) -> None:
             "patient,image,mask\n1,scans/a.nii,scans/b.nii\n2,scans/c.nii,scans/b.nii",
             r"one patient, but 1 of 2 rows do not \(row 3, mask: b\.nii is that of '1' in row 2\)",
         ),
-        ("patient,image,mask\n1,scans/a.nii,scans/a.nii", "image and mask must be two files"),
+        ("patient,image,mask\n1,scans/a.nii,scans/a.nii", "must be different files, but 1 of 1"),
+        (
+            "patient,image,mask,brain_mask\n1,scans/a.nii,scans/b.nii,scans/b.nii",
+            r"image, mask and brain mask must be different files, but 1 .* \(row 2\)",
+        ),
+        ("patient,image,mask\n1,~/no.nii,scans/b.nii", re.escape(f"{Path.home()}/no.nii")),
         ("patient,image,mask,label\n1,scans/a.nii,scans/b.nii,1;1", "each region once.*row 2"),
         ("patient,image,mask,label\n1,scans/a.nii,scans/b.nii,1;", "each region once.*'1;'"),
         ("patient,image,mask", "a header, but no row"),
+        ("", "the file is empty"),
+        ("patient\n1", r"'image', 'mask' are not among 'patient'"),
+        (
+            "patient;image;mask;label\n1;scans/a.nii;scans/b.nii;1;2",
+            r"row 2 has 5\. Quote cells that hold the separator, such as \"1;2\" in the column la",
+        ),
+        ("# a\n# b\npatient,image,mask\n1,a,b", r"first 2 begin with '#'\. Delete these lines\."),
+        (
+            "patient,image,mask\nNA,scans/a.nii,scans/b.nii",
+            r"1 of 1 are blank \(NA counts as blank\) \(row 2\)\. Fill them in",
+        ),
+        (
+            "patient,image,mask\n1,scans/a.nii,scans/b.nii\n,scans/c.nii,scans/d.nii",
+            r"patient of every row, but 1 of 2 are blank \(row 3\)",
+        ),
+        (
+            "patient,image,image,mask\n1,scans/a.nii,scans/a.nii,scans/b.nii",
+            r"1 name stands over several \('image'\)\. Rename or remove",
+        ),
     ],
 )
 def test_slips_are_named(folder: Path, text: str, message: str) -> None:

@@ -209,7 +209,7 @@ def test_shape_after_resegmentation_is_that_of_the_region_as_drawn() -> None:
 def test_whole_bins_and_the_place_in_space_do_not_change_textures(
     bins: int, origin: tuple[float, ...]
 ) -> None:
-    image, mask = textured_ball((14, 24, 24), (7, 12, 12))
+    image, mask = textured_ball((10, 18, 18), (5, 9, 9))
     before = extract_region(image, mask, simple())
     moved = image + 25 * bins
     for each in (moved, mask):
@@ -405,7 +405,7 @@ def test_what_pyradiomics_raises_is_told_as_of_the_case(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("preset", ["mri", "ct"])
 def test_presets_give_what_plain_pyradiomics_gives_by_their_settings(preset: str) -> None:
-    image, mask = textured_ball((14, 24, 24), (7, 12, 12))
+    image, mask = textured_ball((10, 18, 18), (5, 9, 9))
     chosen = read_settings(preset)
     found = extract_region(image, mask, chosen)
     assert len(found) == 14 + 12 * 93  # original, three LoG, eight wavelets
