@@ -69,6 +69,8 @@ class Extraction:
         copies, and count as repeated less often than others.
     unions : DataFrame, one row per label that is joined to others, such as 4 of `1+2+4`
         `label`; `cases`, the masks of which it was asked; `absent`, those that lack it.
+    unlabelled : DataFrame, one row per label that a blank label cell and no name led to
+        `label`, the only one of the mask; `cases`, those whose mask could be read.
     """
 
     table: pd.DataFrame
@@ -81,6 +83,9 @@ class Extraction:
     lost_copies: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LOST)))
     unions: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["label", "cases", "absent"])
+    )
+    unlabelled: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["label", "cases"])
     )
 
     @property
@@ -189,6 +194,7 @@ def extract(
             if (seen := preview_of(arrays)) is not None
         },
         unions=_unions(found),
+        unlabelled=_unlabelled(cases, found),
         lost_copies=_lost_copies(cases, found),
         perturbed=() if perturbing is None else _perturbed(cases, found, settings, perturbing),
     )
@@ -328,6 +334,16 @@ def _unions(found: Sequence[Arrays]) -> pd.DataFrame:
     lacking = Counter(str(one) for arrays in found for one in arrays.get("absent", ()))
     rows = [(label, count, lacking[label]) for label, count in asked.items()]
     return pd.DataFrame(rows, columns=["label", "cases", "absent"])
+
+
+def _unlabelled(cases: Sequence[Case], found: Sequence[Arrays]) -> pd.DataFrame:
+    """Count the labels that were the only ones in masks of which none was asked for."""
+    met = Counter(
+        str(arrays["shown"][0])  # the region, before its rings
+        for case, arrays in zip(cases, found, strict=True)
+        if not case.regions and "shown" in arrays
+    )
+    return pd.DataFrame(met.most_common(), columns=["label", "cases"])
 
 
 def _lost_copies(cases: Sequence[Case], found: Sequence[Arrays]) -> pd.DataFrame:

@@ -186,7 +186,7 @@ def _findings(extraction: Extraction) -> Iterator[Finding]:
             message=f"{n_failed} of {number_of(extraction.n_cases, 'case')} could not be used, or "
             "not wholly. If what kept them out goes with the outcome, the table is biased.",
         )
-    yield from union_findings(extraction)
+    yield from label_findings(extraction)
     yield from _region_findings(extraction)
     yield from _spacing_findings(extraction)
     small = table[table[VOXELS] < FEW_VOXELS]
@@ -211,7 +211,27 @@ def _findings(extraction: Extraction) -> Iterator[Finding]:
         )
 
 
-def union_findings(extraction: Extraction) -> Iterator[Finding]:
+def label_findings(extraction: Extraction) -> Iterator[Finding]:
+    """Tell where labels may mean something else than was thought, as `nomomics extract` does."""
+    yield from _unlabelled_findings(extraction.unlabelled)
+    yield from _union_findings(extraction)
+
+
+def _unlabelled_findings(met: pd.DataFrame) -> Iterator[Finding]:
+    """Tell that one region has several names: 0 and 1 in some masks, 0 and 255 in others."""
+    if len(met) < 2:
+        return
+    each = some_of((f"{row.label} in {row.cases}" for row in met.itertuples()), limit=6)
+    yield Finding(
+        code="labels_differ",
+        severity="serious",
+        where="regions",
+        message=f"Where label is blank, the masks have different labels ({each}): each became a "
+        "region of its own. If they mean the same, name it in the column region of the manifest.",
+    )
+
+
+def _union_findings(extraction: Extraction) -> Iterator[Finding]:
     """Tell which labels of unions some masks lack, and which no mask has: those may be misnumbered.
 
     A union is made of the labels that are there, since a tumour need not have every part.

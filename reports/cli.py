@@ -120,7 +120,7 @@ def extract(
         from omics.extraction import case_store
         from omics.extraction import extract as extract_cases
         from omics.extraction_settings import read_settings
-        from omics.extraction_summary import union_findings
+        from omics.extraction_summary import label_findings
         from omics.manifest import read_manifest
         from omics.perturbing import Perturbing
         from reports.extraction_output import (
@@ -156,7 +156,7 @@ def extract(
                 f"note: {len(removed)} tables of changed copies of an earlier extraction were "
                 f"removed ({', '.join(removed)})."
             )
-        for finding in union_findings(found):
+        for finding in label_findings(found):
             console.print(f"{finding.severity}: {finding.message}")
         if found.n_failed:
             _tell_failures(found.n_failed, found.n_cases, written[-1], console)

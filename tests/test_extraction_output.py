@@ -20,7 +20,7 @@ from rich.console import Console
 import omics.case_features
 from omics.extraction_settings import read_settings
 from reports.cli import _progress
-from tests.small_extraction import SmallExtraction, small_extraction
+from tests.small_extraction import SHAPE, SmallExtraction, small_extraction, write_image
 
 ROOT = Path(__file__).parents[1]
 WRITTEN = {
@@ -105,6 +105,32 @@ def test_a_label_that_no_mask_has_is_told_on_the_console_and_the_page(tmp_path: 
     told = "Label 4, part of a union, is in none of 3 masks"
     assert f"\nserious: {told}" in result.stderr
     assert told in phantoms.out.with_suffix(".html").read_text()
+
+
+def test_blank_labels_that_lead_to_several_are_told_on_the_console_and_the_page(
+    tmp_path: Path,
+) -> None:
+    phantoms = small_extraction(tmp_path, patients=2)
+    for number, value in ((1, 1), (2, 255)):
+        inside = np.zeros(SHAPE, dtype=np.uint8)
+        inside[2:8, 3:11, 3:10] = value
+        write_image(inside, tmp_path / f"P{number}_mask.nii.gz")
+    phantoms.manifest["label"] = ""
+    result = phantoms.run()
+    assert result.exit_code == 0
+    told = "Where label is blank, the masks have different labels (1 in 1, 255 in 1)"
+    assert f"\nserious: {told}" in result.stderr
+    assert told in phantoms.out.with_suffix(".html").read_text()
+
+
+def test_paths_may_be_trusted(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path, patients=["pat1", "pat2"])
+    phantoms.manifest["mask"] = phantoms.manifest["mask"].to_numpy()[::-1]
+    result = phantoms.run()
+    assert result.exit_code == 2
+    assert "mask of 'pat1' names 'pat2'" in result.stderr
+    assert "say --trust-paths." in result.stderr
+    assert phantoms.run("--trust-paths").exit_code == 0
 
 
 def test_once_nothing_fails_the_list_and_the_kept_cases_go(
