@@ -87,7 +87,7 @@ def extraction_summary(extraction: Extraction) -> ExtractionSummary:
     features = extraction.columns["name"].tolist()
     missing = table[features].isna().sum()
     return ExtractionSummary(
-        reasons=_reasons(extraction.failed),
+        reasons=failure_reasons(extraction.failed),
         regions=_regions(table),
         spacings=_spacings(table),
         gaps=pd.DataFrame({"feature": missing.index, "n_missing": missing.to_numpy()})
@@ -103,8 +103,19 @@ def extraction_summary(extraction: Extraction) -> ExtractionSummary:
     )
 
 
-def _reasons(failed: pd.DataFrame) -> pd.DataFrame:
-    """Count failures of one kind, whatever the numbers in their messages."""
+def failure_reasons(failed: pd.DataFrame) -> pd.DataFrame:
+    """Count failures of one kind, whatever the numbers in their messages.
+
+    Parameters
+    ----------
+    failed : DataFrame
+        Of an `Extraction`.
+
+    Returns
+    -------
+    DataFrame
+        As `reasons` of `ExtractionSummary`.
+    """
     plain = [
         _anonymous(str(row["reason"]), str(row["patient"]), [str(row["image"]), str(row["mask"])])
         for row in failed.to_dict("records")

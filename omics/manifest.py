@@ -106,6 +106,11 @@ def _separator(path: Path, title: str) -> str | None:
         return None
     with open_text(path, title=title) as file:
         header = file.readline()
+    if header.casefold().startswith("sep="):
+        raise StudyError(
+            f"{title}: the first row must hold the names of the columns, but is "
+            f"{header.strip()!r}, which only Excel reads. Delete this line."
+        )
 
     def parts(sign: str) -> tuple[int, int]:
         names = [name.strip(' "\r\n') for name in header.split(sign)]

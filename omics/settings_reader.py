@@ -93,7 +93,7 @@ def _tree(text: str, name: str) -> dict[str, Any]:
         _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), name)
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise StudyError(f"{name} must be YAML, but is not: {error}.") from error
+        raise StudyError(f"{name} must be YAML, but is not: {_fault(error)}.") from error
     if not isinstance(tree, dict):
         raise StudyError(f"{name} must hold some of {', '.join(_SECTIONS)}, but holds none.")
     if "voxelSetting" in tree:
@@ -113,6 +113,15 @@ def _tree(text: str, name: str) -> dict[str, Any]:
                 f"{nearest(str(key), _SECTIONS)}"
             )
     return tree
+
+
+def _fault(error: Exception) -> str:
+    """Say in one line what a parser of YAML stumbled over, and where."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem is None or mark is None:
+        return " ".join(str(error).split())
+    tab = " YAML indents by blanks" if "'\\t'" in problem else ""
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1}).{tab}".rstrip(".")
 
 
 def _check_keys(node: Any, name: str) -> None:
@@ -157,7 +166,10 @@ def _without_provenance(stated: dict[str, Any], name: str) -> tuple[dict[str, An
     return rest, corrected
 
 
-def _read_steps(stated: Mapping[str, Any], name: str, *, corrected: bool | None) -> ImageSteps:
+def _read_steps(section: Mapping[str, Any], name: str, *, corrected: bool | None) -> ImageSteps:
+    stated = {
+        key: value for key, value in section.items() if value is not None or key not in _STEPS
+    }
     for key, value in stated.items():
         if key not in _STEPS:
             raise StudyError(

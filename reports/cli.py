@@ -120,8 +120,9 @@ def extract(
         from omics.extraction import case_store
         from omics.extraction import extract as extract_cases
         from omics.extraction_settings import read_settings
-        from omics.extraction_summary import label_findings
+        from omics.extraction_summary import failure_reasons, label_findings
         from omics.manifest import read_manifest
+        from omics.messages import number_of
         from omics.perturbing import Perturbing
         from reports.extraction_output import (
             check_place,
@@ -159,6 +160,8 @@ def extract(
         for finding in label_findings(found):
             console.print(f"{finding.severity}: {finding.message}")
         if found.n_failed:
+            first = next(failure_reasons(found.failed).itertuples())
+            console.print(f"{number_of(first.n_cases, 'case')}: {first.reason}")
             _tell_failures(found.n_failed, found.n_cases, written[-1], console)
 
 

@@ -83,6 +83,7 @@ def test_failures_are_listed_with_status_3(tmp_path: Path) -> None:
     assert result.exit_code == 3
     out = phantoms.out.parent
     assert names(out) == {*WRITTEN, "failed.csv", ".radiomics.work"}
+    assert "\n1 case: label must stand in the mask, but '9' does not" in result.stderr
     assert result.stderr.strip().splitlines()[-1] == (
         f"nomomics: 1 of 3 cases could not be used, wholly or in part. The reasons stand in "
         f"{out / 'failed.csv'}. Correct them and call it again: the others are kept."

@@ -343,6 +343,11 @@ def test_the_steps_before_are_read() -> None:
     assert read("setting: {correctMask: true}").steps.resample_mask
 
 
+def test_a_blank_step_stands_for_its_default() -> None:
+    blank = read("preprocess: {n4: , z_score: , resample_mask: , rings: }")
+    assert blank.digest == read("setting: {}").digest
+
+
 def test_named_features_and_deprecated_ones() -> None:
     named = read("featureClass: {shape: [Sphericity, Compactness1], glcm: [Idm, Idm]}")
     assert named.feature_classes == {"shape": ["Sphericity", "Compactness1"], "glcm": ["Idm"]}
@@ -401,7 +406,10 @@ WRONG = [
     ("featureClass: {firstorder: [{Mean: 1}]}", "names of features, but has"),
     ("setting: [1]", "setting must hold keys and values, but is \\[1\\]"),
     ("just words", "must hold some of imageType, featureClass, setting, preprocess"),
-    ("setting: {a", "must be YAML, but is not"),
+    ("setting: {a", r"must be YAML, but is not: expected ',' or '}', .* \(line 1, column 12\)\.$"),
+    ("setting:\n\tbinWidth: 5", r"'\\t' .* \(line 2, column 1\)\. YAML indents by blanks\.$"),
+    ("? [a]\n: b", r"must be YAML, but is not: found unhashable key \(line 1, column 3\)\.$"),
+    ("a: \x00", "must be YAML, but is not: unacceptable character"),
     ("setting: {binWidth: 5}\nsetting: {binCount: 5}", "each key once, but has 'setting' .*line 2"),
     ("imageType: {LoG: {sigma: [1], sigma: [2]}}", "but has 'sigma' again in line 1"),
 ]

@@ -209,6 +209,7 @@ def test_absolute_paths_stay(folder: Path) -> None:
         ("patient,image,mask,label\n1,scans/a.nii,scans/b.nii,1;", "each region once.*'1;'"),
         ("patient,image,mask", "a header, but no row"),
         ("", "the file is empty"),
+        ("sep=;\npatient;image;mask\n1;a;b", "but is 'sep=;', which only Excel reads. Delete"),
         ("patient\n1", r"'image', 'mask' are not among 'patient'"),
         (
             "patient;image;mask;label\n1;scans/a.nii;scans/b.nii;1;2",
