@@ -161,7 +161,7 @@ def extract(
             console.print(f"{finding.severity}: {finding.message}")
         if found.n_failed:
             first = next(failure_reasons(found.failed).itertuples())
-            console.print(f"{number_of(first.n_cases, 'case')}: {first.reason}")
+            console.print(f"{number_of(int(first.n_cases), 'case')}: {first.reason}")
             _tell_failures(found.n_failed, found.n_cases, written[-1], console)
 
 
