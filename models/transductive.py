@@ -27,7 +27,8 @@ from sklearn.base import clone
 from models.comparison import compare
 from models.evaluation import View, figures_of, samples
 from models.one_resample import FAILURE_COLUMNS, Pipelines, predictions_of
-from models.pipeline import Cleaning, RiskPipeline
+from models.pipeline import RiskPipeline
+from models.pipeline_parts import Cleaning
 from models.resampling import Arrays, Progress, Store, collected_warnings
 from models.scores import Predictions, Scores, ranking_scores
 from models.validation import Validation, validate

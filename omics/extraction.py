@@ -33,6 +33,7 @@ from omics.parallel import Arrays, FolderStore, Progress, Store, in_parallel_kep
 from omics.perturbing import Perturbing
 from omics.preview import Preview
 from omics.radiomics import feature_table
+from omics.radiomics_names import REGION_VOLUME
 
 __all__ = ["Extraction", "case_store", "extract"]
 
@@ -312,7 +313,7 @@ def _table(
             "diagnostics_Versions": _versions(),
             "diagnostics_Image_Spacing": [_millimetres(one) for one in spacing],
             "diagnostics_Region_Voxels": voxels,
-            "diagnostics_Region_Volume": voxels * spacing.prod(axis=1),
+            REGION_VOLUME: voxels * spacing.prod(axis=1),
         }
     )
     values = np.concatenate([arrays["values"].reshape(-1, len(features)) for arrays in found])

@@ -17,12 +17,12 @@ from omics.case import PLACE
 from omics.errors import Finding
 from omics.extraction import Extraction
 from omics.messages import number_of, some_of
+from omics.radiomics_names import REGION_VOLUME
 
 SIDE_RATIO = 1.5  # of the longest to the shortest side of a voxel along one axis, between images
 FEW_VOXELS = 64  # as in the examples of pyradiomics (minimumROISize)
 SPACING = "diagnostics_Image_Spacing"
 VOXELS = "diagnostics_Region_Voxels"
-VOLUME = "diagnostics_Region_Volume"
 _MM3_PER_ML = 1000
 _UID = re.compile(r"\b\d+(?:\.\d+){4,}")
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[\w.~-]*[/\\]){2,}[\w.-]*\w")
@@ -168,7 +168,13 @@ def _regions(table: pd.DataFrame) -> pd.DataFrame:
     keyed = table.assign(sequence=_sequence(table))
     for (sequence, region), part in keyed.groupby(["sequence", "region"], sort=False):
         rows.append(
-            [sequence, region, len(part), *_span(part[VOXELS]), *_span(part[VOLUME] / _MM3_PER_ML)]
+            [
+                sequence,
+                region,
+                len(part),
+                *_span(part[VOXELS]),
+                *_span(part[REGION_VOLUME] / _MM3_PER_ML),
+            ]
         )
     spans = [
         f"{what}_{end}" for what in ("voxels", "ml") for end in ("lowest", "median", "highest")

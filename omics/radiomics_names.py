@@ -168,3 +168,6 @@ PROVENANCE = re.compile(
     r"|(?:INFO|PARAMS)_.+"  # LIFEx
 )
 """Columns that say how features were made."""
+
+REGION_VOLUME = "diagnostics_Region_Volume"
+"""The volume of a region as drawn, mm3, beside the features that `omics.extraction` measures."""

@@ -10,12 +10,12 @@ from models.performance import Performance
 from models.volume import VOLUME_MODEL
 from omics.cohort import DEVELOPMENT
 from reports.added_value import AddedValueResults
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.curve_sections import HEADLINE
 from reports.decision_sections import difference_blocks
 from reports.external_sections import paired_test_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.differences import draw_differences
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.reclassification_sections import reclassification_blocks
 from reports.style import plain, shown_names
 from reports.tables import (

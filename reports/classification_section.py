@@ -8,7 +8,7 @@ import pandas as pd
 from models.classification import METRICS, Classification
 from models.classified import ClassifiedModels
 from omics.cohort import DEVELOPMENT
-from reports.html import Table
+from reports.blocks import Table
 from reports.style import plain
 from reports.tables import TableRows, format_estimate, label
 

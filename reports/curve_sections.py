@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from models.decision import Quantity
 from models.performance import Performance
 from omics.cohort import DEVELOPMENT
-from reports.analysis import Results
+from reports.blocks import Figure, FigureGrid
 from reports.calibration_sections import points_words, with_points
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.kaplan_meier import draw_kaplan_meier
-from reports.html import Figure, FigureGrid
 from reports.optimism_sections import corrected_words
+from reports.results import Results
 from reports.tables import format_percent
 
 HEADLINE = {"cross_validated": "out of fold", "external": "external"}

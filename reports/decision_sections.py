@@ -9,8 +9,8 @@ import pandas as pd
 from models.decision_differences import DecisionDifferences
 from models.performance import Performance
 from omics.cohort import DEVELOPMENT
+from reports.blocks import Block, Figure, FigureGrid, Table
 from reports.figures.decision_difference import draw_decision_difference
-from reports.html import Block, Figure, FigureGrid, Table
 from reports.tables import TableRows, format_estimate, format_number, label
 
 HONEST = {"cross_validated": "out of fold", "external": "external"}

@@ -18,7 +18,7 @@ from omics.extraction_summary import ExtractionSummary, extraction_summary
 from omics.image_steps import ImageSteps
 from omics.messages import number_of
 from omics.reliability import Reliability
-from reports.html import Block, Findings, Page, Section, Table, Text
+from reports.blocks import Block, Findings, Page, Section, Table, Text
 from reports.overlays import overlays
 from reports.repeatability_sections import reliability_blocks
 from reports.tables import DASH, TableRows, table_rows

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from models.factor_findings import LEAST_INFORMATION
 from models.factor_quality import (
     n_factors_findings,
     stability_findings,
     transductive_findings,
     users_of,
 )
-from models.findings import LEAST_INFORMATION
 from models.information import information_by_cohort, information_by_views
 from models.pipeline import RiskPipeline
 from models.resampling import Store
@@ -65,7 +65,7 @@ class FactorQuality:
         By cohort, the views that patients have, and factor.
     least_information : float
         Below it a patient counts as one with little information: the factor model's own threshold,
-        or that of `models.findings`.
+        or that of `models.factor_findings`.
     stability : FactorStability or None
     users : mapping of factor to the models that use it
     held_out_error : HeldOutError or None

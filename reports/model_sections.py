@@ -13,7 +13,7 @@ from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
 from models.roc_curves import RocCurves
 from omics.cohort import DEVELOPMENT
-from reports.analysis import Results
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.calibration_sections import hosmer_lemeshow_blocks
 from reports.classification_section import classification_block
 from reports.competing_section import competing_group_blocks
@@ -29,7 +29,6 @@ from reports.figures.comparison import draw_comparison
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
 from reports.figures.nomogram import draw_nomogram
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.optimism_sections import optimism_blocks
 from reports.performance_tables import (
     CALIBRATION,
@@ -38,6 +37,7 @@ from reports.performance_tables import (
     metric_rows,
 )
 from reports.regression_section import regression_block
+from reports.results import Results
 from reports.roc_section import roc_blocks
 from reports.style import feature_name, shown_names
 from reports.survival_section import risk_group_blocks

@@ -7,8 +7,8 @@ import pandas as pd
 
 from models.reclassification import PARTS, Reclassification, Reclassifications
 from omics.cohort import DEVELOPMENT
+from reports.blocks import Block, Table
 from reports.curve_sections import HEADLINE
-from reports.html import Block, Table
 from reports.tables import TableRows, format_estimate, format_percent, label, table_rows
 
 NAMES = {"nri": "NRI, categories", "nri_category_free": "NRI, category-free", "idi": "IDI"}

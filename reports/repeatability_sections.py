@@ -9,9 +9,9 @@ from omics.bland_altman import WHAT, BlandAltman
 from omics.mask_agreement import MaskAgreement
 from omics.reliability import Reliability
 from omics.reliability_summary import BANDS
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.figures.bland_altman import draw_bland_altman
 from reports.figures.reliability import draw_reliability
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.style import feature_name, shown_names
 from reports.tables import format_percent, table_rows
 

@@ -15,8 +15,9 @@ from omics.radiomics_settings import compare_settings
 from omics.reliability import ReliabilityFilter
 from omics.table_spec import TableSpec
 from omics.tables import View, read_table
+from reports.model_specs import ModelSpec
 from reports.repeatability_spec import ReaderSpec
-from reports.study_file import ModelSpec, Study
+from reports.study_file import Study
 
 
 def read_repeats(study: Study) -> dict[str, list[View]]:

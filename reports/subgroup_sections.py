@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from models.subgroups import CENTRE, LEAST_EVENTS, Subgroups
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.curve_sections import HEADLINE
 from reports.figures.subgroups import draw_subgroups
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.style import shown_names
 from reports.tables import DASH, TableRows, digits_of, format_estimate, label
 

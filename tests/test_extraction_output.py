@@ -6,9 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -21,6 +18,7 @@ import omics.case_features
 from omics.extraction_settings import read_settings
 from reports.cli import _progress
 from tests.small_extraction import SHAPE, SmallExtraction, small_extraction, write_image
+from tests.started_command import in_the_middle
 
 ROOT = Path(__file__).parents[1]
 WRITTEN = {
@@ -345,38 +343,13 @@ def test_the_time_left_is_told_however_long_a_case_takes() -> None:
 # ---- signals ------------------------------------------------------------------------------------
 
 
-@contextmanager
-def in_the_middle(phantoms: SmallExtraction, *, jobs: int) -> Iterator[subprocess.Popen[str]]:
-    """Start a real extraction, and go on once some of its cases are kept."""
-    arguments = [str(argument) for argument in phantoms.arguments("--jobs", jobs)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from reports.cli import main; main()", *arguments],
-        cwd=phantoms.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while len(list(phantoms.work.glob("*.npz"))) < 3:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "the extraction did not come to its cases"
-            time.sleep(0.01)
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
 @pytest.mark.parametrize(("stop", "jobs"), [(signal.SIGKILL, 1), (signal.SIGINT, 2)])
 def test_stopped_in_the_middle_it_goes_on_to_the_same_table(
     tmp_path: Path, stop: signal.Signals, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phantoms = small_extraction(tmp_path, patients=20)
-    with in_the_middle(phantoms, jobs=jobs) as process:
+    arguments = phantoms.arguments("--jobs", jobs)
+    with in_the_middle(arguments, folder=tmp_path, work=phantoms.work) as process:
         os.killpg(process.pid, stop)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL), stderr

@@ -25,13 +25,13 @@ from omics.harmonise import ComBat
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from omics.stability import FactorStability, factor_stability
-from reports.analysis import Results
+from reports.blocks import Figure, FigureGrid, Table, Text
 from reports.figures.reliability import draw_reliability
-from reports.html import Figure, FigureGrid, Table, Text
 from reports.jupyter import drawn as shown
 from reports.methods import methods_text
 from reports.repeatability_sections import repeatability_section
 from reports.report import write_report
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import build_pipelines, compute, load_cohort
 from reports.study_file import Study, parse_study, read_study
