@@ -191,7 +191,8 @@ def _tell_failures(found: "Extraction", reasons: Path, console: Console) -> None
     console.print(f"{number_of(first['n_cases'], 'case')}: {first['reason']}")
     console.print(
         f"nomomics: {found.n_failed} of {found.n_cases} cases could not be used, wholly or in "
-        f"part. The reasons stand in {reasons}. Correct them and call it again: the others are kept.",
+        f"part. The reasons stand in {reasons}. Correct them and call it again: the others are "
+        "kept.",
         style="red",
     )
     raise typer.Exit(3)
