@@ -17,6 +17,7 @@ from rich.console import Console
 import omics.case_features
 from omics.extraction_settings import read_settings
 from reports.cli import _progress
+from tests.forbidden import forbid
 from tests.small_extraction import SHAPE, SmallExtraction, small_extraction, write_image
 from tests.started_command import in_the_middle
 
@@ -279,6 +280,10 @@ def test_a_place_that_cannot_be_written_to_is_told_before_hours_of_work(
     message = refused(phantoms, "--out", tmp_path / "file" / "radiomics.parquet")
     assert "cannot be written to: " in message
     assert "Choose another folder" in message
+    (tmp_path / "closed").mkdir()
+    forbid(monkeypatch, tmp_path / "closed")
+    message = refused(phantoms, "--out", tmp_path / "closed" / "radiomics.parquet")
+    assert "cannot be written to: Permission denied. Choose another folder" in message
 
 
 @pytest.mark.parametrize("place", ["write_csv", "write_extraction_page", "write_text"])
