@@ -11,6 +11,7 @@ and an image of one patient beside the mask of another (`omics.path_owners`).
 
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -27,6 +28,7 @@ from omics.table_spec import TEXT_SUFFIXES, IdRules, TableSpec, suffix
 from omics.values import Unknown, is_blank, read_texts
 
 NEEDED = ("patient", "image", "mask")
+ENDINGS = (*TEXT_SUFFIXES, ".xlsx", ".parquet")
 OPTIONAL = ("timepoint", "reader", "sequence", "centre", "label", "region", "brain_mask")
 _SHOWN = 3
 _SIGNS = (",", ";", "\t", "|")
@@ -59,8 +61,8 @@ def read_manifest(path: Path, *, trust_paths: bool = False) -> list[Case]:
     ------
     StudyError
         If it cannot be read, has an unknown column or lacks a needed one, a cell that must be
-        filled is blank, a case stands there twice, a file is missing or shared by two patients, or
-        image and mask belong to different patients.
+        filled is blank, a value is written in two ways (`T1c`, `T1C`), a case stands there twice, a
+        file is missing or shared by two patients, or image and mask belong to different patients.
     """
     title = f"manifest {path.name}"
     cells = _read_cells(path, title=title)
@@ -78,7 +80,7 @@ def read_manifest(path: Path, *, trust_paths: bool = False) -> list[Case]:
         )
     ]
     places = [str(place) for place in cells.index]
-    for check in (_check_once, _check_there, _check_own_files):
+    for check in (_check_spelling, _check_once, _check_there, _check_own_files):
         check(cases, places, title)
     if not trust_paths:
         _check_owners(cases, places, title)
@@ -87,6 +89,8 @@ def read_manifest(path: Path, *, trust_paths: bool = False) -> list[Case]:
 
 def _read_cells(path: Path, *, title: str) -> pd.DataFrame:
     """Return the cells as text, None where blank; the index says where each row stands."""
+    if suffix(path) not in ENDINGS:
+        raise StudyError(f"{title}: path must end in one of {', '.join(ENDINGS)}, but is {path}.")
     check_file(path, title=title)
     spec = TableSpec(path=path, kind="features", separator=_separator(path, title))
     raw = read_raw(spec, name="manifest", title=title, cures=_CURES)
@@ -222,6 +226,24 @@ def _refuse(
 
 def _rest(wrong: Sequence[str]) -> str:
     return f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+
+
+def _check_spelling(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
+    """Refuse values that differ in capitals or in how an umlaut is coded: two columns of a table.
+
+    Labels are those of the masks, whose authors spell as they like.
+    """
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for case, place in zip(cases, places, strict=True):
+        values = [(column, getattr(case, column)) for column in PLACE]
+        for column, value in [*values, *(("region", name) for name in case.names)]:
+            alike = unicodedata.normalize("NFKC", value).casefold()
+            first, where = seen.setdefault((column, alike), (value, place))
+            if first != value:
+                raise StudyError(
+                    f"{title}: column {column!r} must write each value in one way, but has "
+                    f"{first!r} in {where} and {value!r} in {place}. Correct the spelling."
+                )
 
 
 def _check_once(cases: Sequence[Case], places: Sequence[str], title: str) -> None:

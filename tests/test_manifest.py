@@ -139,6 +139,13 @@ def test_a_workbook_with_several_sheets(folder: Path) -> None:
         read_manifest(folder / "m.xlsx")
 
 
+@pytest.mark.parametrize("name", ["m.maf", "m.h5mu", "m"])
+def test_files_of_another_kind_are_no_manifest(folder: Path, name: str) -> None:
+    told = r"path must end in one of \.csv, \.tsv, \.txt, \.xlsx, \.parquet, but is "
+    with pytest.raises(StudyError, match=told):
+        read_manifest(written(folder, "patient,image,mask", name=name))
+
+
 def test_absolute_paths_stay(folder: Path) -> None:
     (folder / "elsewhere").mkdir()
     path = written(
@@ -209,6 +216,19 @@ def test_absolute_paths_stay(folder: Path) -> None:
         ("patient,image,mask,label\n1,scans/a.nii,scans/b.nii,1;", "each region once.*'1;'"),
         ("patient,image,mask", "a header, but no row"),
         ("", "the file is empty"),
+        (
+            """patient,sequence,image,mask
+            1,T1c,scans/a.nii,scans/b.nii
+            2,T1C,scans/c.nii,scans/d.nii""",
+            r"column 'sequence' .* one way, but has 'T1c' in row 2 and 'T1C' in row 3\. Correct",
+        ),
+        (
+            """patient,image,mask,region
+            1,scans/a.nii,scans/b.nii,Ödem
+            2,scans/c.nii,scans/d.nii,O\u0308dem""",
+            "column 'region' must write each value in one way",
+        ),
+        ("patient,image,mask\np1,scans/a.nii,scans/b.nii\nP1,a,b", "has 'p1' in row 2 and 'P1'"),
         ("sep=;\npatient;image;mask\n1;a;b", "but is 'sep=;', which only Excel reads. Delete"),
         ("patient\n1", r"'image', 'mask' are not among 'patient'"),
         (
