@@ -272,21 +272,15 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _check_there(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
-    lacking, closed = [], []
+    lacking: dict[str, Path] = {}
+    closed = []
     for case, place in zip(cases, places, strict=True):
         for name, path in case.files.items():
             try:
-                lacking += [] if path.exists() else [f"{place}, {name}: {path}"]
+                lacking |= {} if path.exists() else {f"{place}, {name}: {path}": path}
             except PermissionError:
                 closed.append(f"{place}, {name}: {path}")
-    if lacking:
-        windows = os.sep == "/" and any("\\" in path for path in lacking)
-        raise StudyError(
-            f"{title}: every file must be there, but {number_of(len(lacking), 'path')} of "
-            f"{number_of(len(cases), 'row')} {'leads' if len(lacking) == 1 else 'lead'} nowhere "
-            f"({'; '.join(lacking[:_SHOWN])}{_rest(lacking)}). Paths are relative to the folder of "
-            f"the manifest{_BACKSLASHES if windows else ''}."
-        )
+    _refuse_lacking(lacking, len(cases), title=title)
     if closed:
         raise StudyError(
             f"{title}: every file must be in a folder that may be opened, but "
@@ -294,6 +288,28 @@ def _check_there(cases: Sequence[Case], places: Sequence[str], title: str) -> No
             f"{'is' if len(closed) == 1 else 'are'} not ({'; '.join(closed[:_SHOWN])}"
             f"{_rest(closed)}). Ask for the right to open them."
         )
+
+
+def _refuse_lacking(lacking: dict[str, Path], n_rows: int, *, title: str) -> None:
+    told = list(lacking)
+    if told:
+        windows = os.sep == "/" and any("\\" in path for path in told)
+        raise StudyError(
+            f"{title}: every file must be there, but {number_of(len(told), 'path')} of "
+            f"{number_of(n_rows, 'row')} {'leads' if len(told) == 1 else 'lead'} nowhere "
+            f"({'; '.join(told[:_SHOWN])}{_rest(told)}).{_beside(lacking[told[0]])} Paths are "
+            f"relative to the folder of the manifest{_BACKSLASHES if windows else ''}."
+        )
+
+
+def _beside(path: Path) -> str:
+    """Name the file that was probably meant: `.nii` for `.nii.gz`, a slip of a letter."""
+    try:
+        names = [other.name for other in path.parent.iterdir()]
+    except OSError:
+        return ""
+    close = nearest(path.name, names)
+    return f" {close}" if close.startswith("Did you mean") else ""
 
 
 def _check_own_files(cases: Sequence[Case], places: Sequence[str], title: str) -> None:

@@ -279,6 +279,14 @@ def test_what_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPa
         read_manifest(path)
 
 
+def test_the_file_that_was_meant_is_named(folder: Path) -> None:
+    (folder / "scans" / "t1_brain.nii.gz").touch()
+    text = "patient,image,mask\n1,scans/t1_brain.nii,scans/b.nii\n2,scans/c.nii,no/d.nii"
+    told = r"2 paths of 2 rows .*Did you mean 't1_brain\.nii\.gz'\? Paths are relative"
+    with pytest.raises(StudyError, match=told):
+        read_manifest(written(folder, text))
+
+
 def test_paths_as_windows_writes_them(folder: Path) -> None:
     path = written(folder, "patient,image,mask\n1,scans\\a.nii,scans/b.nii")
     with pytest.raises(StudyError, match=r"1 path of 1 row leads nowhere .*parted by / here"):
