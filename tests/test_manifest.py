@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omics.case import Case
 from omics.errors import StudyError
 from omics.manifest import read_manifest
-from omics.path_owners import _finder
+from omics.path_owners import _finder, suspect_rows
 from tests.forbidden import forbid
 
 FILES = ("P-001_T1", "P-001_seg", "P-002_T1", "P-002_seg", "a", "b", "c", "d")
@@ -422,3 +422,26 @@ def test_ids_are_found_as_whole_words(ids: list[str], text: str, found: set[str]
 def test_every_id_is_found_in_its_own_path(ids: list[str]) -> None:
     find = _finder(ids)
     assert all(find(f"data/{one}/{one}_t1.nii") == {one} for one in ids)
+
+
+@given(
+    ids=st.lists(st.from_regex("[a-z]{2}[0-9]{2}", fullmatch=True), min_size=2, unique=True),
+    data=st.data(),
+)
+def test_masks_that_changed_places_are_found_and_no_others(
+    ids: list[str], data: st.DataObject
+) -> None:
+    one, other = data.draw(st.permutations(range(len(ids))))[:2]
+
+    def suspected(masks: list[str]) -> list[str]:
+        cases = [
+            Case(patient=own, image=Path(f"/d/{own}_t1.nii"), mask=Path(f"/d/m/{whose}.nii"), row=1)
+            for own, whose in zip(ids, masks, strict=True)
+        ]
+        found = suspect_rows(cases, [f"row {n}" for n in range(len(ids))])
+        return sorted(text.partition(":")[0] for text in found)
+
+    assert suspected(ids) == []
+    masks = ids.copy()
+    masks[one], masks[other] = ids[other], ids[one]
+    assert suspected(masks) == sorted([f"row {one}", f"row {other}"])
