@@ -333,6 +333,7 @@ def _check_own_files(cases: Sequence[Case], places: Sequence[str], title: str) -
             owner, where = first.setdefault(path, (case.patient, place))
             if owner != case.patient:
                 shared.append(f"{place}, {name}: {path.name} is that of {owner!r} in {where}")
+                break
     _refuse(
         shared,
         cases,

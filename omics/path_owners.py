@@ -5,8 +5,8 @@ are no letters or digits, or, if it has both, between letters and digits (`pat01
 The folders that all paths share are left aside. A row is suspect if
 
 - its image and mask name different patients,
-- its files name another patient and not its own, as when a column was sorted alone; unless no path
-  of the manifest names its own patient and most name none, which then number something else,
+- its files name another patient and not its own, as when a column was sorted alone; unless most
+  rows name nobody, and most of the others not their own patient: these number something else,
 - some of its files name its own patient and the mask (or image) none, while in all other rows, or
   nine of ten, the masks name theirs: it is the mask of somebody who is not in the manifest.
 
@@ -61,12 +61,14 @@ def suspect_rows(cases: Sequence[Case], places: Sequence[str]) -> list[str]:
     ]
     long = [(_own(case), row) for case, row in zip(cases, named, strict=True) if _own(case) in ids]
     meant, nameless = _ids_are_meant(long), _without_own_names(long)
+    short = {_own(case): case.patient for case in cases if _own(case) not in ids}
     wrong = []
     for case, row, place in zip(cases, named, places, strict=True):
         told = _another(case, row, ids) if meant and _own(case) in ids else None
         told = told or _two_patients(row, ids) or _nobody(case, row, nameless)
+        told = told or _two_folders(case, short, shared)
         wrong += [f"{place}: {told}"] if told else []
-    return wrong + _other_folders(cases, places, shared)
+    return wrong
 
 
 def _own(case: Case) -> str:
@@ -77,7 +79,7 @@ def _ids_are_meant(rows: Sequence[tuple[str, _Named]]) -> bool:
     """Tell whether what looks like ids in paths are ids, and no numbers of scans."""
     own = sum(any(patient in found for found in row.values()) for patient, row in rows)
     some = sum(any(row.values()) for _, row in rows)
-    return own > 0 or 2 * some >= len(rows)
+    return 2 * own >= some or 2 * some >= len(rows)
 
 
 def _another(case: Case, row: _Named, ids: dict[str, str]) -> str | None:
@@ -120,21 +122,18 @@ def _listed(found: Iterable[str], ids: dict[str, str]) -> str:
     return quoted(sorted(ids[one] for one in found), limit=1)
 
 
-def _other_folders(cases: Sequence[Case], places: Sequence[str], shared: str) -> list[str]:
-    """Name rows whose image and mask lie in the folders of two patients with short ids."""
-    short = {_own(c): c.patient for c in cases if len(c.patient) < _SHORTEST_ID}
+def _two_folders(case: Case, short: dict[str, str], shared: str) -> str | None:
+    """Tell whether image and mask lie in the folders of two patients with short ids."""
 
     def owners(path: Path) -> set[str]:
         folders = Path(str(path).removeprefix(shared)).parent.parts
         return {name for one in folders if (name := one.casefold().removeprefix("sub-")) in short}
 
-    wrong = []
-    for case, place in zip(cases, places, strict=True):
-        of_image, of_mask = owners(case.image), owners(case.mask)
-        if of_image and of_mask and of_image.isdisjoint(of_mask):
-            one, other = (quoted(sorted(short[n] for n in of)) for of in (of_image, of_mask))
-            wrong.append(f"{place}: image lies in a folder of {one}, mask in one of {other}")
-    return wrong
+    of_image, of_mask = owners(case.image), owners(case.mask)
+    if not of_image or not of_mask or not of_image.isdisjoint(of_mask):
+        return None
+    one, other = (quoted(sorted(short[name] for name in of)) for of in (of_image, of_mask))
+    return f"image lies in a folder of {one}, mask in one of {other}"
 
 
 def _finder(ids: Iterable[str]) -> Callable[[str], set[str]]:

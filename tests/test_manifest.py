@@ -206,6 +206,10 @@ def test_absolute_paths_stay(folder: Path) -> None:
             "patient,image,mask\n1,scans/a.nii,scans/b.nii\n2,scans/c.nii,scans/b.nii",
             r"one patient, but 1 of 2 rows do not \(row 3, mask: b\.nii is that of '1' in row 2\)",
         ),
+        (
+            "patient,image,mask\n1,scans/a.nii,scans/b.nii\n2,scans/a.nii,scans/b.nii",
+            r"1 of 2 rows do not \(row 3, image: a\.nii is that of '1' in row 2\)",
+        ),
         ("patient,image,mask\n1,scans/a.nii,scans/a.nii", "must be different files, but 1 of 1"),
         (
             "patient,image,mask,brain_mask\n1,scans/a.nii,scans/b.nii,scans/b.nii",
@@ -357,6 +361,8 @@ def numbered(numbers: dict[int, int]) -> list[str]:
 def test_numbers_of_scans_are_no_ids_where_most_are_nobodys(tmp_path: Path) -> None:
     few = numbered({101: 102, 102: 301, 205: 302, 317: 303})
     assert len(read_manifest(manifest_of(tmp_path, few))) == 4
+    chance = numbered({101: 102, 102: 101, 205: 205, 400: 303, 401: 304, 402: 305, 403: 306})
+    assert len(read_manifest(manifest_of(tmp_path / "chance", chance))) == 7
     crossed = [*few[1:], "101,scan_102.nii,seg_205.nii"]
     with pytest.raises(StudyError, match="row 5: image names '102', mask names '205'"):
         read_manifest(manifest_of(tmp_path / "crossed", crossed))
