@@ -24,7 +24,7 @@ from omics.reading import RawTable, read_raw
 from omics.samples import map_samples
 from omics.table_findings import row_findings
 from omics.table_plan import TablePlan, plan_table
-from omics.table_spec import IdRules, Kind, SampleMap, TableSpec
+from omics.table_spec import Kind, TableSpec
 from omics.values import (
     Unknown,
     read_categories,
@@ -33,8 +33,6 @@ from omics.values import (
     recode_texts,
     with_points,
 )
-
-__all__ = ["IdRules", "Kind", "SampleMap", "TableSpec", "View", "ViewNotes", "read_table"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -21,7 +21,7 @@ from models.moment import moment_findings
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline
 from models.repeatability import repeatability_findings, study_repeatability
-from models.resampling import Progress, Store, collected_warnings
+from models.resampling import collected_warnings
 from models.roc_curves import roc_curves
 from models.signature_summary import signature_summaries
 from models.subgroups import Subgroups, subgroups
@@ -31,6 +31,7 @@ from models.volume import volume_feature, volume_findings
 from models.volume_surrogates import cohort_surrogates, surrogate_findings
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
+from omics.parallel import Progress, Store
 from omics.quality import findings as quality_findings
 from omics.quality import missing_table
 from reports.about import About

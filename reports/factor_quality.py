@@ -14,14 +14,13 @@ from models.factor_quality import (
 )
 from models.information import information_by_cohort, information_by_views
 from models.pipeline import RiskPipeline
-from models.resampling import Store
 from models.transductive import TransductiveOptimism, transductive_optimism
 from models.validation import Validation
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError, held_out_error
-from omics.parallel import Progress
+from omics.parallel import Progress, Store
 from omics.stability import LEAST_SHARE, LIMIT, FactorStability, factor_stability
 
 

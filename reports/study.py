@@ -12,7 +12,6 @@ from models.logistic import LogisticModel
 from models.moment import check_moment
 from models.pipeline import RiskPipeline, risk_pipeline
 from models.pipeline_parts import Model
-from models.resampling import FolderStore, Progress
 from models.signature import Signature
 from models.validation import Plan
 from omics.centres import check_harmonised, with_centre
@@ -21,6 +20,7 @@ from omics.errors import StudyError
 from omics.gene_sets import read_gmt
 from omics.harmonise import ComBat
 from omics.mofa import FactorModel
+from omics.parallel import FolderStore, Progress
 from omics.tables import read_table
 from reports.about import About, Updates
 from reports.added_value import AddedValue

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from scipy.sparse import csc_matrix, csr_matrix
 
 from omics.errors import StudyError
-from omics.table_spec import PROTEIN_ALTERING
-from omics.tables import TableSpec, View, read_table
+from omics.table_spec import PROTEIN_ALTERING, TableSpec
+from omics.tables import View, read_table
 from tests.realdata import DATA, needs_data
 
 
