@@ -227,6 +227,18 @@ def test_a_study_refuses_to_join_and_says_so(tmp_path: Path) -> None:
     assert "(binWidth: 5 here, 25 there)" in result.stderr
 
 
+def test_a_study_refuses_to_join_rows_of_other_digests(tmp_path: Path) -> None:
+    study = small_study(tmp_path)
+    # digests that a spreadsheet may take for numbers
+    study.tables["radiomics"][HASH] = ["123456789012"] * 50 + ["1234567890e1"] * 10
+    result = study.check()
+    assert result.exit_code == 2
+    assert "10 rows of table 'radiomics' have others than 50 rows" in result.stderr
+    assert "(digest: 1234567890e1 here, 123456789012 there; what differs" in result.stderr
+    study.tables["radiomics"][HASH] = "123456789012"
+    assert study.check().exit_code == 0
+
+
 def test_a_study_that_declares_it_is_told(tmp_path: Path) -> None:
     study = study_with(tmp_path, [WIDE] * 50 + [NARROW] * 10)
     study.content["tables"]["radiomics"]["different_settings"] = True
