@@ -123,7 +123,7 @@ def extract(
         if __name__ == "__main__":
             with LocalCluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster):
                 with joblib.parallel_config(backend="dask"):
-                    found = extract(read_manifest(Path("manifest.csv")), read_settings("mri"))
+                    found = extract(read_manifest("manifest.csv"), read_settings("mri"))
 
     Parameters
     ----------
@@ -147,10 +147,17 @@ def extract(
 
     Raises
     ------
+    TypeError
+        If `settings` are the name of a preset or a path.
     StudyError
         If there is no case or two are the same, pyradiomics is not installed, a process was ended
         from outside, or the store is full.
     """
+    if not isinstance(settings, ExtractionSettings):
+        raise TypeError(
+            f"settings must be ExtractionSettings, but is {settings!r}. Read them: read_settings("
+            '"mri").'
+        )
     cases = list(cases)
     if not cases:
         raise StudyError("cases must hold at least one case, but there is none.")

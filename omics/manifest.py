@@ -42,13 +42,13 @@ _BACKSLASHES = ", and parted by / here, not by \\ as on Windows"
 _JOINED = re.compile(r"\d+(\s*\+\s*\d+)*")
 
 
-def read_manifest(path: Path, *, trust_paths: bool = False) -> list[Case]:
+def read_manifest(path: str | Path, *, trust_paths: bool = False) -> list[Case]:
     """Read a manifest.
 
     Parameters
     ----------
-    path : Path
-        A csv file with commas or semicolons, or another kind of table that studies read.
+    path : str or Path
+        A csv file with commas or semicolons, or another text table, workbook or parquet file.
     trust_paths : bool
         Take the files of every row as they stand, whatever patients their paths seem to name.
 
@@ -64,6 +64,7 @@ def read_manifest(path: Path, *, trust_paths: bool = False) -> list[Case]:
         filled is blank, a value is written in two ways (`T1c`, `T1C`), a case stands there twice, a
         file is missing or shared by two patients, or image and mask belong to different patients.
     """
+    path = Path(path)
     title = f"manifest {path.name}"
     cells = _read_cells(path, title=title)
     _check_filled(cells, title=title)

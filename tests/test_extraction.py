@@ -330,6 +330,8 @@ def test_an_error_of_ours_is_not_swallowed(
 def test_no_case_and_a_case_twice_are_refused(cases: list[Case]) -> None:
     with pytest.raises(StudyError, match="at least one case"):
         extract([], CHOSEN)
+    with pytest.raises(TypeError, match=r"but is 'mri'\. Read them: read_settings\(\"mri\"\)"):
+        extract(cases, "mri")
     with pytest.raises(StudyError, match="1 of 3 are there already"):
         extract([*cases[:2], cases[0]], CHOSEN)
 

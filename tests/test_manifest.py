@@ -154,6 +154,7 @@ def test_absolute_paths_stay(folder: Path) -> None:
         name="elsewhere/manifest.csv",
     )
     assert read_manifest(path)[0].image == folder / "scans/a.nii"
+    assert read_manifest(str(path)) == read_manifest(path)
 
 
 @pytest.mark.parametrize(
