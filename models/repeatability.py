@@ -45,6 +45,8 @@ class Repeatability:
         Lower bound from which a feature is kept.
     independent : bool
         True if the repeats are of other patients.
+    copies : bool
+        True if the repeats are changed copies of one reader's masks, and no further readers.
     n_kept : int
     n_unused : int
         Patients with repeats who are no development patients; 0 of independent repeats.
@@ -58,6 +60,7 @@ class Repeatability:
     reliability: Reliability
     least: float
     independent: bool
+    copies: bool
     n_kept: int
     n_unused: int
     agreement: BlandAltman
@@ -133,6 +136,7 @@ def repeatability(step: ReliabilityFilter, cohort: Cohort, *, plan: Plan) -> Rep
         reliability=found,
         least=step.least,
         independent=step.independent,
+        copies=step.copies,
         n_kept=int(kept.sum()),
         n_unused=0 if step.independent else _unused(step, development),
         agreement=_agreement(step.readings(development.X), step.level),

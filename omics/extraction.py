@@ -33,7 +33,7 @@ from omics.parallel import Arrays, FolderStore, Progress, Store, in_parallel_kep
 from omics.perturbing import Perturbing
 from omics.preview import Preview
 from omics.radiomics import feature_table
-from omics.radiomics_names import REGION_VOLUME
+from omics.radiomics_names import PERTURBATION, REGION_VOLUME
 
 __all__ = ["Extraction", "case_store", "extract"]
 
@@ -291,7 +291,7 @@ def _perturbed(
         copies = [arrays | copy_of(arrays, number) for arrays in found]
         table = _table(cases, copies, settings)
         after = list(table).index("region") + 1
-        table.insert(after, "diagnostics_Perturbation", perturbing.text)
+        table.insert(after, PERTURBATION, perturbing.text)
         tables.append(table)
     return tuple(tables)
 

@@ -169,5 +169,8 @@ PROVENANCE = re.compile(
 )
 """Columns that say how features were made."""
 
+PERTURBATION = "diagnostics_Perturbation"
+"""How the changed copy of a mask was made on which `omics.extraction` measured a row (JSON)."""
+
 REGION_VOLUME = "diagnostics_Region_Volume"
 """The volume of a region as drawn, mm3, beside the features that `omics.extraction` measures."""

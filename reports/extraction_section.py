@@ -209,7 +209,7 @@ def repeatability_sections(extraction: Extraction) -> list[Section]:
     blocks: list[Block] = [Text(text=_compared(found, readers, len(extraction.perturbed)))]
     if len(extraction.lost_copies) and readers < 2:
         blocks.append(Text(text=lost_copies_text(extraction)))
-    blocks += reliability_blocks(found)
+    blocks += reliability_blocks(found, copies=readers < 2)
     return [Section(id="repeatability", title="Repeatability", blocks=blocks)]
 
 

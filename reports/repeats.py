@@ -11,6 +11,7 @@ from omics.cohort import Cohort, reserved_columns
 from omics.errors import FitError, StudyError
 from omics.harmonise import ComBat
 from omics.messages import quoted
+from omics.radiomics_names import PERTURBATION
 from omics.radiomics_settings import compare_settings
 from omics.reliability import ReliabilityFilter
 from omics.table_spec import TableSpec
@@ -48,10 +49,16 @@ def filters_from(study: Study, views: Mapping[str, list[View]]) -> dict[str, Rel
     return {
         table: ReliabilityFilter(
             [view.table.add_prefix(f"{table}:") for view in views[table]],
+            copies=all(map(_of_copies, views[table])),
             **spec.model_dump(exclude={"readers"}),
         )
         for table, spec in study.repeatability.items()
     }
+
+
+def _of_copies(view: View) -> bool:
+    """Tell whether a table says of itself that it was measured on changed copies of masks."""
+    return any(PERTURBATION in str(name) for name in view.provenance)
 
 
 def check_settings(study: Study, cohort: Cohort, views: Mapping[str, list[View]]) -> None:
