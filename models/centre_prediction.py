@@ -250,9 +250,7 @@ def _table(
     rows_of_table = []
     for stage, probabilities in told.items():
         auc = np.mean([hand_till(one, codes, counts) for one in probabilities], axis=0)
-        right = (probabilities.argmax(axis=2) == codes).mean(axis=0)
-        sizes = np.bincount(codes)
-        accuracy = (counts * right) @ (1 / sizes[codes]) / n_centres
+        accuracy = _balanced_accuracy(probabilities, codes, counts)
         for metric, found, chance in (
             ("auc", auc, 0.5),
             ("balanced_accuracy", accuracy, 1 / n_centres),
@@ -262,6 +260,16 @@ def _table(
     return pd.DataFrame(
         rows_of_table, columns=["stage", "metric", "estimate", "lower", "upper", "chance"]
     )
+
+
+def _balanced_accuracy(probabilities: Floats, codes: Codes, counts: Floats) -> Floats:
+    """Average the share of right guesses over centres, in each draw."""
+    n_right = (probabilities.argmax(axis=2) == codes).sum(axis=0)  # over repeats: sums stay exact
+    shares = [
+        counts[:, rows] @ n_right[rows] / (len(probabilities) * len(rows))
+        for rows in (np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1))
+    ]
+    return np.asarray(np.mean(shares, axis=0))
 
 
 def hand_till(probabilities: Floats, codes: Codes, counts: Floats) -> Floats:

@@ -125,14 +125,22 @@ def extract(
         int,
         typer.Option("--perturb", min=0, help="changed copies of each mask to measure as well"),
     ] = 0,
+    trust_paths: Annotated[
+        bool,
+        typer.Option("--trust-paths", help="do not look for other patients' ids in the paths"),
+    ] = False,
     jobs: Jobs = -1,
 ) -> None:
     """Extract radiomics features of images and masks into one table."""
     with _mistakes_told():
-        _extract(manifest, out, settings=settings, perturb=perturb, jobs=jobs)
+        _extract(
+            manifest, out, settings=settings, perturb=perturb, trust_paths=trust_paths, jobs=jobs
+        )
 
 
-def _extract(manifest: Path, out: Path, *, settings: str, perturb: int, jobs: int) -> None:
+def _extract(
+    manifest: Path, out: Path, *, settings: str, perturb: int, trust_paths: bool, jobs: int
+) -> None:
     from omics.extraction import case_store
     from omics.extraction import extract as extract_cases
     from omics.extraction_settings import read_settings
@@ -146,7 +154,8 @@ def _extract(manifest: Path, out: Path, *, settings: str, perturb: int, jobs: in
         write_extraction,
     )
 
-    cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
+    cases = read_manifest(manifest, trust_paths=trust_paths)
+    chosen, console = read_settings(settings), _console()
     check_place(out, inputs=[manifest, *input_files(cases)])
     with _progress(console, time_left=True) as bars:
         found = extract_cases(
@@ -162,12 +171,12 @@ def _extract(manifest: Path, out: Path, *, settings: str, perturb: int, jobs: in
     console.print(f"{found!r}: {written[0] if len(found.table) else _no_table(out)}")
     _tell_notes(found, [path.name for path in older if not path.exists()], console)
     if found.n_failed:
-        _tell_failures(found.n_failed, found.n_cases, written[-1], console)
+        _tell_failures(found, written[-1], console)
 
 
 def _tell_notes(found: "Extraction", removed: list[str], console: Console) -> None:
     """Say what is to be known of an extraction beside its table."""
-    from omics.extraction_summary import union_findings
+    from omics.extraction_summary import label_findings
     from reports.extraction_section import lost_copies_text
 
     if len(found.lost_copies):
@@ -177,7 +186,7 @@ def _tell_notes(found: "Extraction", removed: list[str], console: Console) -> No
             f"note: {len(removed)} tables of changed copies of an earlier extraction were "
             f"removed ({', '.join(removed)})."
         )
-    for finding in union_findings(found):
+    for finding in label_findings(found):
         console.print(f"{finding.severity}: {finding.message}")
 
 
@@ -186,11 +195,17 @@ def _no_table(out: Path) -> str:
     return f"no table{older}"
 
 
-def _tell_failures(n_failed: int, n_cases: int, reasons: Path, console: Console) -> None:
-    """Say how many cases failed, and end with status 3."""
+def _tell_failures(found: "Extraction", reasons: Path, console: Console) -> None:
+    """Say how many cases failed and the commonest reason, and end with status 3."""
+    from omics.extraction_summary import failure_reasons
+    from omics.messages import number_of
+
+    first = failure_reasons(found.failed).to_dict("records")[0]
+    console.print(f"{number_of(first['n_cases'], 'case')}: {first['reason']}")
     console.print(
-        f"nomomics: {n_failed} of {n_cases} cases could not be used, wholly or in part. The "
-        f"reasons stand in {reasons}. Correct them and call it again: the others are kept.",
+        f"nomomics: {found.n_failed} of {found.n_cases} cases could not be used, wholly or in "
+        f"part. The reasons stand in {reasons}. Correct them and call it again: the others are "
+        "kept.",
         style="red",
     )
     raise typer.Exit(3)

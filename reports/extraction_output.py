@@ -29,8 +29,7 @@ FAILED_HEADER = "table,row,patient,timepoint,reader,sequence,image,mask,region,r
 
 def input_files(cases: Iterable[Case]) -> list[Path]:
     """List every image and mask."""
-    named = [(case.image, case.mask, case.brain_mask) for case in cases]
-    return [path for paths in named for path in paths if path is not None]
+    return [path for case in cases for path in case.files.values()]
 
 
 def work_folder(out: Path) -> Path:
@@ -79,13 +78,8 @@ def check_place(out: Path, *, inputs: Iterable[Path]) -> None:
         raise StudyError(f"--out must end in {' or '.join(ENDINGS)}, but is {out}.")
     if out.stem == Path(FAILED).stem:
         raise StudyError(f"--out must not be called {out.name}: {FAILED} lists what failed.")
-    (other,) = (out.with_suffix(ending) for ending in ENDINGS if ending != out.suffix)
-    if other.exists():
-        raise StudyError(
-            f"--out {out} would share its settings with {other.name}, which lies there. Choose "
-            "another name or folder, or remove the older table."
-        )
     try:
+        _refuse_neighbour(out)
         _refuse_foreign(out, inputs)
         work = work_folder(out)
         work.mkdir(parents=True, exist_ok=True)
@@ -100,6 +94,16 @@ def _not_writable(out: Path, error: OSError) -> StudyError:
         f"--out {out} cannot be written to: {error.strerror}. Choose another folder, make room, or "
         "ask for the right to write there; finished cases are kept."
     )
+
+
+def _refuse_neighbour(out: Path) -> None:
+    """Refuse a place beside the same table with the other ending."""
+    (other,) = (out.with_suffix(ending) for ending in ENDINGS if ending != out.suffix)
+    if other.exists():
+        raise StudyError(
+            f"--out {out} would share its settings with {other.name}, which lies there. Choose "
+            "another name or folder, or remove the older table."
+        )
 
 
 def _refuse_foreign(out: Path, inputs: Iterable[Path]) -> None:
@@ -155,8 +159,9 @@ def write_extraction(extraction: Extraction, out: Path) -> list[Path]:
             (staging / name).replace(place)
         if FAILED not in written:  # nobody failed, of this table or of its neighbours
             out.with_name(FAILED).unlink(missing_ok=True)
-        for older in set(copies_of(out)) - set(written.values()):
-            older.unlink()
+        if out.name in written:  # copies stay beside the table they are of
+            for older in set(copies_of(out)) - set(written.values()):
+                older.unlink()
     except OSError as error:
         raise _not_writable(out, error) from error
     finally:

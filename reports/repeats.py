@@ -58,7 +58,7 @@ def filters_from(study: Study, views: Mapping[str, list[View]]) -> dict[str, Rel
 
 def _of_copies(view: View) -> bool:
     """Tell whether a table says of itself that it was measured on changed copies of masks."""
-    return any(PERTURBATION in name for name in view.provenance)
+    return any(PERTURBATION in str(name) for name in view.provenance)
 
 
 def check_settings(study: Study, cohort: Cohort, views: Mapping[str, list[View]]) -> None:

@@ -17,7 +17,8 @@ from rich.console import Console
 import omics.case_features
 from omics.extraction_settings import read_settings
 from reports.cli import _progress
-from tests.small_extraction import SmallExtraction, small_extraction
+from tests.forbidden import forbid
+from tests.small_extraction import SHAPE, SmallExtraction, small_extraction, write_image
 from tests.started_command import in_the_middle
 
 ROOT = Path(__file__).parents[1]
@@ -81,6 +82,7 @@ def test_failures_are_listed_with_status_3(tmp_path: Path) -> None:
     assert result.exit_code == 3
     out = phantoms.out.parent
     assert names(out) == {*WRITTEN, "failed.csv", ".radiomics.work"}
+    assert "\n1 case: label must stand in the mask, but '9' does not" in result.stderr
     assert result.stderr.strip().splitlines()[-1] == (
         f"nomomics: 1 of 3 cases could not be used, wholly or in part. The reasons stand in "
         f"{out / 'failed.csv'}. Correct them and call it again: the others are kept."
@@ -103,6 +105,32 @@ def test_a_label_that_no_mask_has_is_told_on_the_console_and_the_page(tmp_path: 
     told = "Label 4, part of a union, is in none of 3 masks"
     assert f"\nserious: {told}" in result.stderr
     assert told in phantoms.out.with_suffix(".html").read_text()
+
+
+def test_blank_labels_that_lead_to_several_are_told_on_the_console_and_the_page(
+    tmp_path: Path,
+) -> None:
+    phantoms = small_extraction(tmp_path, patients=2)
+    for number, value in ((1, 1), (2, 255)):
+        inside = np.zeros(SHAPE, dtype=np.uint8)
+        inside[2:8, 3:11, 3:10] = value
+        write_image(inside, tmp_path / f"P{number}_mask.nii.gz")
+    phantoms.manifest["label"] = ""
+    result = phantoms.run()
+    assert result.exit_code == 0
+    told = "Where label is blank, the masks have different labels (1 in 1, 255 in 1)"
+    assert f"\nserious: {told}" in result.stderr
+    assert told in phantoms.out.with_suffix(".html").read_text()
+
+
+def test_paths_may_be_trusted(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path, patients=["pat1", "pat2"])
+    phantoms.manifest["mask"] = phantoms.manifest["mask"].to_numpy()[::-1]
+    result = phantoms.run()
+    assert result.exit_code == 2
+    assert "mask of 'pat1' names 'pat2'" in result.stderr
+    assert "say --trust-paths." in result.stderr
+    assert phantoms.run("--trust-paths").exit_code == 0
 
 
 def test_once_nothing_fails_the_list_and_the_kept_cases_go(
@@ -178,6 +206,13 @@ def test_changed_copies_are_files_that_a_study_reads_as_readers(tmp_path: Path) 
     assert set(copy) - set(phantoms.table()) == {"diagnostics_Perturbation"}
     assert phantoms.run("--perturb", 1).exit_code == 0
     assert names(phantoms.out.parent) == WRITTEN | {"radiomics_perturbed_1.parquet"}
+    phantoms.manifest["label"] = "7"  # a table that stays keeps its copies
+    result = phantoms.run()
+    assert result.exit_code == 3
+    assert "of an earlier extraction stays as it was" in " ".join(result.stderr.split())
+    assert WRITTEN | {"radiomics_perturbed_1.parquet"} <= names(phantoms.out.parent)
+    assert "were removed" not in result.stderr
+    phantoms.manifest["label"] = "1"
     result = phantoms.run()
     assert result.exit_code == 0
     assert "were removed (radiomics_perturbed_1.parquet)" in result.stderr
@@ -252,6 +287,10 @@ def test_a_place_that_cannot_be_written_to_is_told_before_hours_of_work(
     message = refused(phantoms, "--out", tmp_path / "file" / "radiomics.parquet")
     assert "cannot be written to: " in message
     assert "Choose another folder" in message
+    (tmp_path / "closed").mkdir()
+    forbid(monkeypatch, tmp_path / "closed")
+    message = refused(phantoms, "--out", tmp_path / "closed" / "radiomics.parquet")
+    assert "cannot be written to: Permission denied. Choose another folder" in message
 
 
 @pytest.mark.parametrize("place", ["write_csv", "write_extraction_page", "write_text"])
