@@ -74,7 +74,7 @@ def test_the_model_of_the_study_is_that_of_the_table(study: SmallStudy) -> None:
     fitted = CoxModel().fit(chosen[["original_firstorder_Mean"]], y)
     expected = fitted.coef_[0]
     assert found["coefficient"].iloc[0] == pytest.approx(expected, rel=1e-6)
-    report = (study.out / "report.html").read_text()
+    report = (study.out / "report.html").read_text(encoding="utf-8")
     assert "PAT-QX-" not in report
 
 

@@ -171,11 +171,11 @@ def test_a_passport_without_layouts_takes_wide_tables(hospital: Hospital, tmp_pa
 
 def test_the_readme_of_a_passport_says_how_to_give_it(hospital: Hospital, tmp_path: Path) -> None:
     shutil.unpack_archive(hospital.study.out / "passport.zip", tmp_path)
-    text = (tmp_path / "README.txt").read_text()
+    text = (tmp_path / "README.txt").read_text(encoding="utf-8")
     assert "several rows of a patient (told apart by sequence, region)" in text
     assert "--table radiomics=its.csv" in text
     assert "--table clinical" not in text
     for name in ("README.txt", "passport.json"):
-        said = (tmp_path / name).read_text()
+        said = (tmp_path / name).read_text(encoding="utf-8")
         assert "PAT-QX" not in said
         assert str(hospital.study.folder) not in said
