@@ -7,6 +7,7 @@ in another way. The tables that come of it stand for further readers (`omics.per
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral
 from typing import Any
 
 from omics.case import Case
@@ -32,7 +33,7 @@ class Perturbing:
     Raises
     ------
     ValueError
-        If `n` is below 1.
+        If `n` is below 1, the seed is no whole number, or nothing would be changed.
 
     Examples
     --------
@@ -45,8 +46,16 @@ class Perturbing:
     settings: PerturbationSettings = AS_READERS
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"n must be at least 1 copy of each region, but {self.n} came.")
+        if not _is_whole(self.n) or self.n < 1:
+            raise ValueError(f"n must be at least 1 copy of each region, but {self.n!r} came.")
+        if not _is_whole(self.seed):
+            raise ValueError(f"seed must be a whole number, but {self.seed!r} came.")
+        amounts = self.settings
+        if not any((amounts.shift, *amounts.grow, amounts.contour, amounts.noise)):
+            raise ValueError(
+                "shift, grow, contour or noise must be above 0, but all are 0: the copies would be "
+                "the masks as drawn, and every feature would repeat. State an amount."
+            )
 
     @property
     def text(self) -> str:
@@ -62,3 +71,7 @@ class Perturbing:
     def copies(self, mask: Any, image: Any) -> list[tuple[Any, Any]]:
         """Give `n` changed copies of a mask, each with its image; empty where nothing is left."""
         return perturbations(mask, image, n=self.n, seed=self.seed, settings=self.settings)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -42,6 +42,11 @@ Out = Annotated[Path, typer.Option("--out", help="folder for the report and its 
 Jobs = Annotated[
     int, typer.Option("--jobs", callback=_processes, help="processes; -1 takes every core")
 ]
+COPIES = "Changed copies, with --perturb"
+
+
+def _amount(flag: str, what: str, *, least: float | None = None) -> Any:
+    return typer.Option(f"--perturb-{flag}", min=least, help=what, rich_help_panel=COPIES)
 
 
 @app.command()
@@ -109,6 +114,21 @@ def extract(
         int,
         typer.Option("--perturb", min=0, help="changed copies of each mask to measure as well"),
     ] = 0,
+    shift: Annotated[float | None, _amount("shift", "mm the mask is moved [1]", least=0)] = None,
+    grow: Annotated[
+        tuple[float, float] | None,
+        _amount("grow", "mm, from and to, it grows or (below 0) shrinks [-1 1]"),
+    ] = None,
+    contour: Annotated[
+        float | None, _amount("contour", "mm its contour is moved at random [1]", least=0)
+    ] = None,
+    smoothness: Annotated[
+        float | None, _amount("smoothness", "mm over which that is alike [5]", least=0)
+    ] = None,
+    noise: Annotated[
+        float | None, _amount("noise", "noise added, times the image's own [0]", least=0)
+    ] = None,
+    seed: Annotated[int | None, _amount("seed", "other copies of the same kind [0]")] = None,
     jobs: Jobs = -1,
 ) -> None:
     """Extract radiomics features of images and masks into one table."""
@@ -118,7 +138,6 @@ def extract(
         from omics.extraction_settings import read_settings
         from omics.extraction_summary import union_findings
         from omics.manifest import read_manifest
-        from omics.perturbing import Perturbing
         from reports.extraction_output import (
             check_place,
             copies_of,
@@ -127,7 +146,13 @@ def extract(
         )
         from reports.extraction_output import write_extraction as write
         from reports.extraction_section import lost_copies_text
+        from reports.perturb_flags import asked_perturbing
 
+        amounts = {
+            **{"shift": shift, "grow": grow, "contour": contour, "smoothness": smoothness},
+            **{"noise": noise, "seed": seed},
+        }
+        perturbing = asked_perturbing(perturb, amounts)
         cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
         check_place(out, inputs=[manifest, *input_files(cases)])
         with _progress(console, time_left=True) as bars:
@@ -135,7 +160,7 @@ def extract(
             found = extract_cases(
                 cases,
                 chosen,
-                perturbing=Perturbing(n=perturb) if perturb else None,
+                perturbing=perturbing,
                 n_jobs=jobs,
                 store=store,
                 progress=bars,
