@@ -17,10 +17,8 @@ Fave X, et al. Delta-radiomics features for the prediction of patient outcomes i
 lung cancer. Scientific Reports 2017;7:588. doi:10.1038/s41598-017-00665-z
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TypeAlias, get_args
 
 import numpy as np
@@ -28,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omics.case import PLACE
+from omics.image_days import day_numbers, days_between
 from omics.messages import nearest, number_of, quoted
 from omics.radiomics import DELTA, is_provenance
 from omics.radiomics_settings import compare_settings
@@ -35,7 +34,6 @@ from omics.row_specs import Change
 
 Matrix: TypeAlias = NDArray[np.float64]
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NO_START, NO_END = "no value at the first timepoint", "no value at the second timepoint"
 NO_DAYS = "number of days unknown"
 NO_PAIR = "no feature with a value at both timepoints"
@@ -161,7 +159,7 @@ def long_delta(
     table : DataFrame
         With the columns `patient`, `column`, those of `within` and `days`, features, and columns
         that say how the features were made, which must agree on the settings. What else says
-        which image a row is of (`reader`, `region`, ...) is no feature.
+        which image a row is of (`reader`, `region`, ...) is no feature. Messages count rows from 1.
     between : tuple of str
         The first and the second timepoint, as `column` writes them; other rows are not looked at.
     kind : {"absolute", "relative", "per_day"}
@@ -183,7 +181,7 @@ def long_delta(
         If a column or a timepoint is not there, two rows are of one patient, timepoint and
         `within`, or as `delta_features`.
     StudyError
-        If the features were extracted with different settings.
+        If the features were extracted with different settings, a date is none, or days do not rise.
 
     Examples
     --------
@@ -202,6 +200,7 @@ def long_delta(
                 f"table must hold the column {name!r}, but has none of that name among "
                 f"{table.shape[1]}. {nearest(name, map(str, table.columns))}"
             )
+    table = table.set_axis([f"row {n}" for n in range(1, len(table) + 1)], axis=0)
     chosen = table[table[column].isin(between)]
     _refuse_absent(table[column], between, column)
     _refuse_repeated(chosen, ["patient", column, *within])
@@ -213,11 +212,13 @@ def long_delta(
     ]
     sides = [_wide(chosen[chosen[column] == when], features, within) for when in between]
     common = sides[0].columns.intersection(sides[1].columns, sort=False)
-    dates = None
+    apart = None
     if days is not None:
-        first, second = (_days_of(chosen[chosen[column] == when], days) for when in between)
-        dates = second - first
-    return delta_features(sides[0][common], sides[1][common], kind=kind, days=dates)
+        rows = chosen.rename(columns={column: "when"})[["patient", "when"]]
+        apart = days_between(
+            _image_days(chosen, days), rows, ends=between, column=days, title="table"
+        )
+    return delta_features(sides[0][common], sides[1][common], kind=kind, days=apart)
 
 
 def _check_kind(kind: str, days: object) -> None:
@@ -349,52 +350,15 @@ def _wide(rows: pd.DataFrame, features: list[str], within: Sequence[str]) -> pd.
     return pd.concat(blocks, axis=1)
 
 
-def _days_of(rows: pd.DataFrame, days: str) -> "pd.Series[float]":
+def _image_days(rows: pd.DataFrame, days: str) -> "pd.Series[float]":
     cells = rows[days]
-    if not pd.api.types.is_numeric_dtype(cells):
-        texts = cells.dropna().astype(str).str.strip().str.removesuffix(" 00:00:00")
-        numbers = day_numbers(texts.reindex(cells.index))
-        if numbers is None:
-            raise ValueError(
-                f"days must name a column of numbers or of dates YYYY-MM-DD, but {days!r} holds "
-                f"{quoted(cells.dropna().unique(), limit=2)}. Count days from one day."
-            )
-        rows = rows.assign(**{days: numbers})
-    by_patient = rows.groupby("patient", sort=False)[days]
-    differ = by_patient.nunique() > 1
-    if differ.any():
+    if pd.api.types.is_numeric_dtype(cells):
+        return cells.astype(np.float64)
+    texts = cells.map(lambda cell: str(cell).strip().removesuffix(" 00:00:00"), na_action="ignore")
+    numbers = day_numbers(texts.astype(object), column=days, title="table")
+    if numbers is None:
         raise ValueError(
-            f"rows of one patient and timepoint must agree on {days!r}, but those of "
-            f"{number_of(int(differ.sum()), 'patient')} do not. Correct the table."
+            f"days must name a column of numbers or of dates YYYY-MM-DD, but {days!r} holds "
+            f"{quoted(cells.dropna().unique(), limit=2)}. Count days from one day."
         )
-    return by_patient.first().astype(np.float64)
-
-
-def day_numbers(texts: "pd.Series[str]") -> "pd.Series[float] | None":
-    """Count the days of dates.
-
-    Parameters
-    ----------
-    texts : Series of str
-        None where missing.
-
-    Returns
-    -------
-    Series of float, or None
-        Days from one day, NaN where missing; None unless all are dates written YYYY-MM-DD.
-
-    Examples
-    --------
-    >>> day_numbers(pd.Series(["2024-02-28", None, "2024-03-01"])).diff(2).tolist()
-    [nan, nan, 2.0]
-    >>> day_numbers(pd.Series(["28.2.2024"])) is None
-    True
-    """
-    known = texts.dropna()
-    if known.empty or not all(_DATE.fullmatch(text) for text in known):
-        return None
-    try:
-        numbers = [float(date.fromisoformat(text).toordinal()) for text in known]
-    except ValueError:  # such as 30 February
-        return None
-    return pd.Series(numbers, index=known.index, dtype=np.float64).reindex(texts.index)
+    return numbers

@@ -15,10 +15,10 @@ from omics.delta import (
     NO_PAIR,
     NO_START,
     DeltaFeatures,
-    day_numbers,
     delta_features,
 )
 from omics.errors import Finding, StudyError
+from omics.image_days import day_numbers, days_between
 from omics.messages import nearest, number_of, quoted
 from omics.moment import Moment
 from omics.patients import read_ids
@@ -78,7 +78,7 @@ def take_timepoints(
     ------
     StudyError
         If a column or a timepoint is not there, a row does not say its timepoint, or days are
-        neither numbers nor dates, or differ among rows of one patient and timepoint.
+        neither numbers nor dates, differ among rows of one patient and timepoint, or do not rise.
     """
     columns = [str(column) for column in raw.cells.columns]
     for column in filter(None, (delta.column, delta.days)):
@@ -99,9 +99,9 @@ def take_timepoints(
     ids = read_ids(raw.ids, spec.id_rules, title=title)
     days = None
     if delta.days is not None:
-        keys = pd.DataFrame({"patient": ids[wanted], "when": when[wanted]})
+        rows = pd.DataFrame({"patient": ids[wanted], "when": when[wanted]})
         numbers = _read_days(raw.cells[wanted], spec, delta.days, title=title)
-        days = _between(numbers, keys, ends, delta.days, title=title)
+        days = days_between(numbers, rows, ends=ends, column=delta.days, title=title)
     known = {identifier for identifier in ids if identifier is not None}
     timepoints = Timepoints(
         spec=delta.model_copy(update={"start": ends[0], "end": ends[1]}),
@@ -157,7 +157,7 @@ def changes(
     Raises
     ------
     StudyError
-        If no feature has a value at both timepoints, or the second does not come after the first.
+        If no feature has a value at both timepoints.
     """
     spec = timepoints.spec
     start, end = (_side(table, when) for when in (spec.start, spec.end))
@@ -168,10 +168,7 @@ def changes(
             f"{start.shape[1]} and {spec.end!r} {end.shape[1]}, none of them in common. Check "
             "columns and spread."
         )
-    try:
-        delta = delta_features(start[common], end[common], kind=spec.kind, days=timepoints.days)
-    except ValueError as error:  # of the days: everything else is checked already
-        raise StudyError(f"{title}: delta from {spec.start!r} to {spec.end!r}: {error}") from error
+    delta = delta_features(start[common], end[common], kind=spec.kind, days=timepoints.days)
     lone = start.columns.symmetric_difference(end.columns, sort=False)
     moments = {
         f"{DELTA}|{feature}": known[f"{spec.end}|{feature}"]
@@ -201,7 +198,7 @@ def _read_days(
     cells: pd.DataFrame, spec: TableSpec, days: str, *, title: str
 ) -> "pd.Series[float]":
     texts, _ = read_texts(cells[days], unknown=Unknown.of(spec.unknown))
-    dates = day_numbers(texts)
+    dates = day_numbers(texts, column=days, title=title)
     if dates is not None:
         return dates
     numbers, _ = read_numbers(
@@ -215,28 +212,6 @@ def _read_days(
         ),
     )
     return numbers[days]
-
-
-def _between(
-    days: "pd.Series[float]",
-    keys: pd.DataFrame,
-    ends: tuple[str, str],
-    column: str,
-    *,
-    title: str,
-) -> "pd.Series[float]":
-    """Return the days from the first to the second timepoint, by patient."""
-    grouped = days.groupby([keys["patient"].to_numpy(), keys["when"].to_numpy()])
-    differ = grouped.nunique() > 1
-    if differ.any():
-        patient, when = differ.index[differ][0]
-        raise StudyError(
-            f"{title}: rows of one patient and timepoint must agree on {column!r}, but those of "
-            f"{int(differ.sum())} do not (first: {patient!r} at {when!r}). Correct the file."
-        )
-    wide = grouped.first().unstack().reindex(columns=list(ends))
-    between: pd.Series[float] = wide[ends[1]] - wide[ends[0]]
-    return between
 
 
 def _side(table: pd.DataFrame, when: str) -> pd.DataFrame:

@@ -232,7 +232,7 @@ def test_days_must_agree_within_a_timepoint() -> None:
             "x": 1.0,
         }
     )
-    with pytest.raises(ValueError, match="must agree on 'day', but those of 1 patient do not"):
+    with pytest.raises(ValueError, match=r"those of 1 patient do not \(first: row 1 and row 2\)"):
         long_delta(table, between=("pre", "post"), kind="per_day", within=["region"], days="day")
 
 
@@ -292,10 +292,32 @@ def test_dates_count_days(tmp_path: Path) -> None:
             days="day",
         )
         assert found.table[f"delta|{VOLUME}"].tolist() == [-2.0, 0.6]
-    with pytest.raises(StudyError, match=r"or all as dates YYYY-MM-DD"):
-        read(tmp_path, LONG.assign(day=["2024-02-30", *dates[1:]]), **options)
-    with pytest.raises(StudyError, match=r"or all as dates YYYY-MM-DD"):
-        read(tmp_path, LONG.assign(day=["12", *dates[1:]]), **options)
+
+
+@pytest.mark.parametrize("wrong", ["2024-02-30", "12", "31.12.2024"])
+def test_a_date_that_is_none_is_told_with_its_row(tmp_path: Path, wrong: str) -> None:
+    dates = ["2024-01-31", "2024-03-01", wrong, "2024-11-11", "long ago", *[None] * 3]
+    table = LONG.assign(day=dates, when=[*LONG["when"][:4], "other", *LONG["when"][5:]])
+    told = rf"'day' must hold dates YYYY-MM-DD.*1 of 5 are none \(first: '{wrong}' in row"
+    with pytest.raises(StudyError, match=rf"{told} 4\)"):  # of the file, as elsewhere
+        read(tmp_path, table, delta={"kind": "per_day", "days": "day"}, drop=["centre"])
+    long = table.rename(columns={"ID": "patient"})
+    with pytest.raises(StudyError, match=rf"{told} 3\)"):
+        long_delta(long, between=("pre", "post"), kind="per_day", column="when", days="day")
+
+
+def test_days_that_do_not_rise_are_told_with_their_rows(tmp_path: Path) -> None:
+    options = {"kind": "per_day", "days": "day"}
+    told = "from 'pre' to 'post' by 'day', but those of 1 of 4 patients are not"
+    table = LONG.assign(day=[30, 0, 70, 20, 0, 9, 90, 90])
+    with pytest.raises(StudyError, match=rf"{told} \(first: -30, from row 2 to row 3\)"):
+        read(tmp_path, table, delta=options)
+    table["day"] = [0, np.inf, 70, 20, 0, 9, 90, 90]
+    with pytest.raises(StudyError, match=r"1 of 6 are infinite \(first: row 2\)"):
+        long_delta(
+            table.rename(columns={"ID": "patient"}),
+            **{"between": ("pre", "post"), "column": "when", **options},
+        )
 
 
 def test_timepoints_of_different_settings_are_refused(tmp_path: Path) -> None:
@@ -353,7 +375,7 @@ def test_options_take_names_as_the_file_has_them(tmp_path: Path) -> None:
         ({"delta": {"from": "Pre"}}, "compares 'Pre' with 'post'.*no row is of 'Pre'"),
         (
             {"delta": {"from": "post", "to": "pre", "kind": "per_day", "days": "day"}},
-            r"delta from 'post' to 'pre': days must be above 0.*2 of 4",
+            r"days must be above 0, from 'post' to 'pre' by 'day'.*2 of 4 patients",
         ),
         (
             {"delta": {"kind": "per_day", "days": "centre"}, "drop": []},
@@ -371,7 +393,7 @@ def test_mistakes_of_rows_are_named(tmp_path: Path) -> None:
         read(tmp_path, LONG.assign(when=[None, *LONG["when"][1:]]))
     with pytest.raises(StudyError, match=r"one row for each combination of 'when'.*'P1', 'pre'"):
         read(tmp_path, pd.concat([LONG, LONG[:1]]))
-    with pytest.raises(StudyError, match="must agree on 'day', but those of 1 do not"):
+    with pytest.raises(StudyError, match=r"those of 1 patient do not \(first: row 2 and row 10\)"):
         read(
             tmp_path,
             pd.concat([LONG.assign(roi="a"), LONG[:1].assign(roi="b", day=5)]),
