@@ -26,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omics.case import PLACE
+from omics.checks import check_frame, check_name, check_names, check_one_of
 from omics.image_days import day_numbers, days_between
 from omics.messages import nearest, number_of, quoted
 from omics.radiomics import DELTA, is_provenance
@@ -193,6 +194,17 @@ def long_delta(
     >>> delta.table["delta|original_shape_MeshVolume"].tolist()
     [1.0, -1.0]
     """
+    check_frame(table, "table")
+    check_name(column, "column")
+    check_names(within, "within")
+    if days is not None:
+        check_name(days, "days")
+    keys = [name for name in ("patient", column, days) if name in within]
+    if keys:
+        raise ValueError(
+            f"within must name columns beside those of patient, timepoint and days, but names "
+            f"{keys[0]!r}. Take it out."
+        )
     needed = ["patient", column, *within, *([days] if days is not None else [])]
     for name in needed:
         if name not in table.columns:
@@ -201,8 +213,14 @@ def long_delta(
                 f"{table.shape[1]}. {nearest(name, map(str, table.columns))}"
             )
     table = table.set_axis([f"row {n}" for n in range(1, len(table) + 1)], axis=0)
-    chosen = table[table[column].isin(between)]
     _refuse_absent(table[column], between, column)
+    chosen = table[table[column].isin(between)]
+    unknown = chosen.index[chosen["patient"].isna()]
+    if len(unknown):
+        raise ValueError(
+            f"every row must say its 'patient', but {len(unknown)} of {len(table)} do not (first: "
+            f"{unknown[0]}). Fill them in, or leave them out."
+        )
     _refuse_repeated(chosen, ["patient", column, *within])
     compare_settings({"of both timepoints": chosen})
     features = [
@@ -222,11 +240,7 @@ def long_delta(
 
 
 def _check_kind(kind: str, days: object) -> None:
-    if kind not in get_args(Change):
-        raise ValueError(
-            f"kind must be one of {', '.join(get_args(Change))}, but is {kind!r}. "
-            f"{nearest(kind, get_args(Change))}"
-        )
+    check_one_of(kind, "kind", get_args(Change))
     if (kind == "per_day") != (days is not None):
         raise ValueError(
             "days must be given for changes per day and for no others, but kind is "
@@ -236,6 +250,13 @@ def _check_kind(kind: str, days: object) -> None:
 
 
 def _check_patients(table: pd.DataFrame, name: str) -> None:
+    check_frame(table, name)
+    unknown = int(np.asarray(table.index.isna()).sum())
+    if unknown:
+        raise ValueError(
+            f"{name} must be indexed by patient, but {unknown} of {len(table)} rows have none. "
+            "Leave them out."
+        )
     several = table.index[table.index.duplicated()].unique()
     if len(several):
         raise ValueError(
@@ -254,7 +275,11 @@ def _check_columns(start: pd.DataFrame, end: pd.DataFrame) -> None:
 
 
 def _numbers(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    strange = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
+    strange = [
+        column
+        for column, kind in table.dtypes.items()
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind)
+    ]
     if strange:
         raise ValueError(
             f"{name} must hold numbers, but {len(strange)} of {table.shape[1]} columns do not "
@@ -274,15 +299,19 @@ def _numbers(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def _intervals(days: "pd.Series[float] | None", patients: pd.Index) -> Matrix | None:
     if days is None:
         return None
+    if not isinstance(days, pd.Series) or not pd.api.types.is_numeric_dtype(days):
+        came = days.dtype if isinstance(days, pd.Series) else type(days).__name__
+        raise TypeError(f"days must be a Series of numbers, indexed by patient, but is {came}.")
     if days.index.has_duplicates:
         raise ValueError("days must hold one value per patient, but a patient has several.")
-    interval: Matrix = np.asarray(days.reindex(patients), dtype=np.float64)
-    wrong = interval <= 0
+    known = days.reindex(patients)
+    interval = np.asarray(known.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+    wrong = ~((interval > 0) & (interval < np.inf)) & ~np.isnan(interval)
     if wrong.any():
         raise ValueError(
-            f"days must be above 0, from the first timepoint to the second, but "
-            f"{int(wrong.sum())} of {len(interval)} are not (first: {interval[wrong][0]:g}). "
-            "Exchange the timepoints, or correct the days."
+            f"days must be above 0, from the first timepoint to the second, and finite, but "
+            f"{int(wrong.sum())} of {len(interval)} are not (first: {interval[wrong][0]:g} at "
+            f"patient row {int(wrong.argmax()) + 1}). Exchange the timepoints, or correct the days."
         )
     return interval
 
@@ -317,15 +346,25 @@ def _reasons(a: Matrix, b: Matrix, interval: Matrix | None) -> NDArray[np.object
 
 
 def _refuse_absent(cells: pd.Series, between: tuple[str, str], column: str) -> None:
-    if len(set(between)) < len(between):
+    if not isinstance(between, tuple | list) or len(between) != 2:
+        raise ValueError(
+            f"between must name two timepoints, such as ('pre', 'post'), but is {between!r}."
+        )
+    if between[0] == between[1]:
         raise ValueError(f"between must name two timepoints, but names {between[0]!r} twice.")
-    known = list(dict.fromkeys(map(str, cells.dropna())))
+    known = list(dict.fromkeys(cells.dropna()))
     for when in between:
         if when not in known:
             raise ValueError(
                 f"between must name timepoints of column {column!r}, but no row is of {when!r}. "
-                f"{nearest(when, known)}"
+                f"{_written_otherwise(when, known) or nearest(str(when), map(str, known))}"
             )
+
+
+def _written_otherwise(when: object, known: Sequence[object]) -> str:
+    """Say that a timepoint is there as a number where text came, or the other way round."""
+    same = [cell for cell in known if str(cell) == str(when)]
+    return f"Write {same[0]!r}, as the column holds it." if same else ""
 
 
 def _refuse_repeated(rows: pd.DataFrame, keys: list[str]) -> None:

@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from omics.checks import check_flag, check_frame, check_name, check_names
 from omics.combat import NO_SPREAD, Floats, Moments, Standard, shrunken, standard
 from omics.covariates import check_covariates, fit_covariates
 from omics.errors import FitError
 from omics.harmonise_checks import (
     NewCentre,
     check_columns,
+    check_finite_numbers,
     check_policy,
     harmonised_numbers,
     known_centres,
@@ -146,7 +148,8 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If a parameter or a column is not as it must be.
         """
-        check_policy(self.new_centre, self.least_patients)
+        self._check()
+        check_frame(X, "X")
         features = harmonised_numbers(X, self.tables, beside=self.reads)
         table = X.loc[_with_values(X, features)]
         centre = known_centres(table[self.centre])
@@ -161,12 +164,27 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = X.shape[1]
         return self
 
+    def _check(self) -> None:
+        check_names(self.tables, "tables")
+        check_names(self.covariates, "covariates")
+        check_name(self.centre, "centre")
+        if self.reference is not None:
+            check_name(self.reference, "reference")
+        check_flag(self.parametric, "parametric")
+        check_flag(self.mean_only, "mean_only")
+        check_policy(self.new_centre, self.least_patients)
+
     def _count(self, table: pd.DataFrame, centre: NDArray[np.object_]) -> None:
         """Count distinct patients by centre; decide whether scales can be learnt."""
         seen = pd.Series(centre).groupby(centre).indices
         self.n_patients_ = {
             str(name): int(table.index[rows].nunique()) for name, rows in sorted(seen.items())
         }
+        if table.empty:
+            raise FitError(
+                "ComBat needs patients with values of the tables, but there are none. Name other "
+                "tables, or leave harmonisation out."
+            )
         if len(self.n_patients_) < 2:
             raise FitError(
                 f"ComBat needs patients of two centres at least, but all {len(table)} are of "
@@ -236,7 +254,9 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         is missing or of a level that no training patient had.
         """
         check_is_fitted(self, "gamma_")
+        check_frame(X, "X")
         check_columns(X, [*self.reads, *(self.features_ if self.new_centre == "estimate" else [])])
+        check_finite_numbers(X, list(self.coding_.numbers))
         there = [name for name in self.features_ if name in X.columns]
         return np.asarray(
             (self._of_refused_centre(X) | ~self.coding_.known(X)) & _with_values(X, there)
@@ -288,13 +308,14 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If a patient is `refused`.
+            If a patient is `refused`, or a value is no finite number.
         """
         refused = self.refused(X)
         if refused.any():
             raise ValueError(self.why_refused(X.loc[refused], n_patients=len(X)))
         there = [position for position, name in enumerate(self.features_) if name in X.columns]
         names = [self.features_[position] for position in there]
+        check_finite_numbers(X, names)
         values = X[names].to_numpy(dtype=np.float64)
         rows = _with_values(X, names)
         harmonised = values.copy()

@@ -7,10 +7,10 @@ in another way. The tables that come of it stand for further readers (`omics.per
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
-from numbers import Integral
 from typing import Any
 
 from omics.case import Case
+from omics.checks import check_whole
 from omics.perturbation import PerturbationSettings, perturbations
 
 # about what readers of one lesion differ by, in mm, and no more
@@ -46,11 +46,11 @@ class Perturbing:
     settings: PerturbationSettings = AS_READERS
 
     def __post_init__(self) -> None:
-        if not _is_whole(self.n) or self.n < 1:
-            raise ValueError(f"n must be at least 1 copy of each region, but {self.n!r} came.")
-        if not _is_whole(self.seed):
-            raise ValueError(f"seed must be a whole number, but {self.seed!r} came.")
+        check_whole(self.n, "n, the copies of each region,", least=1)
+        check_whole(self.seed, "seed")
         amounts = self.settings
+        if not isinstance(amounts, PerturbationSettings):
+            raise TypeError(f"settings must be PerturbationSettings, but {amounts!r} came.")
         if not any((amounts.shift, *amounts.grow, amounts.contour, amounts.noise)):
             raise ValueError(
                 "shift, grow, contour or noise must be above 0, but all are 0: the copies would be "
@@ -71,7 +71,3 @@ class Perturbing:
     def copies(self, mask: Any, image: Any) -> list[tuple[Any, Any]]:
         """Give `n` changed copies of a mask, each with its image; empty where nothing is left."""
         return perturbations(mask, image, n=self.n, seed=self.seed, settings=self.settings)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)

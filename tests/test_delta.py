@@ -175,7 +175,7 @@ GOOD = pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "b"])
             GOOD,
             GOOD,
             {"kind": "per_day", "days": pd.Series({"a": 3.0, "b": -2.0})},
-            r"above 0.*1 of 2 are not \(first: -2\)\. Exchange",
+            r"above 0.*1 of 2 are not \(first: -2 at patient row 2\)\. Exchange",
         ),
         (
             GOOD,

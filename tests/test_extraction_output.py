@@ -233,7 +233,7 @@ def refused(phantoms: SmallExtraction, *options: object) -> str:
     [
         (["--perturb-shift", 2], "--perturb must say how many changed copies are measured, but"),
         (["--perturb", 2, "--perturb-grow", 2, 1], "--perturb: grow must rise from one to the"),
-        (["--perturb", 2, "--perturb-noise", "inf"], "--perturb: noise must be 0 or more"),
+        (["--perturb", 2, "--perturb-noise", "inf"], "--perturb: noise must be a number of times"),
         (["--perturb", 2, "--perturb-smoothness", 0], "--perturb: smoothness must be above 0"),
         (
             ["--perturb", 2, "--perturb-shift", 0, "--perturb-grow", 0, 0, "--perturb-contour", 0],

@@ -340,11 +340,11 @@ def test_five_patients() -> None:
     [
         (
             {"new_centre": "pass_thru"},
-            r"new_centre must be.*'pass_thru' came. Did you mean 'pass_th",
+            r"new_centre must be.*'pass_thru'. Did you mean 'pass_th",
         ),
         ({"new_centre": "estimate"}, "least_patients must be given for new_centre 'estimate'"),
         ({"least_patients": 5}, "5 came with 'refuse'"),
-        ({"new_centre": "estimate", "least_patients": 1}, "at least 2, but 1 came"),
+        ({"new_centre": "estimate", "least_patients": 1}, "a whole number of 2 or more, but is 1"),
         ({"covariates": ["mri:0"]}, "covariates must not stand in a table that is harmonised"),
         ({"covariates": ["clinical:Age"]}, r"lacks 'clinical:Age'. Did you mean 'clinical:age'"),
         ({"centre": "meta:site"}, "lacks 'meta:site'. Did you mean 'meta:centre'"),
