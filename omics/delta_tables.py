@@ -2,11 +2,21 @@
 
 The rows of the two declared timepoints are spread to columns (`omics.long_tables`) and read as any
 others; then the first is taken from the second. Who has no change, and why, is counted.
+
+Where several rows of a patient and timepoint are lesions, each timepoint is reduced to one row
+first (`omics.lesions`): the change is of what is there at either, since lesions are not followed. A
+patient without any row at one timepoint has no change: whether every lesion vanished or the image
+is missing, the table does not say. One row of volume 0 at that timepoint, its other features empty,
+says that nothing is left: the total volume changes, the others have no change.
+
+Considered and rejected: counting no row as no lesion and a volume of 0, because a missing image
+would then be the best response of all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from omics.delta import (
@@ -19,6 +29,7 @@ from omics.delta import (
 )
 from omics.errors import Finding, StudyError
 from omics.image_days import day_numbers, days_between
+from omics.long_tables import BAR, shared_values
 from omics.messages import nearest, number_of, quoted
 from omics.moment import Moment
 from omics.patients import read_ids
@@ -43,6 +54,8 @@ class Timepoints:
         Rows of the file, and those among them of other timepoints.
     n_neither : int
         Patients with rows of other timepoints only.
+    when : Series of str or None
+        The timepoint of each row that is kept, where rows are to be reduced first.
     """
 
     spec: DeltaSpec
@@ -50,12 +63,13 @@ class Timepoints:
     n_rows: int
     n_other: int
     n_neither: int
+    when: "pd.Series[str] | None" = None
 
 
 def take_timepoints(
     raw: RawTable, spec: TableSpec, delta: DeltaSpec, *, title: str
 ) -> tuple[RawTable, TableSpec, Timepoints]:
-    """Keep the rows of the two timepoints, to be spread to columns.
+    """Keep the rows of the two timepoints, to be spread to columns or reduced.
 
     Parameters
     ----------
@@ -69,9 +83,10 @@ def take_timepoints(
     Returns
     -------
     raw : RawTable
-        Without the rows of other timepoints and the column of days.
+        Without the rows of other timepoints and the column of days; that of timepoints goes, too,
+        where rows are reduced.
     spec : TableSpec
-        Which spreads the timepoints first.
+        Which spreads the timepoints first, where rows are not reduced.
     timepoints : Timepoints
 
     Raises
@@ -109,8 +124,11 @@ def take_timepoints(
         n_rows=len(ids),
         n_other=int((~wanted).sum()),
         n_neither=len(known - set(ids[wanted])),
+        when=when[wanted] if spec.reduce is not None else None,
     )
-    cells = raw.cells[wanted].drop(columns=[delta.days] if delta.days is not None else [])
+    reduced = [delta.column] if spec.reduce is not None else []
+    read = [*reduced, *([delta.days] if delta.days is not None else [])]
+    cells = raw.cells[wanted].drop(columns=read)
     kept = RawTable(
         cells=cells,
         ids=raw.ids[wanted],
@@ -119,11 +137,100 @@ def take_timepoints(
         findings=raw.findings,
     )
     update = {
-        "spread": [delta.column, *spec.spread],
+        "spread": [] if reduced else [delta.column, *spec.spread],
         "delta": None,
-        "drop": [column for column in spec.drop if column != delta.days],
+        "drop": [column for column in spec.drop if column not in read],
+        "recode": {c: new for c, new in spec.recode.items() if c not in reduced},
     }
     return kept, spec.model_copy(update=update), timepoints
+
+
+def scan_names(patients: "pd.Series[str]", when: "pd.Series[str]") -> "pd.Series[str]":
+    """Name the scan that each row belongs to, whatever the names of patients and timepoints.
+
+    Examples
+    --------
+    >>> scan_names(pd.Series(["P1", "P1"]), pd.Series(["pre", "post"])).tolist()
+    ["'P1' at 'pre'", "'P1' at 'post'"]
+    """
+    names = [f"{patient!r} at {time!r}" for patient, time in zip(patients, when, strict=True)]
+    return pd.Series(names, index=patients.index, dtype=object)
+
+
+def spread_scans(
+    frames: Sequence[pd.DataFrame],
+    rows: pd.DataFrame,
+    spec: DeltaSpec,
+    *,
+    title: str,
+) -> list[pd.DataFrame]:
+    """Lay the reduced rows of each patient's two scans side by side.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        Features, reserved columns and provenance, one row per scan, in the order of first rows.
+    rows : DataFrame, one row per row of the table before it was reduced
+        Columns `patient` and `when`.
+    spec : DeltaSpec
+    title : str
+        How messages name the table.
+
+    Returns
+    -------
+    list of DataFrame
+        One row per patient; features and provenance in columns `timepoint|name`, and reserved
+        columns under their own names.
+
+    Raises
+    ------
+    StudyError
+        If both scans of a patient do not agree in a reserved column.
+    """
+    rows = rows.drop_duplicates()
+    everyone = pd.Index(rows["patient"].unique(), dtype=object, name="patient")
+    features, reserved, provenance = frames
+
+    def wide(frame: pd.DataFrame) -> pd.DataFrame:
+        sides = []
+        for end in (spec.start, spec.end):
+            of_end = (rows["when"] == end).to_numpy()
+            side = frame[of_end].set_axis(pd.Index(rows["patient"][of_end]), axis=0)
+            sides.append(side.reindex(everyone).add_prefix(f"{end}{BAR}"))
+        return pd.concat(sides, axis=1)
+
+    codes = pd.factorize(rows["patient"])[0]
+    shared = {
+        str(column): shared_values(reserved[column], codes, title=title) for column in reserved
+    }
+    made = wide(provenance)
+    known = np.where(made.notna(), made.to_numpy(dtype=object), None)
+    return [
+        wide(features),
+        pd.DataFrame(shared, index=everyone, dtype=object),
+        pd.DataFrame(known, index=everyone, columns=made.columns),
+    ]
+
+
+def lesion_findings(rows: pd.DataFrame, spec: DeltaSpec, *, name: str) -> tuple[Finding, ...]:
+    """Count the patients who have more, or fewer, rows at the second timepoint."""
+    counts = rows.groupby(["patient", "when"]).size().unstack(fill_value=0)
+    start, end = counts[spec.start], counts[spec.end]
+    both = (start > 0) & (end > 0)
+    fewer, more = int((both & (end < start)).sum()), int((both & (end > start)).sum())
+    if not fewer + more:
+        return ()
+    return (
+        Finding(
+            code="delta_lesions",
+            severity="caution",
+            where=name,
+            message=f"Rows of table {name!r} were reduced at each timepoint by itself, and "
+            f"{fewer + more} of {number_of(int(both.sum()), 'patient')} have another number of "
+            f"them at {spec.end!r} (fewer: {fewer}, more: {more}): a change is of what "
+            "is there at either, and no lesion is followed.",
+        ),
+    )
 
 
 def changes(
