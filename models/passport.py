@@ -33,6 +33,7 @@ from models.scoring import (
     takes_missing,
 )
 from models.validation import Validation
+from omics.centres import study_column
 from omics.cohort import Cohort
 from omics.errors import StudyError
 from omics.harmonise import CENTRE
@@ -114,12 +115,14 @@ class Passport:
 
     def differences(self, patients: NewPatients) -> pd.DataFrame:
         """List how new patients differ from what the models know; see `models.schema`."""
-        return differences(
+        found = differences(
             self.columns,
             patients,
             pipelines=[model.pipeline for model in self.models.values()],
             settings=self.settings,
         )
+        own = study_column(self.tables)  # of the centre, as the study calls it
+        return found.assign(column=found["column"].replace({CENTRE: own}))
 
     def score(self, table: RawTable | pd.DataFrame, *, title: str = "table") -> Scores:
         """Score new patients.

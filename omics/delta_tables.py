@@ -16,7 +16,6 @@ would then be the best response of all.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from omics.delta import (
@@ -204,7 +203,8 @@ def spread_scans(
         str(column): shared_values(reserved[column], codes, title=title) for column in reserved
     }
     made = wide(provenance)
-    known = np.where(made.notna(), made.to_numpy(dtype=object), None)
+    known = made.to_numpy(dtype=object, copy=True)
+    known[made.isna().to_numpy()] = None
     return [
         wide(features),
         pd.DataFrame(shared, index=everyone, dtype=object),

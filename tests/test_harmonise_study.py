@@ -133,13 +133,15 @@ def test_a_passport_asks_for_the_centre_under_the_names_it_may_have(run: SmallSt
     for name in ("meta:centre", "clinical:Site", "centre"):
         found = passport.score(table.rename(columns={"Site": name})).table
         pd.testing.assert_series_equal(found["linear_predictor"], expected)
-    with pytest.raises(StudyError, match="missing column: meta:centre"):
+    with pytest.raises(StudyError, match="missing column: clinical:Site"):
         passport.score(table.drop(columns="Site"))
 
 
 def test_a_passport_says_that_its_formula_is_of_harmonised_values(run: SmallStudy) -> None:
     text = passport_text(read_passport(run.out))
-    assert "meta:centre: the centre, for harmonisation; known are North, South, West; must" in text
+    assert (
+        "clinical:Site: the centre, for harmonisation; known are North, South, West; must" in text
+    )
     assert "freed of the mark of their centre (North, South, West)" in text
     assert "Another centre is refused" in text
 
@@ -147,7 +149,7 @@ def test_a_passport_says_that_its_formula_is_of_harmonised_values(run: SmallStud
 def test_a_passport_refuses_a_new_centre(run: SmallStudy) -> None:
     table = new_table(run)
     table.loc[table.index[0], "Site"] = "Oslo"
-    with pytest.raises(StudyError, match="new centre: meta:centre: 1 patients of 'Oslo'; known"):
+    with pytest.raises(StudyError, match="new centre: clinical:Site: 1 patients of 'Oslo'; known"):
         read_passport(run.out).score(table)
     path = run.folder / "new.csv"
     table.to_csv(path)
@@ -466,12 +468,23 @@ def test_notebooks_draw_it(cohort: Any) -> None:
     assert drawn(found.prediction).title == "Prediction of the centre"
 
 
+def test_an_unknown_centre_is_told_with_the_column_of_the_study(tmp_path: Path) -> None:
+    study = harmonised_study(tmp_path)
+    study.tables["clinical"].loc[[0, 3], "Site"] = None
+    result = command("check", study.write())
+    assert result.exit_code == 2
+    assert "2 of 60 have none in 'clinical:Site'. Fill it in" in result.stderr
+    assert "meta" not in result.stderr
+
+
 def test_an_analysis_by_hand_is_checked_too(cohort: Any) -> None:
     combat = ComBat(["radiomics"], new_centre="refuse")
     pipeline = risk_pipeline([f"radiomics:{FEATURES[0]}"], CoxModel(), cleaning=[combat])
     bare = replace(cohort, X=cohort.X.drop(columns="meta:centre"))
     plan = Plan(folds=2, repeats=1, bootstrap=0, draws=20)
-    with pytest.raises(StudyError, match="lacks 'meta:centre'"):
+    with pytest.raises(
+        StudyError, match=r"as 'meta:centre', but lacks it\. Add it: omics\.centres\.with"
+    ):
         analyse({"R": pipeline}, bare, plan=plan, about=About(title="t"))
 
 
