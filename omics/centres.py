@@ -98,6 +98,27 @@ def check_harmonised(cohort: Cohort, combat: ComBat) -> None:
         patient (unless shifts alone are taken out), or a covariate follows from the centre; or if
         the policy for new centres refuses patients of an external cohort.
     """
+    _check_columns(cohort, combat)
+    try:
+        fitted = clone(combat).set_params(mean_only=True).fit(cohort.development.X)
+    except (FitError, ValueError) as error:
+        raise StudyError(f"[harmonise] {in_words_of(cohort, str(error))}") from error
+    single = [name for name, n in fitted.n_patients_.items() if n == 1]
+    if single and not combat.mean_only:
+        raise StudyError(
+            "[harmonise] every centre must have two patients or more for its scale, but "
+            f"{len(single)} of {len(fitted.n_patients_)} have one ({quoted(single)}). Join "
+            "centres, leave them out, or state mean_only = true."
+        )
+    for name, other in cohort.external.items():
+        refused = fitted.refused(other.X)
+        if refused.any():
+            why = fitted.why_refused(other.X.loc[refused], n_patients=other.n_patients)
+            raise StudyError(f"[harmonise] external cohort {name!r}: {why}")
+
+
+def _check_columns(cohort: Cohort, combat: ComBat) -> None:
+    """Refuse tables without features or of mutations, and columns that are not there."""
     for table in combat.tables:
         if table not in cohort.kinds:
             raise StudyError(
@@ -119,19 +140,3 @@ def check_harmonised(cohort: Cohort, combat: ComBat) -> None:
             f"[harmonise] the wide table must hold the centre as {CENTRE!r}, but lacks it. Add it: "
             "omics.centres.with_centre(cohort)."
         )
-    try:
-        fitted = clone(combat).set_params(mean_only=True).fit(cohort.development.X)
-    except (FitError, ValueError) as error:
-        raise StudyError(f"[harmonise] {in_words_of(cohort, str(error))}") from error
-    single = [name for name, n in fitted.n_patients_.items() if n == 1]
-    if single and not combat.mean_only:
-        raise StudyError(
-            "[harmonise] every centre must have two patients or more for its scale, but "
-            f"{len(single)} of {len(fitted.n_patients_)} have one ({quoted(single)}). Join "
-            "centres, leave them out, or state mean_only = true."
-        )
-    for name, other in cohort.external.items():
-        refused = fitted.refused(other.X)
-        if refused.any():
-            why = fitted.why_refused(other.X.loc[refused], n_patients=other.n_patients)
-            raise StudyError(f"[harmonise] external cohort {name!r}: {why}")

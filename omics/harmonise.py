@@ -25,7 +25,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from omics.checks import check_flag, check_frame, check_name, check_names
-from omics.combat import NO_SPREAD, Floats, Moments, Standard, shrunken, standard
+from omics.combat import NO_SPREAD, Floats, Moments, Standard, estimable, shrunken, standard
 from omics.covariates import check_covariates, fit_covariates
 from omics.errors import FitError
 from omics.harmonise_checks import (
@@ -44,8 +44,10 @@ CENTRE = "meta:centre"  # the column of the wide table that says where a patient
 class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Take the centre's shift and scale out of the numbers of some tables.
 
-    A feature is left as it is in everyone (`unadjusted_`) if at a centre it has one value only, as
-    R's sva leaves it, or is known in too few patients there, or has no spread. If a centre has a
+    A feature is left as it is in everyone (`unadjusted_`) if at a centre all its values are one, as
+    R's sva leaves it, or is known in too few patients there (two are needed, one where means alone
+    are harmonised), or has no spread, or if those who have it do not tell its centres and
+    covariates apart, as if all are of one sex; sva stops at the last two. If a centre has a
     single patient all centres are harmonised in their means alone, as by sva. Patients without any
     value of the tables are not looked at; other gaps stay gaps. Copies of a patient, as in a
     bootstrap sample, share their index label and are one patient.
@@ -158,7 +160,9 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         codes = np.array([list(self.n_patients_).index(name) for name in centre], dtype=np.intp)
         coded = coding.code(table)
         check_covariates(coding, coded, codes)
-        self._learn(table[features].to_numpy(dtype=np.float64), coded, codes, features)
+        values = table[features].to_numpy(dtype=np.float64)
+        usable = self._usable(values, codes, table.index) & estimable(values, coded, codes)
+        self._learn(values, coded, codes, features, usable)
         self.coding_ = coding
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
@@ -205,10 +209,10 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         coded: Floats,
         codes: NDArray[np.intp],
         features: Sequence[str],
+        usable: NDArray[np.bool_],
     ) -> None:
         """Standardise, then estimate the shift and scale of each centre."""
         reference = None if self.reference is None else [*self.n_patients_].index(self.reference)
-        usable = self._usable(values, codes)
         common = standard(values[:, usable], coded, codes, reference=reference)
         spread = np.nanstd(values[:, usable], axis=0)
         varied = common.scale > NO_SPREAD * spread
@@ -235,12 +239,18 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _shrunken(self, z: Floats) -> tuple[Floats, Floats]:
         return shrunken(Moments.of(z), parametric=self.parametric, mean_only=self.mean_only_)
 
-    def _usable(self, values: Floats, codes: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Tell the features that vary at every centre of more than one patient."""
+    def _usable(
+        self, values: Floats, codes: NDArray[np.intp], patients: pd.Index
+    ) -> NDArray[np.bool_]:
+        """Tell the features whose shift and, where it is taken out, scale each centre shows."""
         usable = np.ones(values.shape[1], dtype=np.bool_)
-        for code, n in enumerate(self.n_patients_.values()):
+        for code in range(len(self.n_patients_)):
             here = values[codes == code]
-            usable &= _varies(here) if n > 1 else ~np.isnan(here).all(axis=0)
+            enough = _varies(here)
+            if self.mean_only_:  # one patient then is enough, and copies are one patient
+                known = pd.DataFrame(~np.isnan(here)).groupby(patients[codes == code]).any()
+                enough |= known.sum().to_numpy() == 1
+            usable &= enough
         return usable
 
     @property
