@@ -111,10 +111,8 @@ def check_harmonised(cohort: Cohort, combat: ComBat) -> None:
             "centres, leave them out, or state mean_only = true."
         )
     for name, other in cohort.external.items():
-        refused = fitted.refused(other.X)
-        if refused.any():
-            why = fitted.why_refused(other.X.loc[refused], n_patients=other.n_patients)
-            raise StudyError(f"[harmonise] external cohort {name!r}: {why}")
+        if fitted.refused(other.X).any():
+            raise StudyError(f"[harmonise] external cohort {name!r}: {fitted.why_refused(other.X)}")
 
 
 def _check_columns(cohort: Cohort, combat: ComBat) -> None:

@@ -258,19 +258,28 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return Standard(mean=self.mean_, scale=self.scale_, coef=self.coef_)
 
     def refused(self, X: pd.DataFrame) -> NDArray[np.bool_]:
-        """Tell which patients are not harmonised but refused, shape (n_patients,).
+        """Tell which patients are not harmonised but refused, shape (n_patients,)."""
+        return np.asarray(self.refusals(X) != "")
 
-        Those with values whose centre the policy does not let through, and those whose covariate
-        is missing or of a level that no training patient had.
+    def refusals(self, X: pd.DataFrame) -> NDArray[np.object_]:
+        """Tell why patients are not harmonised but refused.
+
+        Returns
+        -------
+        ndarray of str, of shape (n_patients,)
+            "centre": with values, of a centre that the policy does not let through; "covariate":
+            of another centre, with a covariate that is missing or of a level that no training
+            patient had; "" for all others.
         """
         check_is_fitted(self, "gamma_")
         check_frame(X, "X")
         check_columns(X, [*self.reads, *(self.features_ if self.new_centre == "estimate" else [])])
         check_finite_numbers(X, list(self.coding_.numbers))
         there = [name for name in self.features_ if name in X.columns]
-        return np.asarray(
-            (self._of_refused_centre(X) | ~self.coding_.known(X)) & _with_values(X, there)
-        )
+        reasons = np.where(self._of_refused_centre(X), "centre", "covariate").astype(object)
+        lost = self._of_refused_centre(X) | ~self.coding_.known(X)
+        reasons[~(lost & _with_values(X, there))] = ""
+        return reasons
 
     def _new(self, X: pd.DataFrame) -> pd.Series:
         """Give the centre of patients of new centres, "" where it is missing, else NaN."""
@@ -320,9 +329,8 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If a patient is `refused`, or a value is no finite number.
         """
-        refused = self.refused(X)
-        if refused.any():
-            raise ValueError(self.why_refused(X.loc[refused], n_patients=len(X)))
+        if self.refused(X).any():
+            raise ValueError(self.why_refused(X))
         there = [position for position, name in enumerate(self.features_) if name in X.columns]
         names = [self.features_[position] for position in there]
         check_finite_numbers(X, names)
@@ -372,19 +380,18 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         found[:, usable] = expected + residuals / np.sqrt(delta)
         return found
 
-    def why_refused(self, refused: pd.DataFrame, *, n_patients: int) -> str:
-        """Say why patients are refused, and the cure.
+    def why_refused(self, X: pd.DataFrame) -> str:
+        """Say why patients of a table are refused, for their centre and for a covariate apart."""
+        reasons = self.refusals(X)
+        said = []
+        if (reasons == "centre").any():
+            said.append(self._why_centre(X.loc[reasons == "centre"], n_patients=len(X)))
+        if (reasons == "covariate").any():
+            mine = X.loc[reasons == "covariate"]
+            said.append(self.coding_.why_unknown(mine, n_patients=len(X)))
+        return " ".join(said)
 
-        Parameters
-        ----------
-        refused : DataFrame
-            Their rows.
-        n_patients : int
-            Of the table they stand in.
-        """
-        why = self.coding_.why_unknown(refused, n_patients=n_patients)
-        if why:
-            return why
+    def _why_centre(self, refused: pd.DataFrame, *, n_patients: int) -> str:
         names = self._new(refused).replace("", "(unknown)")
         cure = (
             f"give {self.least_patients} patients of it or more"

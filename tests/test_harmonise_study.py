@@ -11,7 +11,13 @@ import pytest
 from sklearn.base import clone
 
 from models.cox import CoxModel
-from models.harmonisation import centre_and_outcome, harmonisation, harmonisation_findings
+from models.harmonisation import (
+    centre_and_outcome,
+    harmonisation,
+    harmonisation_findings,
+    refused_in_folds,
+    study_harmonisation,
+)
 from models.one_resample import fit_each
 from models.passport import make_passport, read_passport
 from models.passport_text import passport_text
@@ -257,9 +263,49 @@ def test_a_level_held_out_whole_is_not_said_to_be_a_centre(cohort: Any) -> None:
     found = harmonisation(other, combat, draws=20)
     said = {f.code: f.message for f in harmonisation_findings({"r": found}, other, validation)}
     assert (
-        "In 2 of 2 repeats of the cross-validation, up to 1 patients have no prediction: everybody "
-        "of their centre, or of their level of 'clinical:Sub', was held out with them"
-    ) in said["centre_held_out"]
+        "In 2 of 2 repeats of the cross-validation, up to 1 patient have no prediction: everybody "
+        "of their level of 'clinical:Sub' was held out with them"
+    ) in said["level_held_out"]
+    assert "centre_held_out" not in said
+
+
+def test_who_lost_a_centre_and_who_lost_a_level_are_counted_apart(cohort: Any) -> None:
+    sub = np.array(["a", "b"] * 30, dtype=object)
+    sub[7] = "rare"
+    tiny = cohort.centre.copy()
+    tiny.iloc[:2] = "Tiny"
+    other = with_centre(replace(cohort, centre=tiny))
+    other = replace(other, X=other.X.assign(**{"clinical:Sub": sub}))
+    combat = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Sub"])
+    pipeline = risk_pipeline([f"radiomics:{FEATURES[0]}"], CoxModel(), cleaning=[combat])
+    plan = Plan(folds=3, repeats=8, bootstrap=0, draws=20)
+    validation = validate({"R": pipeline}, other, plan=plan)
+    counts = refused_in_folds(validation, other)
+    lost = np.isnan(validation.out_of_fold["R"].linear_predictor)
+    assert counts["n_level"].tolist() == lost[:, 7].astype(int).tolist() == [1] * 8
+    assert counts["n_centre"].tolist() == lost[:, :2].sum(axis=1).tolist()
+    assert set(counts["n_centre"]) == {0, 2}
+    assert counts["repeat"].tolist() == list(range(1, 9))
+    found = study_harmonisation(validation, other)
+    said = {f.code: f.message for f in harmonisation_findings(found, other, validation)}
+    n = int((counts["n_centre"] > 0).sum())
+    assert (
+        f"In {n} of 8 repeats of the cross-validation, up to 2 patients" in said["centre_held_out"]
+    )
+    assert "In 8 of 8 repeats" in said["level_held_out"]
+    (table,) = [b for b in drawn(found["radiomics"]).blocks if "refused" in getattr(b, "title", "")]
+    assert table.table.to_numpy().tolist() == [["R", f"2 ({n} of 8)", "1 (8 of 8)"]]
+
+
+def test_reasons_of_one_table_are_told_apart(cohort: Any) -> None:
+    X = cohort.X.assign(**{"clinical:Sub": ["a", "b"] * 30})
+    fitted = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Sub"]).fit(X)
+    new = X.assign(**{"clinical:Sub": ["rare", "rare", "a", *["b"] * 57]})
+    new["meta:centre"] = ["Oslo", *X["meta:centre"][1:2], "Oslo", *X["meta:centre"][3:]]
+    assert fitted.refusals(new).tolist() == ["centre", "covariate", "centre", *[""] * 57]
+    with pytest.raises(ValueError, match=r"2 of 60 are of others: 'Oslo' \(2\)") as error:
+        fitted.transform(new)
+    assert "'clinical:Sub' is not in 1 of 60 (first: 'rare')" in str(error.value)
 
 
 def test_factors_of_every_view_leave_the_centre_out(cohort: Any) -> None:
