@@ -16,6 +16,8 @@ Habitats are learnt from images, before a study's folds are drawn: fitted on all
 patients, they have seen the voxels (never the outcome) of those whom cross-validation then holds
 out. External validation is untouched; where internal validation decides, fit on other patients.
 
+`omics.region_masks` reads the scans from a manifest, and writes masks whose labels are habitats.
+
 Considered and rejected: clustering every patient alone, because its habitat 1 would not be the next
 patient's; taking all voxels, because large tumours would decide; choosing the number of habitats
 automatically, because its criteria disagree: `omics.habitat_clusters.habitat_numbers` shows them.
