@@ -19,7 +19,7 @@ from models.influence import Influence, influence
 from models.linearity import Linearity, linearity_test
 from models.logistic import LogisticModel
 from models.own_patients import own_patients
-from models.pipeline import RiskPipeline, rarer_class
+from models.pipeline import RiskPipeline
 from models.pooled import unpooled
 from models.proportional_hazards import ProportionalHazardsTest, proportional_hazards_test
 from models.sample_size import (
@@ -35,7 +35,7 @@ from models.schoenfeld import SchoenfeldCurves, schoenfeld_curves
 from omics.cohort import Cohort
 from omics.errors import Finding
 from omics.messages import number_of, some_of
-from omics.outcome import is_survival
+from omics.outcome import is_survival, rarer_class
 
 MOST_TERMS = 40  # beyond, curve by curve tells nobody anything, and costs a fit each
 SMALL_P_VALUE = 0.05

@@ -28,7 +28,7 @@ from models.many_logistic import bernoulli_log_likelihood
 from models.one_resample import Pipelines, fit_each, predictions_of, why_incomparable
 from models.pipeline import RiskPipeline
 from models.pooled import PooledCox, PooledLogistic
-from models.resampling import Arrays, Resample, collected_warnings
+from models.resampling import Resample, collected_warnings
 from models.scores import (
     Interval,
     Key,
@@ -42,6 +42,7 @@ from models.stratified_indexes import stratified_cox_indexes
 from models.validation_indexes import cox_indexes, emax, frozen_cox, logistic_indexes
 from omics.errors import FitError
 from omics.outcome import is_survival
+from omics.parallel import Arrays
 
 Floats = NDArray[np.float64]
 Grids = Sequence[Floats]

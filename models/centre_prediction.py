@@ -131,17 +131,9 @@ def centre_prediction(
     told = {stage: np.full((repeats, len(codes), len(kept)), np.nan) for stage in STAGES}
     for repeat in range(repeats):
         for train, held_out in _folds(codes, folds, generator):
-            frozen = _frozen(combat, table.iloc[train])
-            held_out = held_out[~frozen.refused(table.iloc[held_out])]
-            rows = np.concatenate([train, held_out])
-            for stage, seen in (
-                ("before", table.iloc[rows]),
-                ("after", frozen.transform(table.iloc[rows])),
-            ):
-                values = seen[features].to_numpy(dtype=np.float64)
-                told[stage][repeat, held_out] = _probabilities(
-                    values[: len(train)], codes[train], values[len(train) :]
-                )
+            who, found = _held_out(combat, table, codes, train, held_out)
+            for stage in STAGES:
+                told[stage][repeat, who] = found[stage]
     accepted = ~np.isnan(told["after"]).any(axis=(0, 2))
     told, codes = {stage: found[:, accepted] for stage, found in told.items()}, codes[accepted]
     n_patients_of = np.bincount(codes, minlength=len(kept))
@@ -165,6 +157,24 @@ def centre_prediction(
         seed=seed,
         level=level,
     )
+
+
+def _held_out(
+    combat: ComBat,
+    table: pd.DataFrame,
+    codes: Codes,
+    train: Codes,
+    held_out: Codes,
+) -> tuple[Codes, dict[str, Floats]]:
+    """Tell the centre of those held out whom harmonisation does not refuse, at each stage."""
+    frozen = _frozen(combat, table.iloc[train])
+    held_out = held_out[~frozen.refused(table.iloc[held_out])]
+    rows = table.iloc[np.concatenate([train, held_out])]
+    found = {}
+    for stage, seen in (("before", rows), ("after", frozen.transform(rows))):
+        values = seen[combat.features_].to_numpy(dtype=np.float64)
+        found[stage] = _probabilities(values[: len(train)], codes[train], values[len(train) :])
+    return held_out, found
 
 
 def _large_enough(counts: pd.Series, least: int, reference: str | None) -> pd.Series:
@@ -240,9 +250,7 @@ def _table(
     rows_of_table = []
     for stage, probabilities in told.items():
         auc = np.mean([hand_till(one, codes, counts) for one in probabilities], axis=0)
-        right = (probabilities.argmax(axis=2) == codes).mean(axis=0)
-        sizes = np.bincount(codes)
-        accuracy = (counts * right) @ (1 / sizes[codes]) / n_centres
+        accuracy = _balanced_accuracy(probabilities, codes, counts)
         for metric, found, chance in (
             ("auc", auc, 0.5),
             ("balanced_accuracy", accuracy, 1 / n_centres),
@@ -252,6 +260,16 @@ def _table(
     return pd.DataFrame(
         rows_of_table, columns=["stage", "metric", "estimate", "lower", "upper", "chance"]
     )
+
+
+def _balanced_accuracy(probabilities: Floats, codes: Codes, counts: Floats) -> Floats:
+    """Average the share of right guesses over centres, in each draw."""
+    n_right = (probabilities.argmax(axis=2) == codes).sum(axis=0)  # over repeats: sums stay exact
+    shares = [
+        counts[:, rows] @ n_right[rows] / (len(probabilities) * len(rows))
+        for rows in (np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1))
+    ]
+    return np.asarray(np.mean(shares, axis=0))
 
 
 def hand_till(probabilities: Floats, codes: Codes, counts: Floats) -> Floats:

@@ -30,7 +30,7 @@ from scipy.stats import chi2 as chi_squared
 from models.checks import Floats
 from models.cox_fit import cox_fit
 from models.logistic import logistic_fit
-from models.pipeline import Model
+from models.pipeline_parts import Model
 from models.scores import Predictions
 from models.updated_model import METHODS, Method, hazard_at
 from omics.outcome import is_survival

@@ -7,9 +7,7 @@ A number enters as it is (`clinical:Age`), as a restricted cubic spline (`clinic
 frozen.
 """
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -19,6 +17,17 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from models.design_terms import (
+    check_present,
+    check_splines,
+    check_strata,
+    complete_cases,
+    learn_interactions,
+    learn_terms,
+    refuse_missing,
+    term_values,
+    varying,
+)
 from models.draws import DrawChain, impute, learn_draws, outcome_columns
 from models.filling import (
     drawn_designs,
@@ -30,23 +39,14 @@ from models.filling import (
     variables_of,
 )
 from models.imputation import Chain
-from models.interactions import TIMES, Interaction, Pair, check_interactions, learn_interaction
-from models.splines import check_knots
-from models.terms import (
-    Term,
-    is_category,
-    learn_category,
-    learn_number,
-    level_positions,
-    with_indicators,
-)
-from omics.errors import FitError
+from models.interactions import Interaction, check_interactions
+from models.predictors import select_columns, suggestion
+from models.terms import Term, with_indicators
 
 Missing = Literal["refuse", "complete_case", "median", "chained", "multiple", "indicator", "keep"]
 POLICIES = get_args(Missing)
 IMPUTING = ("median", "chained", "multiple", "indicator")
 IMPUTATIONS = 20
-_TYPES = {"object": "text", "string": "text", "category": "a category here and a number in fit"}
 
 
 class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -163,20 +163,20 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.missing not in POLICIES:
             raise ValueError(f"missing must be one of {POLICIES}, but {self.missing!r} came.")
         names = select_columns(table.columns, self.predictors)
-        splines = _check_splines(self.splines or {}, names, table)
+        splines = check_splines(self.splines or {}, names, table)
         pairs = check_interactions(self.interactions or (), names)
         if self.strata is not None:
-            _check_strata(self.strata, names, table)
+            check_strata(self.strata, names, table)
             self.labels(table)
         self.needed_ = ()
         if self.missing == "complete_case":
             self.needed_ = (
-                *_varying(table, names),
+                *varying(table, names),
                 *([] if self.strata is None else [self.strata]),
             )
-        table = _complete_cases(table, self.needed_)
-        terms, dropped = _learn(table, names, splines)
-        interactions, without = _learn_interactions(table, terms, pairs)
+        table = complete_cases(table, self.needed_)
+        terms, dropped = learn_terms(table, names, splines)
+        interactions, without = learn_interactions(table, terms, pairs)
         dropped += without
         if self.missing == "indicator":
             terms, shared = with_indicators(terms, table)
@@ -185,7 +185,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._learn_fill(table)
         self.dropped_ = pd.DataFrame(dropped, columns=["column", "reason"], dtype=object)
         if self.missing == "refuse":
-            _refuse_missing(table, self.terms_)
+            refuse_missing(table, self.terms_)
         return self
 
     def _learn_fill(self, table: pd.DataFrame) -> None:
@@ -193,7 +193,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.chain_, self.draws_ = None, None
         if not self.terms_ or self.missing not in ("chained", "multiple"):
             return
-        values = _values(table, self.terms_)
+        values = term_values(table, self.terms_)
         if self.missing == "chained":
             self.chain_ = learn_chain(values, self.terms_)
             return
@@ -221,7 +221,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "terms_")
         table = self._table(X, reset=False)
-        values = _values(table, self.terms_)
+        values = term_values(table, self.terms_)
         if not np.isnan(values).any():
             return [self._matrix(expand_terms(values, self.terms_, self.interactions_), table)]
         wide = impute(
@@ -250,10 +250,10 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "terms_")
         table = self._table(X, reset=False)
-        _check_present(table.columns, self.terms_)
+        check_present(table.columns, self.terms_)
         if self.missing == "refuse":
-            _refuse_missing(table, self.terms_)
-        values = _values(table, self.terms_)
+            refuse_missing(table, self.terms_)
+        values = term_values(table, self.terms_)
         rows, drawn = np.empty(0, dtype=np.intp), np.empty((0, 0, 0))
         if self.missing == "multiple":
             rows = np.flatnonzero(np.isnan(values).any(axis=1))
@@ -280,7 +280,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             If the column of the strata is absent, or a stratum is unknown.
         """
         if self.strata not in X.columns:
-            near = _suggestion(str(self.strata), X.columns)
+            near = suggestion(str(self.strata), X.columns)
             raise ValueError(f"X must hold the strata {self.strata!r}, but it does not. {near}")
         known = X[self.strata].notna()
         if not known.all() and self.missing != "complete_case":
@@ -319,7 +319,7 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def term_values(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Give each term's number, or position of its level; (n_patients, n_terms), NaN missing."""
         check_is_fitted(self, "terms_")
-        return _values(self._table(X, reset=False), self.terms_)
+        return term_values(self._table(X, reset=False), self.terms_)
 
     def complete(self, X: pd.DataFrame) -> NDArray[np.bool_]:
         """Tell who can be predicted: everyone, but under `complete_case`; shape (n_patients,)."""
@@ -365,213 +365,3 @@ class Design(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.allow_nan = self.missing != "refuse"
         tags.input_tags.categorical = True
         return tags
-
-
-def select_columns(columns: Iterable[str], predictors: Sequence[str]) -> list[str]:
-    """Resolve predictors, of which `*` stands for any text, to the columns they name.
-
-    Parameters
-    ----------
-    columns : iterable of str
-    predictors : sequence of str
-
-    Returns
-    -------
-    list of str
-        In the order of `predictors`, and within a pattern in the order of `columns`.
-
-    Raises
-    ------
-    ValueError
-        If a predictor matches no column, or a column is named twice.
-
-    Examples
-    --------
-    >>> select_columns(["clinical:Age", "flags:BRAF", "clinical:Sex"], ["flags:BRAF", "clinical:*"])
-    ['flags:BRAF', 'clinical:Age', 'clinical:Sex']
-    """
-    if isinstance(predictors, str):
-        raise ValueError(f"predictors must be a list of names, but the text {predictors!r} came.")
-    known = dict.fromkeys(columns)
-    named_by: dict[str, str] = {}
-    for predictor in predictors:
-        found = matching(predictor, known)
-        if not found:
-            raise ValueError(
-                f"predictors must name columns of the table, but {predictor!r} matches none of "
-                f"{len(known)}. {_suggestion(predictor, known)}"
-            )
-        for name in found:
-            if name in named_by:
-                raise ValueError(
-                    f"predictors must name a column once, but {name!r} is named by "
-                    f"{named_by[name]!r} and {predictor!r}. Remove one."
-                )
-            named_by[name] = predictor
-    return list(named_by)
-
-
-def matching(predictor: str, known: Iterable[str]) -> list[str]:
-    """Give the columns that a predictor names; `*` stands for any text.
-
-    Examples
-    --------
-    >>> matching("mri:*_Mean", ["mri:t1_Mean", "mri:t1_Max", "rna:t1_Mean"])
-    ['mri:t1_Mean']
-    """
-    if "*" not in predictor:
-        return [predictor] if predictor in known else []
-    pattern = re.compile(".*".join(map(re.escape, predictor.split("*"))), re.DOTALL)
-    return [name for name in known if pattern.fullmatch(name)]
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    views = sorted({column.partition(":")[0] for column in known if ":" in column})
-    choices = [f"{view}:*" for view in views] if name.endswith(":*") else known
-    by_lower_case = {choice.casefold(): choice for choice in choices}
-    near = difflib.get_close_matches(name.casefold(), by_lower_case, n=1)
-    if near:
-        return f"Did you mean {by_lower_case[near[0]]!r}?"
-    return f"The table has the views {', '.join(views)}." if views else "Check the spelling."
-
-
-def _check_splines(
-    splines: Mapping[str, int | Sequence[float]], names: list[str], table: pd.DataFrame
-) -> dict[str, int | Sequence[float]]:
-    checked: dict[str, int | Sequence[float]] = {}
-    for name, knots in splines.items():
-        if name not in names:
-            raise ValueError(
-                f"splines must name predictors, but {name!r} is none of {len(names)}. "
-                f"{_suggestion(name, names)}"
-            )
-        if is_category(table[name]):
-            raise ValueError(
-                f"splines must name numbers, but {name!r} is a category. Remove it from splines."
-            )
-        number = isinstance(knots, int)
-        checked[name] = knots if number else check_knots(knots, name=f"knots of {name!r}").tolist()
-    return checked
-
-
-def _learn(
-    table: pd.DataFrame, names: list[str], splines: Mapping[str, int | Sequence[float]]
-) -> tuple[list[Term], list[tuple[str, str]]]:
-    """Learn the term of each predictor, and why some are not used."""
-    numeric = [name for name in names if not is_category(table[name])]
-    ordered = np.sort(_numbers(table, numeric), axis=0)  # (n_patients, n_numeric), NaN last
-    learnt: dict[str, Term | str] = {}
-    for name, column, n_known in zip(
-        numeric, ordered.T, np.count_nonzero(~np.isnan(ordered), axis=0), strict=True
-    ):
-        learnt[name] = learn_number(name, column[:n_known], spline=splines.get(name))
-    for name in names:
-        if name not in learnt:
-            learnt[name] = learn_category(name, table[name])
-    terms = [term for name in names if isinstance(term := learnt[name], Term)]
-    return terms, [(n, reason) for n in names if isinstance(reason := learnt[n], str)]
-
-
-def _check_strata(strata: str, names: list[str], table: pd.DataFrame) -> None:
-    if strata in names:
-        raise ValueError(
-            f"strata must be no predictor, but {strata!r} is one. Take it out of predictors: a "
-            "stratum has a baseline hazard in place of a coefficient."
-        )
-    if strata not in table.columns or not is_category(table[strata]):
-        what = "is a number" if strata in table.columns else "is none of the table's columns"
-        raise ValueError(
-            f"strata must name a category, but {strata!r} {what}. Declare it a category, or check "
-            "the spelling."
-        )
-
-
-def _learn_interactions(
-    table: pd.DataFrame, terms: Sequence[Term], pairs: Sequence[Pair]
-) -> tuple[list[Interaction], list[tuple[str, str]]]:
-    """Learn each interaction, and why some are not used."""
-    by_name = {term.name: term for term in terms}
-    learnt, dropped = [], []
-    for pair in pairs:
-        absent = [name for name in pair if name not in by_name]
-        if absent:
-            dropped.append((TIMES.join(pair), f"{absent[0]} is not used"))
-            continue
-        one, other = by_name[pair[0]], by_name[pair[1]]
-        learnt.append(learn_interaction(one, other, _values(table, [one, other])))
-    return learnt, dropped
-
-
-def _varying(table: pd.DataFrame, names: list[str]) -> tuple[str, ...]:
-    """Name the predictors with more than one known value: only these can be missed."""
-    return tuple(name for name in names if table[name].nunique() > 1)
-
-
-def _complete_cases(table: pd.DataFrame, needed: tuple[str, ...]) -> pd.DataFrame:
-    known = table[list(needed)].notna().all(axis=1)
-    if known.all():
-        return table
-    if not known.any():
-        gaps = table[list(needed)].isna().sum()
-        raise FitError(
-            f"X must have patients with every predictor for complete cases, but none of "
-            f"{len(table)} has all {len(needed)} (most missing: {gaps.idxmax()!r}, in "
-            f"{gaps.max()}). Use missing='median', 'chained' or 'indicator', or fewer predictors."
-        )
-    return table.loc[known.to_numpy()]
-
-
-def _check_present(columns: pd.Index, terms: tuple[Term, ...]) -> None:
-    absent = [term.column for term in terms if term.column not in columns]
-    if absent:
-        raise ValueError(
-            f"X must hold the {len(terms)} predictors of fit, but {len(absent)} are absent "
-            f"(first: {absent[0]!r}). {_suggestion(absent[0], columns)}"
-        )
-
-
-def _refuse_missing(table: pd.DataFrame, terms: tuple[Term, ...]) -> None:
-    missing = table[[term.column for term in terms]].isna().sum()
-    missing = missing[missing > 0]
-    if len(missing):
-        raise ValueError(
-            f"X must have no missing predictor, but {missing.index[0]!r} is missing in "
-            f"{missing.iloc[0]} of {len(table)} patients ({len(missing)} of {len(terms)} "
-            "predictors have gaps). Use missing='median', 'chained', 'multiple', 'indicator' or "
-            "'complete_case'."
-        )
-
-
-def _values(table: pd.DataFrame, terms: Sequence[Term]) -> NDArray[np.float64]:
-    """Read each term's number, or the position of its level; NaN where missing."""
-    values = np.empty((len(table), len(terms)))
-    numeric = [j for j, term in enumerate(terms) if term.kind in ("linear", "spline")]
-    values[:, numeric] = _numbers(table, [terms[j].name for j in numeric])
-    for j, term in enumerate(terms):
-        if term.kind == "category":
-            values[:, j] = level_positions(table[term.name], term)
-        elif term.kind == "indicator":
-            values[:, j] = table[term.marks].isna()
-    return values
-
-
-def _numbers(table: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
-    """Give numeric columns as one float array of shape (n_patients, n_names)."""
-    block = table[names]
-    for name, kind in block.dtypes.items():
-        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
-            raise ValueError(
-                f"{name} must be numbers or a category, but it is "
-                f"{_TYPES.get(str(kind), str(kind))} "
-                f"(first value: {block[name].iloc[0]!r}). Declare it a category with its reference "
-                "level first, or drop it."
-            )
-    values = block.to_numpy(dtype=np.float64, na_value=np.nan)
-    infinite = np.isinf(values)
-    if infinite.any():
-        j = int(infinite.any(axis=0).argmax())
-        raise ValueError(
-            f"{names[j]} must be finite, but {infinite[:, j].sum()} of {len(values)} patients have "
-            "an infinite value. Correct them, or mark them as unknown."
-        )
-    return values

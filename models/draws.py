@@ -37,15 +37,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Positions = NDArray[np.intp]
+from models.posterior_draws import (
+    Floats,
+    Positions,
+    draw_categorical,
+    draw_linear,
+    drawn_levels,
+    level_indicators,
+    matched_values,
+)
 
 ROUNDS = 5  # mice's own number
-DONORS = 5
 MOST_NEIGHBOURS = 25  # columns that predict another, the most correlated (van Buuren: 15 to 25)
 PATIENTS_PER_NEIGHBOUR = 5
-RIDGE = 1e-5  # of the diagonal, as in mice: duplicated columns do no harm
-PRIOR = 1 / 2.5**2  # precision of a category's coefficients per standard deviation
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,8 +151,9 @@ class DrawChain:
         eta += coefficients[:, np.newaxis, :, 0]
         if equation.variable.is_category:
             quantile = (ranks + 0.5) / len(ranks)
-            level = _levels(eta, quantile[:, np.newaxis])
-            return (_indicators(level, len(columns)) - self.mean[columns]) / self.scale[columns]
+            level = drawn_levels(eta, quantile[:, np.newaxis])
+            marks = level_indicators(level, len(columns))
+            return (marks - self.mean[columns]) / self.scale[columns]
         residual = equation.residuals[np.arange(len(ranks)), ranks]
         z = eta + residual[:, np.newaxis, np.newaxis]
         held: Floats = np.clip(
@@ -305,16 +310,16 @@ class _State:
         rows = np.flatnonzero(gaps)
         known, wanted = self._predictors(v, ~gaps), self._predictors(v, gaps)
         if variable.is_category:
-            drawn = _categorical(known, self._indicators(v, ~gaps), self.rng)
+            drawn = draw_categorical(known, self._indicators(v, ~gaps), self.rng)
             eta = wanted @ drawn.transpose(0, 2, 1)
-            level = _levels(eta, self.rng.random(eta.shape[:2]))
-            new = (_indicators(level, len(columns)) - self.mean[columns]) / self.scale[columns]
+            level = drawn_levels(eta, self.rng.random(eta.shape[:2]))
+            new = (level_indicators(level, len(columns)) - self.mean[columns]) / self.scale[columns]
         else:
             y = self.z[~gaps, columns[0]]
-            at_best, drawn = _linear(known, y, self.rng)
+            at_best, drawn = draw_linear(known, y, self.rng)
             predicted = (known @ at_best[:, :, np.newaxis])[:, :, 0]
             target = (wanted @ drawn[:, :, np.newaxis])[:, :, 0]
-            new = _matched(predicted, target, y, self.rng)[:, :, np.newaxis]
+            new = matched_values(predicted, target, y, self.rng)[:, :, np.newaxis]
         self.filled[:, rows[:, np.newaxis], columns] = new
 
     def _indicators(self, v: int, rows: NDArray[np.bool_]) -> Floats:
@@ -331,10 +336,10 @@ class _State:
         predictors, m = self._predictors(v, known), len(self.filled)
         residuals = np.zeros((m, m))
         if variable.is_category:
-            drawn = _categorical(predictors, self._indicators(v, known), self.rng)
+            drawn = draw_categorical(predictors, self._indicators(v, known), self.rng)
         else:
             y = self.z[known, variable.columns[0]]
-            at_best, one = _linear(predictors, y, self.rng)
+            at_best, one = draw_linear(predictors, y, self.rng)
             left = y - (predictors @ at_best[:, :, np.newaxis])[:, :, 0]
             lost = len(y) / max(len(y) - predictors.shape[2], 1)  # residuals of a fit are too small
             residuals = np.quantile(left, (np.arange(m) + 0.5) / m, axis=1).T * np.sqrt(lost)
@@ -343,90 +348,6 @@ class _State:
             variable=variable, neighbours=self.neighbours[v], coefficients=drawn,
             residuals=residuals,
         )  # fmt: skip
-
-
-def _linear(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Fit Bayesian linear regressions; give estimates and draws, both (M, q)."""
-    m, n, q = x.shape
-    gram = x.transpose(0, 2, 1) @ x
-    gram[:, np.arange(q), np.arange(q)] *= 1 + RIDGE
-    gram[:, np.arange(q), np.arange(q)] += RIDGE
-    beta = np.linalg.solve(gram, x.transpose(0, 2, 1) @ y[:, np.newaxis])[:, :, 0]
-    left = ((y - (x @ beta[:, :, np.newaxis])[:, :, 0]) ** 2).sum(axis=1)
-    sigma = np.sqrt(left / rng.chisquare(max(n - q, 1), size=m))
-    drawn: Floats = beta + sigma[:, np.newaxis] * _normal(gram, rng)
-    return np.asarray(beta), drawn
-
-
-def _normal(precision: Floats, rng: np.random.Generator) -> Floats:
-    """Draw from the normal distribution of mean 0 and given precision matrices, (M, q)."""
-    root = np.linalg.cholesky(precision).transpose(0, 2, 1)
-    z = rng.standard_normal((*precision.shape[:2], 1))
-    return np.asarray(np.linalg.solve(root, z)[:, :, 0])
-
-
-def _matched(predicted: Floats, target: Floats, y: Floats, rng: np.random.Generator) -> Floats:
-    """Give each gap the value of one of the patients whose predicted mean is nearest, (M, n)."""
-    n, donors = len(y), min(DONORS, len(y))
-    width = min(2 * donors, n)
-    order = np.argsort(predicted, axis=1)
-    ranked = np.take_along_axis(predicted, order, axis=1)
-    place = np.array([np.searchsorted(r, t) for r, t in zip(ranked, target, strict=True)])
-    first = np.clip(place - donors, 0, n - width)
-    window = (first[:, :, np.newaxis] + np.arange(width)).reshape(len(target), -1)
-    distance = np.take_along_axis(ranked, window, axis=1).reshape(*target.shape, width)
-    distance = np.abs(distance - target[:, :, np.newaxis])
-    nearest = np.argpartition(distance, donors - 1, axis=2)[:, :, :donors]
-    chosen = rng.integers(donors, size=(*target.shape, 1))
-    taken = first + np.take_along_axis(nearest, chosen, axis=2)[:, :, 0]
-    return y[np.take_along_axis(order, taken, axis=1)]
-
-
-def _categorical(x: Floats, indicators: Floats, rng: np.random.Generator) -> Floats:
-    """Draw coefficients of multinomial logistic regressions from their posterior, (M, d, q)."""
-    m, _, q = x.shape
-    d = indicators.shape[1]
-    prior = np.tile(np.concatenate([[1e-6], np.full(q - 1, PRIOR)]), d)
-    beta = np.zeros((m, d * q))
-    for _ in range(25):
-        share = _shares(x @ beta.reshape(m, d, q).transpose(0, 2, 1))
-        gradient = ((indicators - share).transpose(0, 2, 1) @ x).reshape(m, d * q) - prior * beta
-        precision = _information(x, share) + np.diag(prior)
-        step = np.linalg.solve(precision, gradient[:, :, np.newaxis])[:, :, 0]
-        longest = np.abs(step).max(axis=1, keepdims=True)
-        beta += step * np.minimum(1, 2 / np.maximum(longest, 1e-300))  # far steps overshoot
-        if longest.max() < 1e-5:
-            break
-    return (beta + _normal(precision, rng)).reshape(m, d, q)
-
-
-def _information(x: Floats, share: Floats) -> Floats:
-    m, _, q = x.shape
-    d = share.shape[2]
-    found = np.empty((m, d, q, d, q))
-    for a in range(d):
-        for b in range(a + 1):
-            weight = share[:, :, a] * (float(a == b) - share[:, :, b])
-            found[:, a, :, b] = x.transpose(0, 2, 1) @ (weight[:, :, np.newaxis] * x)
-            found[:, b, :, a] = found[:, a, :, b]
-    return found.reshape(m, d * q, d * q)
-
-
-def _shares(eta: Floats) -> Floats:
-    """Give the probability of each level but the first, from log odds against it."""
-    top = np.maximum(eta.max(axis=2, keepdims=True), 0)
-    size = np.exp(eta - top)
-    return np.asarray(size / (np.exp(-top) + size.sum(axis=2, keepdims=True)))
-
-
-def _levels(eta: Floats, quantile: Floats) -> Positions:
-    """Give the level at which the cumulative probability passes `quantile`; 0 is the first."""
-    beyond = np.cumsum(_shares(eta)[:, :, ::-1], axis=2)[:, :, ::-1]  # P(this level or a later one)
-    return np.asarray((beyond > 1 - quantile[:, :, np.newaxis]).sum(axis=2))
-
-
-def _indicators(level: Positions, d: int) -> Floats:
-    return np.asarray(level[:, :, np.newaxis] == np.arange(1, d + 1), dtype=np.float64)
 
 
 def _neighbours(z: Floats, variables: Sequence[Variable], n_outcome: int) -> list[Positions]:

@@ -10,34 +10,28 @@ Collins GS, Ogundimu EO, Altman DG. Sample size considerations for the external 
 multivariable prognostic model. Statistics in Medicine 2016;35:214-226. doi:10.1002/sim.6787
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-import pandas as pd
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
+from models.factor_findings import LEAST_INFORMATION, active_factors
 from models.performance import Performance
-from models.pipeline import rarer_class
 from models.pooled import unpooled
 from models.proportional_hazards import proportional_hazards_test
 from models.signature_summary import signature_findings
 from models.strata_findings import strata_findings
 from models.validation import Fitted, Validation
-from models.volume import VOLUME_CORRELATION
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.errors import Finding, NothingSelectedWarning
 from omics.messages import some_of
-from omics.mofa import FactorModel
-from omics.outcome import is_survival
-from omics.radiomics import is_volume, parse_feature_name
+from omics.outcome import is_survival, rarer_class
 
 EVENTS_PER_PARAMETER = 10
 EXTERNAL_EVENTS = 100  # Collins 2016
 LEAST_AT_RISK = 10
 SMALL_P_VALUE = 0.05
-LEAST_SHARED_VARIANCE = 0.02
-LEAST_INFORMATION = 0.2
 _KINDS = {
     "cross_validated": "cross-validation",
     "optimism_corrected": "optimism bootstrap",
@@ -337,93 +331,6 @@ def _not_predicted(name: str, fitted: Fitted, cohort: Cohort) -> Iterator[Findin
                 "prediction, as complete cases are declared: every figure is of the others, who "
                 "may differ.",
             )
-
-
-def active_factors(model: FactorModel) -> list[str]:
-    """Name the factors that explain something; those switched off are left aside."""
-    table = model.variance_explained_
-    best = table[table["factor"] != "all"].groupby("factor")["r2"].max()
-    return [f"factors:{factor}" for factor in best.index[best >= LEAST_SHARED_VARIANCE / 2]]
-
-
-def factor_findings(
-    model: FactorModel, X: pd.DataFrame, kinds: Mapping[str, str]
-) -> tuple[Finding, ...]:
-    """Say which factor is tumour volume, and which view adds nothing.
-
-    Parameters
-    ----------
-    model : FactorModel, fitted
-    X : DataFrame
-        Wide table of the development patients.
-    kinds : mapping of view to kind
-        Volume is looked for in views of kind `radiomics`.
-    """
-    factors = model.transform(X)
-    found = list(_volume_findings(model, factors, X, kinds))
-    totals = model.variance_explained_.query("factor == 'all'").set_index("view")["r2"]
-    found += [
-        Finding(
-            code="view_adds_nothing",
-            severity="caution",
-            where=str(view),
-            message=f"The view {view} adds nothing: all factors together explain "
-            f"{100 * share:.1f} % of its variance (below {100 * LEAST_SHARED_VARIANCE:g} %). It "
-            "shares no structure with the other views, nor has it one of its own.",
-        )
-        for view, share in totals.items()
-        if share < LEAST_SHARED_VARIANCE
-    ]
-    return tuple(found)
-
-
-def _volume_findings(
-    model: FactorModel, factors: pd.DataFrame, X: pd.DataFrame, kinds: Mapping[str, str]
-) -> Iterator[Finding]:
-    for view in (view for view, kind in kinds.items() if kind == "radiomics"):
-        columns = [c for c in X.columns if c.startswith(f"{view}:")]
-        for volume in _volumes(X[columns]):
-            yield from _volume_of(volume, factors, X[columns], view)
-
-
-def _volumes(features: pd.DataFrame) -> list[str]:
-    """Name one volume per sequence and region, each of values of its own."""
-    found: dict[str | None, str] = {}
-    for column in features.columns:
-        name = str(column).partition(":")[2]
-        if is_volume(name):
-            found.setdefault(parse_feature_name(name).prefix, str(column))
-    return list(features[list(found.values())].T.drop_duplicates().index)
-
-
-def _volume_of(
-    volume: str, factors: pd.DataFrame, features: pd.DataFrame, view: str
-) -> Iterator[Finding]:
-    both = _correlated(features, features[volume])
-    if len(both) > 2:
-        yield Finding(
-            code="volume_features",
-            severity="note",
-            where=view,
-            message=f"{len(both)} of {features.shape[1]} features of {view} are tumour volume in "
-            f"other words (|Spearman| >= .9 with {volume.partition(':')[2]}).",
-        )
-    for factor in map(str, factors.columns[factors.std() > 0]):
-        r = float(factors[factor].corr(features[volume], method="spearman"))
-        if abs(r) >= VOLUME_CORRELATION:
-            yield Finding(
-                code="volume_factor",
-                severity="caution",
-                where=factor,
-                message=f"{factor.partition(':')[2]} is tumour volume: its rank correlation "
-                f"with {volume} is {r:.2f}. What it predicts, volume alone would predict.",
-            )
-
-
-def _correlated(features: pd.DataFrame, volume: "pd.Series[float]") -> list[str]:
-    numbers = features.select_dtypes("number")
-    r = numbers.rank().corrwith(volume.rank())
-    return [str(name) for name in r.index[r.abs() >= 0.9]]
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:

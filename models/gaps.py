@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.design import IMPUTING, matching
+from models.design import IMPUTING
 from models.pipeline import RiskPipeline
+from models.predictors import matching
 from omics.cohort import DEVELOPMENT, Cohort
 
 ANY = "any predictor"

@@ -44,8 +44,8 @@ from models.checks import (
     check_horizon,
     check_survival_risks,
 )
-from models.comparison import no_likelihood
 from models.evaluation import Sample, samples
+from models.likelihood_ratio import no_likelihood
 from models.survival_curves import survival_and_error_at
 from models.validation import Validation
 from omics.outcome import Outcome, is_survival

@@ -32,10 +32,11 @@ from models.censoring import censoring_weights
 from models.one_resample import Pipelines, fit_each, predictions_of, why_incomparable
 from models.optimism import point_632_plus
 from models.resample_counts import check_counts, resample_weights
-from models.resampling import Arrays, Resample, collected_warnings
+from models.resampling import Resample, collected_warnings
 from models.scores import Key, Predictions, Scores, ranking_scores
 from models.validation_indexes import no_information_brier
 from omics.outcome import is_survival
+from omics.parallel import Arrays
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.design import select_columns
 from models.pipeline import RiskPipeline
+from models.predictors import select_columns
 from models.scores import Predictions
 from models.validation import Validation
 from omics.cohort import DEVELOPMENT, Cohort

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from models.design import select_columns
 from models.gaps import plain_predictors
 from models.pipeline import RiskPipeline
+from models.predictors import select_columns
 from omics.cohort import Cohort
 from omics.errors import Finding, StudyError
 from omics.moment import Moment, in_words, late_columns, not_stated_findings

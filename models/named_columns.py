@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from models.design import matching
+from models.predictors import matching
 from omics.errors import FitError
 from omics.messages import quoted
 

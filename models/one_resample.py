@@ -14,9 +14,10 @@ from sklearn.base import clone
 
 from models.cox import CoxModel
 from models.pipeline import RiskPipeline
-from models.resampling import Arrays, Resample, StepMemory, collected_warnings
+from models.resampling import Resample, StepMemory, collected_warnings
 from models.scores import Predictions
 from omics.errors import FitError
+from omics.parallel import Arrays
 
 Pipelines = Mapping[str, RiskPipeline]
 

@@ -6,98 +6,34 @@ a new patient passes through the frozen one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
-from models.design import Design, Missing, matching
-from models.logistic import LogisticModel
+from models.design import Design, Missing
 from models.named_columns import NamedColumns
+from models.pipeline_checks import (
+    check_factors,
+    check_model,
+    check_policy,
+    check_signatures,
+    with_strata,
+)
+from models.pipeline_parts import Cleaning, Model, WithLearned, mean_risk
 from models.pooled import PooledCox, PooledLogistic, pooled_model
 from models.signature import PREFIX, Signature
 from models.terms import Term
 from omics.harmonise import ComBat
-from omics.messages import nearest
 from omics.mofa import FactorModel
-from omics.outcome import is_survival
-
-Model = CoxModel | LogisticModel | BoostedModel
+from omics.outcome import is_survival, rarer_class
 
 LEAST_EVENTS_PER_COLUMN = 5
 CLEANING = "cleaning "  # begins the name of each step that cleans columns
-
-
-class Cleaning(Protocol):
-    """A transformer from wide table to wide table that cleans columns before any model."""
-
-    @property
-    def drops_columns(self) -> bool:
-        """True if it takes columns away, as a filter does."""
-
-    def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None) -> Self:
-        """Learn from the training patients."""
-
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Clean the columns of any patients."""
-
-
-def rarer_class(y: NDArray[Any]) -> int:
-    """Count events of a survival outcome, patients of the rarer class of a binary one.
-
-    Examples
-    --------
-    >>> rarer_class(np.array([True, True, True, False]))
-    1
-    """
-    return int(y["event"].sum() if is_survival(y) else min(y.sum(), (~y).sum()))
-
-
-class WithLearned(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Add the columns that a step learns to the wide table, which stays as it is.
-
-    Considered and rejected: scikit-learn's `FeatureUnion`, which names the columns that pass
-    through by their place in `fit`: a new table in another order was read wrongly, without a word.
-
-    Parameters
-    ----------
-    step : FactorModel or Signature
-
-    Attributes
-    ----------
-    step_ : FactorModel or Signature, fitted
-    """
-
-    step_: Any
-
-    def __init__(self, step: Any) -> None:
-        self.step = step
-
-    @property
-    def learned(self) -> Any:
-        """The fitted step; before `fit`, the step as it was given."""
-        return getattr(self, "step_", self.step)
-
-    def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None) -> Self:
-        """Learn the step."""
-        self.step_ = clone(self.step).fit(X, y)
-        return self
-
-    def fit_transform(self, X: pd.DataFrame, y: NDArray[Any] | None = None) -> pd.DataFrame:
-        """Learn the step, and add what it gives the patients it learned from."""
-        self.step_ = clone(self.step)
-        return pd.concat([X, self.step_.fit_transform(X, y)], axis=1)
-
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Add what the learned step gives any patients."""
-        check_is_fitted(self, "step_")
-        return pd.concat([X, self.step_.transform(X)], axis=1)
 
 
 class RiskPipeline(Pipeline):  # type: ignore[misc]
@@ -405,25 +341,6 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
         return linear_predictor, risk
 
 
-def mean_risk(
-    model: Model, drawn: NDArray[np.float64], horizon: float | None
-) -> NDArray[np.float64]:
-    """Average the risk over the draws of each patient: what is known of it without the gaps.
-
-    Parameters
-    ----------
-    model : CoxModel, LogisticModel or BoostedModel
-    drawn : ndarray of shape (n_draws, n_patients, p)
-    horizon : float or None
-
-    Returns
-    -------
-    ndarray of shape (n_patients,)
-    """
-    flat = pd.DataFrame(drawn.reshape(-1, drawn.shape[2]), columns=list(model.feature_names_in_))
-    return np.asarray(model.risk(flat, horizon=horizon).reshape(drawn.shape[:2]).mean(axis=0))
-
-
 def risk_pipeline(
     predictors: Sequence[str],
     model: Model,
@@ -478,44 +395,13 @@ def risk_pipeline(
     Considered and rejected: failing the whole resample where a level is absent from its training
     patients, because the other held-out patients have sound predictions.
     """
-    asks = any(name.startswith("factors:") for name in predictors)
-    if asks and factors is None:
-        raise ValueError(
-            "predictors must not name factors without a factor model, but they name "
-            f"{[name for name in predictors if name.startswith('factors:')]}. "
-            "Pass factors=FactorModel(...), or declare [factors] in the study."
-        )
-    if factors is not None and not asks:
-        raise ValueError(
-            "factors must be used by a predictor, but none starts with 'factors:'. "
-            "Add 'factors:*' to predictors, or leave the factor model out."
-        )
-    _check_signatures(predictors, signatures)
-    if missing == "keep" and not isinstance(model, BoostedModel):
-        raise ValueError(
-            "missing must not be 'keep' for a regression, but it is. State 'complete_case', "
-            "'median', 'chained', 'multiple' or 'indicator', or 'refuse' where nothing is missing. "
-            "Only boosted trees take missing values as they are."
-        )
-    if missing == "multiple":
-        if isinstance(model, BoostedModel):
-            raise ValueError(
-                "missing must not be 'multiple' for boosted trees, but it is: they have no "
-                "coefficients to pool. State 'keep', 'median', 'chained' or 'indicator'."
-            )
+    check_factors(predictors, factors)
+    check_signatures(predictors, signatures)
+    check_policy(model, missing)
+    if missing == "multiple" and not isinstance(model, BoostedModel):
         model = pooled_model(model)
-    if not isinstance(model, CoxModel | LogisticModel | BoostedModel):
-        raise ValueError(
-            "model must be a CoxModel, LogisticModel or BoostedModel, but a "
-            f"{type(model).__name__} came: reports and passports know no other. Fit it to a design "
-            "matrix by itself."
-        )
-    model = _stratified(model, strata, predictors, missing)
-    if interactions and isinstance(model, BoostedModel):
-        raise ValueError(
-            f"interactions must be left out for boosted trees, but {list(interactions)} came. "
-            "Trees find interactions themselves."
-        )
+    check_model(model, interactions)
+    model = with_strata(model, strata, predictors, missing)
     learned: list[tuple[str, Any]] = [] if factors is None else [("factors", factors)]
     learned += [(f"signature {number}", one) for number, one in enumerate(signatures, start=1)]
     steps = _cleaning_steps(cleaning, NamedColumns(_read(predictors, factors, signatures)))
@@ -551,64 +437,3 @@ def _read(
     read = [name for name in predictors if not name.startswith(learned)]
     read += [f"{view}:*" for view in (factors.views if factors is not None else None) or ()]
     return list(dict.fromkeys([*read, *(name for one in signatures for name in one.predictors)]))
-
-
-def _stratified(
-    model: Model, strata: str | None, predictors: Sequence[str], missing: Missing
-) -> Model:
-    """Give the model its strata, refusing what cannot have any."""
-    own = model.strata if isinstance(model, CoxModel) else None
-    if own not in (None, strata):
-        raise ValueError(
-            f"strata must be those of the model, but {strata!r} came and the model has {own!r}. "
-            "State them in risk_pipeline(strata=...) alone."
-        )
-    if strata is None:
-        return model
-    if not isinstance(model, CoxModel):
-        raise ValueError(
-            f"strata must be left out for a {type(model).__name__}, but {strata!r} came: only a "
-            "Cox model has a baseline hazard for each. Make the column a predictor."
-        )
-    if any(matching(name, [strata]) for name in predictors):
-        raise ValueError(
-            f"strata must be no predictor, but {strata!r} is one. Take it out of predictors (and "
-            "out of what a pattern names): a stratum has a baseline hazard in place of a "
-            "coefficient."
-        )
-    if missing == "multiple":
-        raise ValueError(
-            f"missing must not be 'multiple' with strata, but it is ({strata!r}): the draws of a "
-            "patient do not know the stratum. State 'chained', 'median' or 'complete_case'."
-        )
-    return CoxModel(**(model.get_params() | {"strata": strata}))
-
-
-def _check_signatures(predictors: Sequence[str], signatures: Sequence[Signature]) -> None:
-    """Refuse signatures that are asked for but not given, given but not used, or of one name."""
-    columns = [one.column for one in signatures]
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise ValueError(
-            f"signatures must have different names, but {twice[0]!r} comes twice. Rename one."
-        )
-    named = [name for name in predictors if name.startswith(PREFIX)]
-    for name in named:
-        if not matching(name, columns):
-            raise ValueError(
-                f"predictors must name signatures that are given, but {name!r} is none of "
-                f"{len(columns)}. {nearest(name, columns)} Pass signatures=[Signature(...)], or "
-                "declare [[signatures]] in the study."
-            )
-    for one in signatures:
-        if not any(matching(name, [one.column]) for name in named):
-            raise ValueError(
-                f"signatures must be used by a predictor, but none names {one.column!r}. Add it to "
-                "predictors, or leave the signature out."
-            )
-        inner = [name for name in one.predictors if name.startswith((PREFIX, "factors:"))]
-        if inner:
-            raise ValueError(
-                f"predictors of a signature must be columns of the tables, but {one.name!r} names "
-                f"{inner[0]!r}. Signatures are not built on factors or on other signatures."
-            )

@@ -26,7 +26,8 @@ from models.intervals import HazardSpread, StrataSpread
 from models.logistic import LogisticModel
 from models.named_columns import NamedColumns
 from models.nomogram import Nomogram
-from models.pipeline import RiskPipeline, WithLearned
+from models.pipeline import RiskPipeline
+from models.pipeline_parts import WithLearned
 from models.pooled import PooledCox, PooledLogistic
 from models.rounding import RoundingError
 from models.rubin import Pooled

@@ -45,6 +45,8 @@ class Repeatability:
         Lower bound from which a feature is kept.
     independent : bool
         True if the repeats are of other patients.
+    copies : bool
+        True if the repeats are changed copies of one reader's masks, and no further readers.
     n_kept : int
     n_unused : int
         Patients with repeats who are no development patients; 0 of independent repeats.
@@ -58,6 +60,7 @@ class Repeatability:
     reliability: Reliability
     least: float
     independent: bool
+    copies: bool
     n_kept: int
     n_unused: int
     agreement: BlandAltman
@@ -133,6 +136,7 @@ def repeatability(step: ReliabilityFilter, cohort: Cohort, *, plan: Plan) -> Rep
         reliability=found,
         least=step.least,
         independent=step.independent,
+        copies=step.copies,
         n_kept=int(kept.sum()),
         n_unused=0 if step.independent else _unused(step, development),
         agreement=_agreement(step.readings(development.X), step.level),
@@ -182,7 +186,21 @@ def repeatability_findings(found: Mapping[str, Repeatability]) -> list[Finding]:
 
 
 def _findings(view: str, found: Repeatability) -> Iterator[Finding]:
-    n, table = found.reliability.n_patients, found.table
+    yield from _of_repeats(view, found)
+    yield from _of_intervals(view, found.table)
+    yield Finding(
+        code="features_filtered",
+        severity="note" if found.n_kept else "serious",
+        where=view,
+        message=f"{found.n_kept} of {len(found.table)} features are kept: their "
+        f"{found.reliability.form} has a lower bound of at least {found.least:g}.",
+    )
+    yield from _of_folds(view, found.table)
+
+
+def _of_repeats(view: str, found: Repeatability) -> Iterator[Finding]:
+    """Say where there are few repeats, or none that tell anything."""
+    n, known = found.reliability.n_patients, found.table["lower"].dropna()
     if n < FEW_PATIENTS:
         yield Finding(
             code="few_repeats",
@@ -192,7 +210,6 @@ def _findings(view: str, found: Repeatability) -> Iterator[Finding]:
             f"(fewer than {FEW_PATIENTS}): intervals of the intraclass correlations are wide, and "
             "sound features may have been dropped.",
         )
-    known = table["lower"].dropna()
     if len(known) and (known == 1).all():
         yield Finding(
             code="same_readings",
@@ -209,6 +226,9 @@ def _findings(view: str, found: Repeatability) -> Iterator[Finding]:
             message=f"{found.n_unused} patients with repeats are no development patients of this "
             "study: their readings were not used.",
         )
+
+
+def _of_intervals(view: str, table: pd.DataFrame) -> Iterator[Finding]:
     width = float((table["upper"] - table["lower"]).median())
     if width > WIDE:
         yield Finding(
@@ -218,13 +238,9 @@ def _findings(view: str, found: Repeatability) -> Iterator[Finding]:
             message=f"The median interval of the intraclass correlations is {width:.2f} wide "
             f"(more than {WIDE:g}): which features repeat well is hardly known.",
         )
-    yield Finding(
-        code="features_filtered",
-        severity="note" if found.n_kept else "serious",
-        where=view,
-        message=f"{found.n_kept} of {len(table)} features are kept: their {found.reliability.form} "
-        f"has a lower bound of at least {found.least:g}.",
-    )
+
+
+def _of_folds(view: str, table: pd.DataFrame) -> Iterator[Finding]:
     folds = int(table["folds"].max()) if len(table) else 0
     unsteady = table["folds_kept"].between(1, folds - 1).sum()
     if folds and unsteady:

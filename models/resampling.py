@@ -19,11 +19,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from omics.errors import NomomicsWarning, SmallViewWarning
-from omics.parallel import Arrays as Arrays
-from omics.parallel import FolderStore as FolderStore
-from omics.parallel import Progress as Progress
-from omics.parallel import Store as Store
-from omics.parallel import in_parallel_kept
+from omics.parallel import Arrays, Progress, Store, in_parallel_kept
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

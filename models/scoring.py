@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.design import IMPUTING, Design
-from models.findings import LEAST_INFORMATION, active_factors
+from models.factor_findings import LEAST_INFORMATION, active_factors
 from models.intervals import (
     COX,
     DRAWN,
@@ -27,7 +27,8 @@ from models.intervals import (
 )
 from models.nomogram import Nomogram
 from models.one_resample import risk_groups
-from models.pipeline import RiskPipeline, mean_risk
+from models.pipeline import RiskPipeline
+from models.pipeline_parts import mean_risk
 from models.schema import Column, outside_range
 from omics.messages import quoted
 from omics.new_patients import NewPatients

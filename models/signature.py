@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from models.design import select_columns
 from models.inner_folds import deal_folds, patient_numbers
+from models.predictors import select_columns
 from models.signature_columns import Columns, views_of, without_view
 from models.signature_tuning import Tuning, tune
 from omics.errors import NothingSelectedWarning

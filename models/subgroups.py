@@ -28,13 +28,12 @@ from models.evaluation import (
     samples,
 )
 from models.performance import COLUMNS
-from models.pipeline import rarer_class
 from models.scores import Interval, Key, Scores, all_scores, calibration_scores, ranking_scores
 from models.terms import is_category
 from models.validation import Plan, Validation
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.messages import nearest
-from omics.outcome import Outcome, is_survival
+from omics.outcome import Outcome, is_survival, rarer_class
 from omics.parallel import in_parallel
 
 SUBGROUPS = [*COLUMNS, "subgroup", "subgroup_level"]

@@ -27,12 +27,14 @@ from sklearn.base import clone
 from models.comparison import compare
 from models.evaluation import View, figures_of, samples
 from models.one_resample import FAILURE_COLUMNS, Pipelines, predictions_of
-from models.pipeline import Cleaning, RiskPipeline
-from models.resampling import Arrays, Progress, Store, collected_warnings
+from models.pipeline import RiskPipeline
+from models.pipeline_parts import Cleaning
+from models.resampling import collected_warnings
 from models.scores import Predictions, Scores, ranking_scores
 from models.validation import Validation, validate
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.mofa import FactorModel
+from omics.parallel import Arrays, Progress, Store
 
 COLUMNS = [
     *("model", "cohort", "validation", "metric", "horizon", "inductive", "transductive"),

@@ -43,7 +43,8 @@ from models.checks import Floats, check_asked_horizon
 from models.cox import CoxModel
 from models.cox_fit import cox_fit
 from models.logistic import LogisticModel, logistic_fit
-from models.pipeline import Model, RiskPipeline
+from models.pipeline import RiskPipeline
+from models.pipeline_parts import Model
 from models.pooled import PooledCox, PooledLogistic
 from omics.errors import FitError
 from omics.outcome import is_survival

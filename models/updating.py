@@ -27,7 +27,8 @@ from models.calibration_curves import calibration_curve, calibration_curve_at
 from models.closed_testing import closed_tests, n_learnt, suggested_by
 from models.logistic import LogisticModel
 from models.one_resample import predictions_of
-from models.pipeline import Model, RiskPipeline, rarer_class
+from models.pipeline import RiskPipeline
+from models.pipeline_parts import Model
 from models.resampling import bootstrap, collected_warnings
 from models.scores import (
     Interval,
@@ -48,7 +49,7 @@ from models.updated_model import (
 from models.updating_figures import FigureKey, Figures, figures_with_benefit
 from models.validation import Plan
 from omics.errors import FitError
-from omics.outcome import is_survival
+from omics.outcome import is_survival, rarer_class
 
 LEAST_EVENTS = 10  # for each parameter that an update learns
 PERFORMANCE = [

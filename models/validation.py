@@ -36,11 +36,8 @@ from models.one_resample import (
 )
 from models.pipeline import RiskPipeline
 from models.resampling import (
-    Arrays,
-    Progress,
     Resample,
     StepMemory,
-    Store,
     bootstrap,
     collected_warnings,
     left_out_bootstrap,
@@ -51,6 +48,7 @@ from models.scores import Predictions
 from omics.cohort import Cohort
 from omics.errors import FitError
 from omics.outcome import Outcome, is_survival
+from omics.parallel import Arrays, Progress, Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,9 +241,8 @@ def validate(
         progress("models", 1, 1)
 
     parts = repeated_k_fold(event, folds=plan.folds, repeats=plan.repeats, seed=plan.seed)
-    names = [*pipelines, *(_unlike(f"{name}, {COMPLETE_CASES}", pipelines) for name in beside)]
-    asked = [*pipelines.values(), *(clone(f.pipeline) for f in beside.values())]
-    together = dict(zip(names, asked, strict=True))
+    together = _with_beside(pipelines, beside)
+    names = list(together)
     task = partial(cross_validation_task, together, X, y, horizons, plan.quantiles)
     run = partial(run_resamples, n_jobs=plan.n_jobs, store=store, progress=progress)
     held_out = run(task, parts, what="cross-validation")
@@ -278,9 +275,8 @@ def validate(
     )
     if not (beside or unfitted):
         return whole
-    lost = [
-        (name, *row[1:]) for name, row in zip(beside, failed[len(pipelines) :], strict=True)
-    ] + [(name, "fit", 1, 1, reason) for name, reason in unfitted.items()]
+    lost = [(name, *row[1:]) for name, row in zip(beside, failed[len(pipelines) :], strict=True)]
+    lost += [(name, "fit", 1, 1, reason) for name, reason in unfitted.items()]
     held_out_beside = dict(zip(beside, assembled[len(pipelines) :], strict=True))
     return replace(
         whole, complete_case=_complete_case(whole, cohort, beside, held_out_beside, lost)
@@ -389,6 +385,13 @@ def _fit_beside(
         except FitError as error:
             unfitted[name] = str(error)
     return fitted, unfitted
+
+
+def _with_beside(pipelines: Pipelines, beside: Mapping[str, Fitted]) -> Pipelines:
+    """Add the models of complete cases, not fitted, under names that no model bears."""
+    names = [_unlike(f"{name}, {COMPLETE_CASES}", pipelines) for name in beside]
+    added = (clone(one.pipeline) for one in beside.values())
+    return {**pipelines, **dict(zip(names, added, strict=True))}
 
 
 def _unlike(name: str, taken: Iterable[str]) -> str:

@@ -34,12 +34,12 @@ from omics.errors import Finding
 from omics.extraction import Extraction
 from omics.extraction_repeats import patient_rows
 from omics.radiomics import FeatureName, is_provenance, is_volume, parse_feature_name
+from omics.radiomics_names import REGION_VOLUME
 
 Floats = NDArray[np.float64]
 
 MANY = 1 / 3  # share of features that are surrogates, from which on a reader is warned
 FEWEST = 10  # patients: with fewer the interval is no longer good
-REGION_VOLUME = "diagnostics_Region_Volume"
 OTHER = "other"  # the class of a feature whose name is not understood
 
 

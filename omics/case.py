@@ -54,6 +54,12 @@ class Case:
         return json.dumps([*place, list(self.labels), list(self.names)], ensure_ascii=False)
 
     @property
+    def files(self) -> dict[str, Path]:
+        """The image, the mask and, if there is one, the brain mask, by the name of the column."""
+        paths = {"image": self.image, "mask": self.mask, "brain_mask": self.brain_mask}
+        return {name: path for name, path in paths.items() if path is not None}
+
+    @property
     def regions(self) -> tuple[str, ...]:
         """What the table calls the regions, as far as the manifest says it."""
         return self.names or self.labels

@@ -160,10 +160,7 @@ def _unions(case: Case, image: Any, steps: ImageSteps) -> Arrays:
 def _brain_mask(case: Case, image: Any, steps: ImageSteps) -> Any | None:
     if case.brain_mask is None:
         return None
-    try:
-        return read_brain_mask(case.brain_mask, image=image, resample=steps.resample_mask)
-    except CaseError as error:
-        raise CaseError(f"brain mask: {error}") from error
+    return read_brain_mask(case.brain_mask, image=image, resample=steps.resample_mask)
 
 
 def _rings(regions: Masks, brain: Any | None, steps: ImageSteps) -> tuple[Masks, Reasons]:

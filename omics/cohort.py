@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from omics.canonical import canonical_values
 from omics.cohort_flow import Flow, count_flow, count_reasons, patients_of, reading_findings
 from omics.cohort_labels import DEVELOPMENT, CohortsSpec, groups_of, read_groups
 from omics.errors import Finding, StudyError
@@ -29,7 +30,6 @@ from omics.outcome import (
     table_name,
 )
 from omics.outcome_columns import (
-    canonical_values,
     find_column,
     outcome_arrays,
     outcome_cause,

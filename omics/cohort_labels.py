@@ -6,10 +6,11 @@ from typing import Annotated, Self
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from omics.canonical import canonical, canonical_values, count_values, shorten
 from omics.errors import StudyError
 from omics.messages import nearest, quoted
 from omics.outcome import ColumnAddress, Value, column_name, table_name
-from omics.outcome_columns import canonical, canonical_values, count_values, find_column, shorten
+from omics.outcome_columns import find_column
 from omics.tables import View
 
 DEVELOPMENT = "development"

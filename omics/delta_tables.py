@@ -204,7 +204,7 @@ def spread_scans(
     }
     made = wide(provenance)
     known = made.to_numpy(dtype=object, copy=True)
-    known[made.isna().to_numpy()] = None
+    known[pd.isna(known)] = None
     return [
         wide(features),
         pd.DataFrame(shared, index=everyone, dtype=object),

@@ -96,7 +96,7 @@ def read_dicom_regions(
         the image, lacks a region (those there are stand in the message), or does not fit the grid.
     """
     dataset = _open(path)
-    check_patient(dataset.get("PatientID"), image)
+    check_patient(dataset.get("PatientID"), image, what="mask")
     with damaged("mask"):
         return _read_regions(dataset, labels, image=image, resample=resample)
 
@@ -130,7 +130,7 @@ def _open(path: Path) -> Any:
         return pydicom.dcmread(path)
 
 
-def check_patient(patient: object, image: "sitk.Image") -> None:
+def check_patient(patient: object, image: "sitk.Image", *, what: str) -> None:
     """Raise if a DICOM mask and a DICOM image name different patients.
 
     Parameters
@@ -139,6 +139,8 @@ def check_patient(patient: object, image: "sitk.Image") -> None:
         The id that the mask names, if any.
     image : SimpleITK.Image
         As read by `omics.images.read_image`; images of other formats name nobody.
+    what : str
+        How messages name the mask: `mask` or `brain_mask`.
 
     Raises
     ------
@@ -148,7 +150,7 @@ def check_patient(patient: object, image: "sitk.Image") -> None:
     mine = str(patient or "").strip()
     if _said(image, PATIENT_ID) and mine and mine != _said(image, PATIENT_ID):
         raise CaseError(
-            "mask must be of the patient of its image, but the two DICOM files are of different "
+            f"{what} must be of the patient of its image, but the two DICOM files are of different "
             "patients. Correct the manifest."
         )
 

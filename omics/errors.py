@@ -28,10 +28,6 @@ class SmallViewWarning(NomomicsWarning):
     """A view has too few features for factors to be learnt from it."""
 
 
-class FewEventsWarning(NomomicsWarning):
-    """The model has more parameters than the events can support."""
-
-
 class ExtrapolationWarning(NomomicsWarning):
     """A prediction lies outside what the development patients covered."""
 

@@ -33,6 +33,7 @@ from omics.parallel import Arrays, FolderStore, Progress, Store, in_parallel_kep
 from omics.perturbing import Perturbing
 from omics.preview import Preview
 from omics.radiomics import feature_table
+from omics.radiomics_names import PERTURBATION, REGION_VOLUME
 
 __all__ = ["Extraction", "case_store", "extract"]
 
@@ -71,6 +72,8 @@ class Extraction:
         How the copies were made.
     unions : DataFrame, one row per label that is joined to others, such as 4 of `1+2+4`
         `label`; `cases`, the masks of which it was asked; `absent`, those that lack it.
+    unlabelled : DataFrame, one row per label that a blank label cell and no name led to
+        `label`, the only one of the mask; `cases`, those whose mask could be read.
     """
 
     table: pd.DataFrame
@@ -84,6 +87,9 @@ class Extraction:
     perturbing: Perturbing | None = None
     unions: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["label", "cases", "absent"])
+    )
+    unlabelled: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["label", "cases"])
     )
 
     @property
@@ -120,7 +126,7 @@ def extract(
         if __name__ == "__main__":
             with LocalCluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster):
                 with joblib.parallel_config(backend="dask"):
-                    found = extract(read_manifest(Path("manifest.csv")), read_settings("mri"))
+                    found = extract(read_manifest("manifest.csv"), read_settings("mri"))
 
     Parameters
     ----------
@@ -144,10 +150,17 @@ def extract(
 
     Raises
     ------
+    TypeError
+        If `settings` are the name of a preset or a path.
     StudyError
         If there is no case or two are the same, pyradiomics is not installed, a process was ended
         from outside, or the store is full.
     """
+    if not isinstance(settings, ExtractionSettings):
+        raise TypeError(
+            f"settings must be ExtractionSettings, but is {settings!r}. Read them: read_settings("
+            '"mri").'
+        )
     cases = list(cases)
     if not cases:
         raise StudyError("cases must hold at least one case, but there is none.")
@@ -192,6 +205,7 @@ def extract(
             if (seen := preview_of(arrays)) is not None
         },
         unions=_unions(found),
+        unlabelled=_unlabelled(cases, found),
         lost_copies=_lost_copies(cases, found),
         perturbing=perturbing,
         perturbed=() if perturbing is None else _perturbed(cases, found, settings, perturbing),
@@ -242,7 +256,7 @@ def _identities(cases: Sequence[Case], progress: Progress | None) -> list[str]:
     Considered and rejected: size and time of change. A mask that a reader corrects keeps its size,
     a copy that keeps times hides the change, and reading costs little beside extraction.
     """
-    files = sorted({path for case in cases for path in _files(case)})
+    files = sorted({path for case in cases for path in case.files.values()})
     digests: dict[Path, str] = {}
     pool = ThreadPoolExecutor()
     try:
@@ -252,11 +266,9 @@ def _identities(cases: Sequence[Case], progress: Progress | None) -> list[str]:
                 progress("files", len(digests), len(files))
     finally:
         pool.shutdown(cancel_futures=True)  # whoever interrupts does not wait for all files
-    return ["|".join([case.key, *(digests[path] for path in _files(case))]) for case in cases]
-
-
-def _files(case: Case) -> list[Path]:
-    return [path for path in (case.image, case.mask, case.brain_mask) if path is not None]
+    return [
+        "|".join([case.key, *(digests[path] for path in case.files.values())]) for case in cases
+    ]
 
 
 def _digest(path: Path) -> str:
@@ -283,7 +295,7 @@ def _perturbed(
         copies = [arrays | copy_of(arrays, number) for arrays in found]
         table = _table(cases, copies, settings)
         after = list(table).index("region") + 1
-        table.insert(after, "diagnostics_Perturbation", perturbing.text)
+        table.insert(after, PERTURBATION, perturbing.text)
         tables.append(table)
     return tuple(tables)
 
@@ -312,7 +324,7 @@ def _table(
             "diagnostics_Versions": _versions(),
             "diagnostics_Image_Spacing": [_millimetres(one) for one in spacing],
             "diagnostics_Region_Voxels": voxels,
-            "diagnostics_Region_Volume": voxels * spacing.prod(axis=1),
+            REGION_VOLUME: voxels * spacing.prod(axis=1),
         }
     )
     values = np.concatenate([arrays["values"].reshape(-1, len(features)) for arrays in found])
@@ -334,6 +346,16 @@ def _unions(found: Sequence[Arrays]) -> pd.DataFrame:
     lacking = Counter(str(one) for arrays in found for one in arrays.get("absent", ()))
     rows = [(label, count, lacking[label]) for label, count in asked.items()]
     return pd.DataFrame(rows, columns=["label", "cases", "absent"])
+
+
+def _unlabelled(cases: Sequence[Case], found: Sequence[Arrays]) -> pd.DataFrame:
+    """Count the labels that were the only ones in masks of which none was asked for."""
+    met = Counter(
+        str(arrays["shown"][0])  # the region, before its rings
+        for case, arrays in zip(cases, found, strict=True)
+        if not case.regions and "shown" in arrays
+    )
+    return pd.DataFrame(met.most_common(), columns=["label", "cases"])
 
 
 def _lost_copies(cases: Sequence[Case], found: Sequence[Arrays]) -> pd.DataFrame:

@@ -1,8 +1,7 @@
-"""By what settings were the features computed: read once, checked, and told apart by a digest.
+"""Were two tables extracted in the same way? Settings as one canonical text, and its digest.
 
-A settings file is a pyradiomics parameter file (`imageType`, `featureClass`, `setting`), and may
-have our own `preprocess` beside them: the steps before pyradiomics. Everything that pyradiomics
-would take by default is written out, so that two files that mean the same have the same digest.
+Whatever changes a table stands in the text, defaults written out and keys in order, so that two
+files that mean the same have the same digest; where they differ, the settings that do are named.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from omics.errors import StudyError
 from omics.extraction_presets import PRESETS
 from omics.extras import needed
 from omics.image_steps import ImageSteps
-from omics.messages import nearest, number_of
+from omics.messages import MAY_NOT_BE_READ, nearest, number_of
 from omics.settings_reader import Parts, read_parts
 
 
@@ -62,7 +61,7 @@ class ExtractionSettings:
     @property
     def digest(self) -> str:
         """The first twelve hexadecimal digits of the sha256 of `text`."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+        return settings_digest(self.text)
 
     def __repr__(self) -> str:
         n_features = sum(len(features) for features in self.feature_classes.values())
@@ -95,14 +94,22 @@ def read_settings(source: str | Path) -> ExtractionSettings:
     if str(source) in PRESETS:
         return settings_from_text(PRESETS[str(source)], name=str(source))
     path = Path(source)
-    if not path.is_file():
-        raise StudyError(
-            f"settings must be a preset ({', '.join(PRESETS)}) or a YAML file, but there is no "
-            f"file {str(path)!r}. {nearest(str(source), PRESETS)}"
-        )
+    must = f"settings must be a preset ({', '.join(PRESETS)}) or a YAML file"
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StudyError(
+            f"{must}, but there is no file {str(path)!r}. {nearest(str(source), PRESETS)}"
+        ) from error
+    except IsADirectoryError as error:
+        raise StudyError(f"{must}, but {str(path)!r} is a folder. Name a file in it.") from error
+    except PermissionError as error:
+        raise StudyError(f"settings file {path} {MAY_NOT_BE_READ}") from error
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"{must}, but {str(path)!r} is no UTF-8 text. Save it again as UTF-8."
+        ) from error
+    except OSError as error:
         raise StudyError(f"settings file {path} cannot be read: {error}.") from error
     return settings_from_text(text, name=path.name)
 
@@ -151,6 +158,17 @@ def settings_yaml(settings: ExtractionSettings) -> str:
     tree = json.loads(settings.text)
     tree["preprocess"]["n4"] = settings.steps.n4  # how it is done is recorded, not chosen
     return str(needed("yaml").safe_dump(tree, sort_keys=False, default_flow_style=None))
+
+
+def settings_digest(text: str) -> str:
+    """Return the digest of a canonical text.
+
+    Examples
+    --------
+    >>> settings_digest(read_settings("mri").text) == read_settings("mri").digest
+    True
+    """
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def settings_difference(one: str, other: str) -> list[str]:

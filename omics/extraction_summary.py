@@ -17,12 +17,12 @@ from omics.case import PLACE
 from omics.errors import Finding
 from omics.extraction import Extraction
 from omics.messages import number_of, some_of
+from omics.radiomics_names import REGION_VOLUME
 
 SIDE_RATIO = 1.5  # of the longest to the shortest side of a voxel along one axis, between images
 FEW_VOXELS = 64  # as in the examples of pyradiomics (minimumROISize)
 SPACING = "diagnostics_Image_Spacing"
 VOXELS = "diagnostics_Region_Voxels"
-VOLUME = "diagnostics_Region_Volume"
 _MM3_PER_ML = 1000
 _UID = re.compile(r"\b\d+(?:\.\d+){4,}")
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[\w.~-]*[/\\]){2,}[\w.-]*\w")
@@ -87,7 +87,7 @@ def extraction_summary(extraction: Extraction) -> ExtractionSummary:
     features = extraction.columns["name"].tolist()
     missing = table[features].isna().sum()
     return ExtractionSummary(
-        reasons=_reasons(extraction.failed),
+        reasons=failure_reasons(extraction.failed),
         regions=_regions(table),
         spacings=_spacings(table),
         gaps=pd.DataFrame({"feature": missing.index, "n_missing": missing.to_numpy()})
@@ -103,8 +103,19 @@ def extraction_summary(extraction: Extraction) -> ExtractionSummary:
     )
 
 
-def _reasons(failed: pd.DataFrame) -> pd.DataFrame:
-    """Count failures of one kind, whatever the numbers in their messages."""
+def failure_reasons(failed: pd.DataFrame) -> pd.DataFrame:
+    """Count failures of one kind, whatever the numbers in their messages.
+
+    Parameters
+    ----------
+    failed : DataFrame
+        Of an `Extraction`.
+
+    Returns
+    -------
+    DataFrame
+        As `reasons` of `ExtractionSummary`.
+    """
     plain = [
         _anonymous(str(row["reason"]), str(row["patient"]), [str(row["image"]), str(row["mask"])])
         for row in failed.to_dict("records")
@@ -157,7 +168,13 @@ def _regions(table: pd.DataFrame) -> pd.DataFrame:
     keyed = table.assign(sequence=_sequence(table))
     for (sequence, region), part in keyed.groupby(["sequence", "region"], sort=False):
         rows.append(
-            [sequence, region, len(part), *_span(part[VOXELS]), *_span(part[VOLUME] / _MM3_PER_ML)]
+            [
+                sequence,
+                region,
+                len(part),
+                *_span(part[VOXELS]),
+                *_span(part[REGION_VOLUME] / _MM3_PER_ML),
+            ]
         )
     spans = [
         f"{what}_{end}" for what in ("voxels", "ml") for end in ("lowest", "median", "highest")
@@ -186,7 +203,7 @@ def _findings(extraction: Extraction) -> Iterator[Finding]:
             message=f"{n_failed} of {number_of(extraction.n_cases, 'case')} could not be used, or "
             "not wholly. If what kept them out goes with the outcome, the table is biased.",
         )
-    yield from union_findings(extraction)
+    yield from label_findings(extraction)
     yield from _region_findings(extraction)
     yield from _spacing_findings(extraction)
     small = table[table[VOXELS] < FEW_VOXELS]
@@ -211,7 +228,27 @@ def _findings(extraction: Extraction) -> Iterator[Finding]:
         )
 
 
-def union_findings(extraction: Extraction) -> Iterator[Finding]:
+def label_findings(extraction: Extraction) -> Iterator[Finding]:
+    """Tell where labels may mean something else than was thought, as `nomomics extract` does."""
+    yield from _unlabelled_findings(extraction.unlabelled)
+    yield from _union_findings(extraction)
+
+
+def _unlabelled_findings(met: pd.DataFrame) -> Iterator[Finding]:
+    """Tell that one region has several names: 0 and 1 in some masks, 0 and 255 in others."""
+    if len(met) < 2:
+        return
+    each = some_of((f"{row.label} in {row.cases}" for row in met.itertuples()), limit=6)
+    yield Finding(
+        code="labels_differ",
+        severity="serious",
+        where="regions",
+        message=f"Where label is blank, the masks have different labels ({each}): each became a "
+        "region of its own. If they mean the same, name it in the column region of the manifest.",
+    )
+
+
+def _union_findings(extraction: Extraction) -> Iterator[Finding]:
     """Tell which labels of unions some masks lack, and which no mask has: those may be misnumbered.
 
     A union is made of the labels that are there, since a tumour need not have every part.

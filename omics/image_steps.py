@@ -37,6 +37,7 @@ _N4_GRID = 4.0  # mm: the field is smooth, and learning it voxel by voxel takes 
 _N4_ITERATIONS = (50, 50, 50, 50)
 _N4_CONVERGENCE = 1e-3
 _FEWEST = 8  # voxels along an axis that thinning leaves
+_UNKNOWNS = 64  # 4 x 4 x 4 control points of the coarsest field: fewer voxels do not determine it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +126,8 @@ def prepare(
     ------
     CaseError
         If z-scores inside the brain are asked for without a brain mask, the mask is empty or on
-        another grid, its voxels are all alike, or N4 finds no value above 0 or one
-        slice only.
+        another grid, its voxels are all alike, or N4 finds no value above 0, one slice only, or
+        fewer voxels to learn from than its field has unknowns.
     """
     if steps.z_score == "brain" and brain_mask is None:
         raise CaseError(
@@ -175,8 +176,23 @@ def _unbiased(image: "sitk.Image", brain_mask: "sitk.Image | None") -> "sitk.Ima
     correction.SetMaximumNumberOfIterations(_N4_ITERATIONS)
     correction.SetConvergenceThreshold(_N4_CONVERGENCE)
     correction.SetNumberOfThreads(1)
-    correction.Execute(sitk.Shrink(image, thinning), sitk.Shrink(inside, thinning))
+    thin, where = sitk.Shrink(image, thinning), sitk.Shrink(inside, thinning)
+    _check_enough(thin, where, what="Otsu's foreground" if brain_mask is None else "brain_mask")
+    correction.Execute(thin, where)
     return image / sitk.Exp(sitk.Cast(correction.GetLogBiasFieldAsImage(image), sitk.sitkFloat64))
+
+
+def _check_enough(image: "sitk.Image", inside: "sitk.Image", *, what: str) -> None:
+    """Refuse what N4 cannot learn from: it would change nothing, or make a field of chance."""
+    sitk = needed("SimpleITK")
+    learnt = (sitk.GetArrayViewFromImage(inside) > 0) & (sitk.GetArrayViewFromImage(image) > 0)
+    found = int(np.count_nonzero(learnt))
+    if found < _UNKNOWNS:
+        raise CaseError(
+            f"{what} must hold at least {_UNKNOWNS} voxels above 0 on N4's grid of about "
+            f"{_N4_GRID:g} mm, but holds {found}: too few to learn a bias field from. Draw the "
+            "whole brain, or set n4 to false."
+        )
 
 
 def _thinning(image: "sitk.Image") -> list[int]:

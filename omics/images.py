@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from omics.dicom_series import read_series
 from omics.errors import CaseError
 from omics.extras import needed
+from omics.messages import MAY_NOT_BE_READ
 from omics.native import native_errors, sheared, unreadable
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def read_volume(path: Path, *, what: str) -> "sitk.Image":
     CaseError
         As of `read_image`, its voxels aside.
     """
+    check_readable(path, what=what)
     if path.is_dir():
         return read_series(path, what=what)
     if not path.is_file():
@@ -123,6 +125,29 @@ def read_volume(path: Path, *, what: str) -> "sitk.Image":
         image = reader.Execute()
         _check_angles(image, what=what)
     return _without_single_axes(image)
+
+
+def check_readable(path: Path, *, what: str) -> None:
+    """Raise if a file may not be read, or one that is read with it: it would pass for damaged.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder.
+    what : str
+        How messages name it.
+
+    Raises
+    ------
+    CaseError
+    """
+    try:
+        for part in files_of(path):
+            part.open("rb").close()
+    except PermissionError as error:
+        raise CaseError(f"{what} {MAY_NOT_BE_READ}") from error
+    except OSError:
+        return  # told by whoever reads it
 
 
 def files_of(path: Path) -> list[Path]:

@@ -6,16 +6,13 @@ by `+`: `1;2;1+2+4`; a region cell names them in this order: `core;oedema;whole`
 to the folder of the manifest.
 
 What a slip of the spreadsheet does is looked for: the same case twice, files that are not there,
-and an image of one patient beside the mask of another. The last is seen by the paths: an id of the
-manifest that stands there as a whole word, between signs that are no letters or digits, must be
-that of the row. Of ids with fewer than three characters, since `1` stands in many paths and means
-nothing, only folders that are called so (`P1`, `sub-1`) are looked at, and only whether those of
-image and mask differ. The folders that all paths share are left aside.
+and an image of one patient beside the mask of another (`omics.path_owners`).
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+import unicodedata
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -24,27 +21,36 @@ import pandas as pd
 from omics.case import PLACE, Case
 from omics.errors import StudyError
 from omics.messages import nearest, number_of, quoted, some_of
+from omics.path_owners import suspect_rows
 from omics.patients import read_ids
-from omics.reading import check_file, open_text, read_raw
-from omics.table_spec import IdRules, TableSpec, suffix
-from omics.values import Unknown, read_texts
+from omics.reading import Cures, check_file, open_text, read_raw
+from omics.table_spec import TEXT_SUFFIXES, IdRules, TableSpec, suffix
+from omics.values import Unknown, is_blank, read_texts
 
 NEEDED = ("patient", "image", "mask")
+ENDINGS = (*TEXT_SUFFIXES, ".xlsx", ".parquet")
 OPTIONAL = ("timepoint", "reader", "sequence", "centre", "label", "region", "brain_mask")
 _SHOWN = 3
-_SHORTEST_ID = 3
-_WORD = re.compile(r"[^\W_]+")
+_SIGNS = (",", ";", "\t", "|")
+_CURES = Cures(
+    separator="part them by commas.",
+    wide='Quote cells that hold the separator, such as "1;2" in the column label.',
+    comment="Delete these lines.",
+    sheet="Keep the sheet of cases alone, or save it as a csv file.",
+)
+_BACKSLASHES = ", and parted by / here, not by \\ as on Windows"
 _JOINED = re.compile(r"\d+(\s*\+\s*\d+)*")
-_FILES = ("image", "mask", "brain_mask")
 
 
-def read_manifest(path: Path) -> list[Case]:
+def read_manifest(path: str | Path, *, trust_paths: bool = False) -> list[Case]:
     """Read a manifest.
 
     Parameters
     ----------
-    path : Path
-        A csv file with commas or semicolons, or another kind of table that studies read.
+    path : str or Path
+        A csv file with commas or semicolons, or another text table, workbook or parquet file.
+    trust_paths : bool
+        Take the files of every row as they stand, whatever patients their paths seem to name.
 
     Returns
     -------
@@ -55,9 +61,10 @@ def read_manifest(path: Path) -> list[Case]:
     ------
     StudyError
         If it cannot be read, has an unknown column or lacks a needed one, a cell that must be
-        filled is blank, a case stands there twice, a file is missing or shared by two patients, or
-        image and mask belong to different patients.
+        filled is blank, a value is written in two ways (`T1c`, `T1C`), a case stands there twice, a
+        file is missing or shared by two patients, or image and mask belong to different patients.
     """
+    path = Path(path)
     title = f"manifest {path.name}"
     cells = _read_cells(path, title=title)
     _check_filled(cells, title=title)
@@ -74,18 +81,23 @@ def read_manifest(path: Path) -> list[Case]:
         )
     ]
     places = [str(place) for place in cells.index]
-    for check in (_check_once, _check_there, _check_own_files, _check_names):
+    for check in (_check_spelling, _check_once, _check_there, _check_own_files):
         check(cases, places, title)
+    if not trust_paths:
+        _check_owners(cases, places, title)
     return cases
 
 
 def _read_cells(path: Path, *, title: str) -> pd.DataFrame:
     """Return the cells as text, None where blank; the index says where each row stands."""
+    if suffix(path) not in ENDINGS:
+        raise StudyError(f"{title}: path must end in one of {', '.join(ENDINGS)}, but is {path}.")
     check_file(path, title=title)
     spec = TableSpec(path=path, kind="features", separator=_separator(path, title))
-    raw = read_raw(spec, name="manifest", title=title)
+    raw = read_raw(spec, name="manifest", title=title, cures=_CURES)
     cells = raw.cells.assign(**{raw.id_name: raw.ids})
     _check_columns([str(name) for name in cells], title=title)
+    _check_named(cells["patient"], title=title)
     texts = cells[[name for name in (*NEEDED, *OPTIONAL) if name in cells]].apply(
         lambda column: read_texts(column, unknown=Unknown.of(()))[0]
     )
@@ -94,12 +106,35 @@ def _read_cells(path: Path, *, title: str) -> pd.DataFrame:
 
 
 def _separator(path: Path, title: str) -> str | None:
-    """Take the semicolons that spreadsheets write where the comma is the decimal sign."""
-    if suffix(path) != ".csv":
+    """Return the sign that parts the header into names of columns, whatever the file's ending."""
+    if suffix(path) not in TEXT_SUFFIXES:
         return None
     with open_text(path, title=title) as file:
         header = file.readline()
-    return ";" if ";" in header and "," not in header else None
+    if header.casefold().startswith("sep="):
+        raise StudyError(
+            f"{title}: the first row must hold the names of the columns, but is "
+            f"{header.strip()!r}, which only Excel reads. Delete this line."
+        )
+
+    def parts(sign: str) -> tuple[int, int]:
+        names = [name.strip(' "\r\n') for name in header.split(sign)]
+        return sum(name in (*NEEDED, *OPTIONAL) for name in names), len(names)
+
+    return max(_SIGNS, key=parts)
+
+
+def _check_named(patients: pd.Series, *, title: str) -> None:
+    """Refuse rows without a patient, and say that NA is none."""
+    cells = patients.to_numpy(dtype=object)
+    blank = is_blank(cells)
+    if blank.any():
+        na = " (NA counts as blank)" if any(str(cell).strip() for cell in cells[blank]) else ""
+        raise StudyError(
+            f"{title}: column 'patient' must name the patient of every row, but {blank.sum()} of "
+            f"{len(cells)} are blank{na} ({some_of(patients.index[blank], limit=_SHOWN)}). Fill "
+            "them in, or remove the rows."
+        )
 
 
 def _check_columns(columns: Sequence[str], *, title: str) -> None:
@@ -136,7 +171,7 @@ def _case(
     cells: dict[str, str | None], number: int, place: str, folder: Path, *, title: str
 ) -> Case:
     def file(name: str) -> Path:
-        return Path(os.path.normpath(folder / str(cells[name])))
+        return Path(os.path.normpath(folder / os.path.expanduser(str(cells[name]))))
 
     labels = _labels(cells.get("label"), place, title=title)
     return Case(
@@ -194,6 +229,24 @@ def _rest(wrong: Sequence[str]) -> str:
     return f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
 
 
+def _check_spelling(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
+    """Refuse values that differ in capitals or in how an umlaut is coded: two columns of a table.
+
+    Labels are those of the masks, whose authors spell as they like.
+    """
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for case, place in zip(cases, places, strict=True):
+        values = [(column, getattr(case, column)) for column in PLACE]
+        for column, value in [*values, *(("region", name) for name in case.names)]:
+            alike = unicodedata.normalize("NFKC", value).casefold()
+            first, where = seen.setdefault((column, alike), (value, place))
+            if first != value:
+                raise StudyError(
+                    f"{title}: column {column!r} must write each value in one way, but has "
+                    f"{first!r} in {where} and {value!r} in {place}. Correct the spelling."
+                )
+
+
 def _check_once(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
     """Refuse a case that stands there twice; rows of one place may ask for different regions."""
     alike: dict[tuple[str, ...], list[int]] = {}
@@ -219,43 +272,69 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     return not one or not other or not set(one).isdisjoint(other)
 
 
-def _files(case: Case) -> dict[str, Path]:
-    paths = {name: getattr(case, name) for name in _FILES}
-    return {name: path for name, path in paths.items() if path is not None}
-
-
 def _check_there(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
-    lacking = [
-        f"{place}, {name}: {path}"
-        for case, place in zip(cases, places, strict=True)
-        for name, path in _files(case).items()
-        if not path.exists()
-    ]
-    if lacking:
+    lacking: dict[str, Path] = {}
+    closed = []
+    for case, place in zip(cases, places, strict=True):
+        for name, path in case.files.items():
+            try:
+                lacking |= {} if path.exists() else {f"{place}, {name}: {path}": path}
+            except PermissionError:
+                closed.append(f"{place}, {name}: {path}")
+    _refuse_lacking(lacking, len(cases), title=title)
+    if closed:
         raise StudyError(
-            f"{title}: every file must be there, but {number_of(len(lacking), 'path')} of "
-            f"{number_of(len(cases), 'row')} lead nowhere ({'; '.join(lacking[:_SHOWN])}"
-            f"{_rest(lacking)}). Paths are relative to the folder of the manifest."
+            f"{title}: every file must be in a folder that may be opened, but "
+            f"{number_of(len(closed), 'path')} of {number_of(len(cases), 'row')} "
+            f"{'is' if len(closed) == 1 else 'are'} not ({'; '.join(closed[:_SHOWN])}"
+            f"{_rest(closed)}). Ask for the right to open them."
         )
+
+
+def _refuse_lacking(lacking: dict[str, Path], n_rows: int, *, title: str) -> None:
+    told = list(lacking)
+    if told:
+        windows = os.sep == "/" and any("\\" in path for path in told)
+        raise StudyError(
+            f"{title}: every file must be there, but {number_of(len(told), 'path')} of "
+            f"{number_of(n_rows, 'row')} {'leads' if len(told) == 1 else 'lead'} nowhere "
+            f"({'; '.join(told[:_SHOWN])}{_rest(told)}).{_beside(lacking[told[0]])} Paths are "
+            f"relative to the folder of the manifest{_BACKSLASHES if windows else ''}."
+        )
+
+
+def _beside(path: Path) -> str:
+    """Name the file that was probably meant: `.nii` for `.nii.gz`, a slip of a letter."""
+    try:
+        names = [other.name for other in path.parent.iterdir()]
+    except OSError:
+        return ""
+    close = nearest(path.name, names)
+    return f" {close}" if close.startswith("Did you mean") else ""
 
 
 def _check_own_files(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
     """Refuse a file of two patients, and an image that is its own mask."""
-    itself = [place for case, place in zip(cases, places, strict=True) if case.image == case.mask]
+    itself = [
+        place
+        for case, place in zip(cases, places, strict=True)
+        if len(set(case.files.values())) < len(case.files)
+    ]
     _refuse(
         itself,
         cases,
         title=title,
-        must="image and mask must be two files",
+        must="image, mask and brain mask must be different files",
         cure="Correct the paths.",
     )
     first: dict[Path, tuple[str, str]] = {}
     shared = []
     for case, place in zip(cases, places, strict=True):
-        for name, path in _files(case).items():
+        for name, path in case.files.items():
             owner, where = first.setdefault(path, (case.patient, place))
             if owner != case.patient:
                 shared.append(f"{place}, {name}: {path.name} is that of {owner!r} in {where}")
+                break
     _refuse(
         shared,
         cases,
@@ -265,65 +344,13 @@ def _check_own_files(cases: Sequence[Case], places: Sequence[str], title: str) -
     )
 
 
-def _check_names(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
-    """Refuse paths that name another patient of the manifest, and not the row's own."""
-    ids = {
-        case.patient.casefold(): case.patient for case in cases if len(case.patient) >= _SHORTEST_ID
-    }
-    find = _finder(ids)
-    shared = os.path.commonpath([p.parent for case in cases for p in _files(case).values()])
-    wrong = []
-    for case, place in zip(cases, places, strict=True):
-        if case.patient.casefold() not in ids:
-            continue
-        for name, path in _files(case).items():
-            found = find(str(path).removeprefix(shared).casefold())
-            if found and case.patient.casefold() not in found:
-                other = quoted(sorted(ids[one] for one in found), limit=1)
-                wrong.append(f"{place}: {name} of {case.patient!r} names {other}")
-                break
-    wrong += _other_folders(cases, places, shared)
+def _check_owners(cases: Sequence[Case], places: Sequence[str], title: str) -> None:
+    """Refuse rows whose paths speak of another patient."""
     _refuse(
-        wrong,
+        suspect_rows(cases, places),
         cases,
         title=title,
         must="image and mask must belong to the patient of their row, as their paths name them",
-        cure="Correct the rows: often a column was sorted alone.",
+        cure="Correct the rows: often a column was sorted alone. If every row is right, because "
+        "the paths number something else, say --trust-paths.",
     )
-
-
-def _other_folders(cases: Sequence[Case], places: Sequence[str], shared: str) -> list[str]:
-    """Name rows whose image and mask lie in the folders of two patients with short ids."""
-    short = {c.patient.casefold(): c.patient for c in cases if len(c.patient) < _SHORTEST_ID}
-
-    def owners(path: Path) -> set[str]:
-        folders = Path(str(path).removeprefix(shared)).parent.parts
-        return {name for one in folders if (name := one.casefold().removeprefix("sub-")) in short}
-
-    wrong = []
-    for case, place in zip(cases, places, strict=True):
-        of_image, of_mask = owners(case.image), owners(case.mask)
-        if of_image and of_mask and of_image.isdisjoint(of_mask):
-            one, other = (quoted(sorted(short[n] for n in of)) for of in (of_image, of_mask))
-            wrong.append(f"{place}: image lies in a folder of {one}, mask in one of {other}")
-    return wrong
-
-
-def _finder(ids: Iterable[str]) -> Callable[[str], set[str]]:
-    """Return a function that finds the ids standing in a text as whole words, the longest first."""
-    known = frozenset(ids)
-    longest = max((len(_WORD.findall(one)) for one in known), default=0)
-
-    def find(text: str) -> set[str]:
-        words = [match.span() for match in _WORD.finditer(text)]
-        found, at = set(), 0
-        while at < len(words):
-            for last in range(min(at + longest, len(words)) - 1, at - 1, -1):
-                if (part := text[words[at][0] : words[last][1]]) in known:
-                    found.add(part)
-                    at = last
-                    break
-            at += 1
-        return found
-
-    return find

@@ -19,7 +19,7 @@ from omics.dicom_series import PATIENT_ID
 from omics.errors import CaseError
 from omics.extras import needed
 from omics.geometry import same_grid
-from omics.images import SUFFIXES, read_volume
+from omics.images import SUFFIXES, check_readable, read_volume
 from omics.messages import some_of
 from omics.one_grid import on_grid, refuse_outside
 
@@ -85,10 +85,17 @@ def read_brain_mask(path: Path, *, image: "sitk.Image", resample: bool = False) 
     Raises
     ------
     CaseError
-        As of `read_masks`.
+        As of `read_masks`; messages call it `brain_mask`, as its column.
     """
-    laid = on_grid(_label_file(path, image), image, resample=resample)
+    what = "brain_mask"
+    mask = _label_file(path, image, what=what)
+    laid = on_grid(mask, image, resample=resample, what=what)
     values = needed("SimpleITK").GetArrayFromImage(laid)
+    if not values.any():
+        raise CaseError(
+            "brain_mask must hold the brain, but is empty on the grid of its image. Draw it anew, "
+            "or compare the columns image and brain_mask of the manifest."
+        )
     return _as_image(values != 0, image, name="brain")
 
 
@@ -131,15 +138,16 @@ def check_region(mask: "sitk.Image", *, name: str, flat: bool = False) -> None:
 def _regions(
     path: Path, labels: Sequence[str], *, image: "sitk.Image", resample: bool
 ) -> dict[str, NDArray[np.bool_]]:
+    check_readable(path, what="mask")
     if not path.exists():
         raise CaseError("mask must be a file or folder, but there is none of that name.")
     if not path.name.casefold().endswith(SUFFIXES):
         file = dicom_mask(path)
         if file is not None:
             return read_dicom_regions(file, labels, image=image, resample=resample)
-    mask = _label_file(path, image)
+    mask = _label_file(path, image, what="mask")
     values = _integers(
-        needed("SimpleITK").GetArrayFromImage(on_grid(mask, image, resample=resample))
+        needed("SimpleITK").GetArrayFromImage(on_grid(mask, image, resample=resample, what="mask"))
     )
     counts = _counts(values)
     if not labels:
@@ -152,12 +160,12 @@ def _regions(
     return {label: np.isin(values, parts) for label, parts in wanted.items()}
 
 
-def _label_file(path: Path, image: "sitk.Image") -> "sitk.Image":
-    mask = read_volume(path, what="mask")
-    _check_whole(mask)
-    _check_patches(mask)
+def _label_file(path: Path, image: "sitk.Image", *, what: str) -> "sitk.Image":
+    mask = read_volume(path, what=what)
+    _check_whole(mask, what=what)
+    _check_patches(mask, what=what)
     if mask.HasMetaDataKey(PATIENT_ID):
-        check_patient(mask.GetMetaData(PATIENT_ID), image)
+        check_patient(mask.GetMetaData(PATIENT_ID), image, what=what)
     return mask
 
 
@@ -165,7 +173,7 @@ def _integers(values: NDArray[Any]) -> NDArray[np.integer]:
     return values if np.issubdtype(values.dtype, np.integer) else values.astype(np.int64)
 
 
-def _check_whole(mask: "sitk.Image") -> None:
+def _check_whole(mask: "sitk.Image", *, what: str) -> None:
     """Refuse values between labels: an interpolated mask, a probability, or a scan."""
     values = needed("SimpleITK").GetArrayViewFromImage(mask)
     if np.issubdtype(values.dtype, np.integer):
@@ -173,13 +181,14 @@ def _check_whole(mask: "sitk.Image") -> None:
     wrong = ~(np.isfinite(values) & (values == np.round(values)))
     if wrong.any():
         raise CaseError(
-            f"mask must hold whole numbers, but {wrong.sum()} of {wrong.size} voxels do not "
+            f"{what} must hold whole numbers, but {wrong.sum()} of {wrong.size} voxels do not "
             f"(first: {values[wrong][0]:g}): it is an interpolated mask, a map of probabilities, "
-            "or a scan. Resample masks by nearest neighbour; compare the columns image and mask."
+            "or a scan. Resample masks by nearest neighbour; compare the columns image and "
+            f"{what}."
         )
 
 
-def _check_patches(mask: "sitk.Image") -> None:
+def _check_patches(mask: "sitk.Image", *, what: str) -> None:
     """Refuse a scan of whole numbers: its neighbours differ, where labels form patches.
 
     Considered and rejected: a limit to the number of labels, because an atlas may have hundreds and
@@ -194,10 +203,10 @@ def _check_patches(mask: "sitk.Image") -> None:
     alike = pairs & (values[..., 1:] == values[..., :-1])
     if 2 * np.count_nonzero(alike) < np.count_nonzero(pairs):
         raise CaseError(
-            f"mask must hold patches of labels, but has {len(counts)} different values, and of "
+            f"{what} must hold patches of labels, but has {len(counts)} different values, and of "
             f"{np.count_nonzero(pairs)} pairs of neighbours beside the background only "
             f"{np.count_nonzero(alike)} are alike: it looks like a scan. Compare the columns image "
-            "and mask of the manifest."
+            f"and {what} of the manifest."
         )
 
 

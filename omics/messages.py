@@ -8,6 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+MAY_NOT_BE_READ = (
+    "may not be read: the right to read it, or to open its folder, is lacking. Ask for it."
+)
+
 
 def quoted(values: Iterable[object], *, limit: int = 5) -> str:
     """Quote the first few values and count the rest.

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from omics.canonical import canonical_values
 from omics.errors import StudyError
 from omics.features import Features, read_features
 from omics.harmonise import CENTRE
 from omics.messages import counted, quoted
-from omics.outcome_columns import canonical_values
 from omics.patients import read_ids
 from omics.radiomics_settings import states_settings
 from omics.reading import RawTable

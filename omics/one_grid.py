@@ -16,7 +16,7 @@ _BORDER = 0.5 + 1e-3  # voxels from the centre of the outermost
 _ALIGNED = 0.01  # of a voxel, at the far end: DICOM writes places as decimal text
 
 
-def on_grid(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk.Image":
+def on_grid(mask: "sitk.Image", image: "sitk.Image", *, resample: bool, what: str) -> "sitk.Image":
     """Return the mask on exactly the grid of the image.
 
     Parameters
@@ -26,6 +26,8 @@ def on_grid(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk
     image : SimpleITK.Image
     resample : bool
         Take the nearest label for each voxel of the image, where the grids differ.
+    what : str
+        How messages name it: `mask` or `brain_mask`.
 
     Returns
     -------
@@ -44,15 +46,15 @@ def on_grid(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk
         return laid
     if not resample:
         raise CaseError(
-            f"mask must lie on the grid of its image, but the image has {grid_text(image)}, and "
+            f"{what} must lie on the grid of its image, but the image has {grid_text(image)}, and "
             f"the mask {grid_text(mask)}. Correct the manifest, or ask for masks to be resampled "
             "(resample_mask)."
         )
     laid = _nearest(mask, image)
     if _n_labelled(mask) and not _n_labelled(laid):
         raise CaseError(
-            f"mask must overlap its image, but none of its {_n_labelled(mask)} voxels lies in it. "
-            "Correct the manifest."
+            f"{what} must overlap its image, but none of its {_n_labelled(mask)} voxels lies in "
+            "it. Correct the manifest."
         )
     return laid
 
@@ -75,7 +77,7 @@ def within(mask: "sitk.Image", image: "sitk.Image", *, resample: bool) -> "sitk.
         outside it.
     """
     if not resample and not _shares_voxels(mask, image):
-        return on_grid(mask, image, resample=False)
+        return on_grid(mask, image, resample=False, what="mask")
     refuse_outside(needed("SimpleITK").GetArrayViewFromImage(mask) != 0, mask, image)
     return _nearest(mask, image)
 

@@ -69,6 +69,17 @@ def is_survival(y: NDArray[Any]) -> bool:
     return y.dtype.names is not None and {"time", "event"} <= set(y.dtype.names)
 
 
+def rarer_class(y: NDArray[Any]) -> int:
+    """Count events of a survival outcome, patients of the rarer class of a binary one.
+
+    Examples
+    --------
+    >>> rarer_class(np.array([True, True, True, False]))
+    1
+    """
+    return int(y["event"].sum() if is_survival(y) else min(y.sum(), (~y).sum()))
+
+
 def _as_values(value: object) -> object:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 

@@ -32,6 +32,7 @@ from omics.laplacian import laplacian_of_gaussian
 from omics.region_checks import check_grey_levels, checked_box
 
 _DISTRIBUTIONS = ("pyradiomics-cuda", "pyradiomics")  # the same import name, never both
+_ROUNDING = 1e-6  # the root of the rounding of an eigenvalue
 _MAP_MATRICES = 1_000_000  # entries of the matrices of one direction, of a batch of voxels of a map
 __all__ = ["engine_versions", "expected_features", "extract_region", "map_region"]
 _Filtered = Iterator[tuple[sitk.Image, str]]
@@ -106,7 +107,19 @@ def extract_region(
             f"pyradiomics must compute {len(names)} features, but left out {len(missing)} "
             f"(first: {missing[:1]}) and added {len(set(found) - set(names))}."
         )
-    return {name: float(found[name]) for name in names}
+    return {name: _real(found[name], name) for name in names}
+
+
+def _real(value: Any, name: str) -> float:
+    """Return a number whose imaginary part is nothing but rounding, as of eigenvalues near 0."""
+    number = complex(value)
+    if abs(number.imag) > _ROUNDING * max(1.0, abs(number.real)):
+        raise CaseError(
+            f"{name} must be a real number, but pyradiomics gives {number:.4g}: the matrix it is "
+            "computed from is not well enough determined. Look at the region, or leave the feature "
+            "out of the settings."
+        )
+    return number.real
 
 
 @contextmanager

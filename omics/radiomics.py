@@ -14,7 +14,6 @@ import pandas as pd
 from omics.radiomics_names import (
     CAPTK,
     CAPTK_CLASSES,
-    FEATURE_CLASSES,
     LIFEX,
     LIFEX_CLASSES,
     MIRP,
@@ -23,18 +22,6 @@ from omics.radiomics_names import (
     PYRADIOMICS,
     VOLUMES,
 )
-
-__all__ = [
-    "DELTA",
-    "FEATURE_CLASSES",
-    "FeatureName",
-    "feature_table",
-    "is_provenance",
-    "is_volume",
-    "parse_feature_name",
-    "total_name",
-]
-
 
 DELTA = "delta"
 """What stands, with a bar, before the name of a feature's change between two timepoints."""

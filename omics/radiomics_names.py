@@ -168,3 +168,9 @@ PROVENANCE = re.compile(
     r"|(?:INFO|PARAMS)_.+"  # LIFEx
 )
 """Columns that say how features were made."""
+
+PERTURBATION = "diagnostics_Perturbation"
+"""How the changed copy of a mask was made on which `omics.extraction` measured a row (JSON)."""
+
+REGION_VOLUME = "diagnostics_Region_Volume"
+"""The volume of a region as drawn, mm3, beside the features that `omics.extraction` measures."""

@@ -2,7 +2,8 @@
 
 A feature computed with another bin width or voxel spacing is another feature under the same name.
 Tables say how they were extracted in the columns they set aside: ours, and pyradiomics' own
-(`diagnostics_Configuration_Settings`, `diagnostics_Versions_PyRadiomics`). Of rows that say
+(`diagnostics_Configuration_Settings`, `diagnostics_Versions_PyRadiomics`). Rows that kept the
+digest of our settings alone (`diagnostics_Configuration_Hash`) are compared by it. Of rows that say
 nothing, nothing is known. Versions that differ are told and not refused: between releases most
 features are the same to the last digit.
 """
@@ -15,10 +16,11 @@ from typing import Any
 import pandas as pd
 
 from omics.errors import Finding, StudyError
-from omics.extraction_settings import settings_difference
+from omics.extraction_settings import settings_difference, settings_digest
 from omics.messages import quoted, some_of
 
 SETTINGS = "diagnostics_Configuration_Settings"
+HASH = "diagnostics_Configuration_Hash"
 IMAGE_TYPES = "diagnostics_Configuration_EnabledImageTypes"  # pyradiomics keeps them apart
 VERSIONS = "diagnostics_Versions"
 PYRADIOMICS = "diagnostics_Versions_PyRadiomics"
@@ -132,16 +134,19 @@ def _stated(
     parts = []
     for name in frame.columns:
         prefix, what = _taken_apart(str(name))
-        if what in (SETTINGS, VERSIONS, PYRADIOMICS):
+        if what in (SETTINGS, HASH, VERSIONS, PYRADIOMICS):
             types = frame.get(f"{prefix}{IMAGE_TYPES}") if what == SETTINGS else None
             part = pd.DataFrame({"where": where, "what": what, "cell": frame[name], "types": types})
-            parts.append(part[part["cell"].map(_is_text).astype(bool)])
+            said = part["cell"].map(_is_text).astype(bool)
+            if what == HASH and f"{prefix}{SETTINGS}" in frame:
+                said &= ~frame[f"{prefix}{SETTINGS}"].map(_is_text).astype(bool)
+            parts.append(part[said])
     if not parts:
         return []
     counts = pd.concat(parts).groupby(KEYS, dropna=False, sort=False).size()
     summed: dict[tuple[str, str, str], int] = {}
     for (place, what, cell, types), count in zip(counts.index, counts, strict=True):
-        kind = "settings" if what == SETTINGS else "versions"
+        kind = "settings" if what in (SETTINGS, HASH) else "versions"
         key = (place, kind, _canonical(what, cell, types))
         summed[key] = summed.get(key, 0) + count
     return [(table, *key, count) for key, count in summed.items()]
@@ -161,7 +166,7 @@ def states_settings(name: str) -> bool:
     >>> states_settings("T1c|diagnostics_Configuration_Settings"), states_settings("Age")
     (True, False)
     """
-    return _taken_apart(name)[1] in (SETTINGS, IMAGE_TYPES, VERSIONS, PYRADIOMICS)
+    return _taken_apart(name)[1] in (SETTINGS, HASH, IMAGE_TYPES, VERSIONS, PYRADIOMICS)
 
 
 def _is_text(cell: object) -> bool:
@@ -172,6 +177,8 @@ def _canonical(what: str, cell: str, types: object) -> str:
     """Write what a row states as JSON, whichever program wrote it."""
     if what == PYRADIOMICS:
         return json.dumps({"pyradiomics": cell.removeprefix("v")})
+    if what == HASH:
+        return json.dumps({"digest": cell.strip()})
     stated = _read(cell)
     if what == SETTINGS and "setting" not in stated:  # pyradiomics' own
         kept = {name: value for name, value in stated.items() if name not in OF_THE_REGION}
@@ -197,6 +204,8 @@ def _read(cell: str) -> dict[str, Any]:
 def _differences(one: str, other: str) -> list[str]:
     """Name the settings that differ, of those that both programs state."""
     here, there = json.loads(one), json.loads(other)
+    if "digest" in here or "digest" in there:
+        return _digests_differ(_digest(one), _digest(other))
     if set(here) == set(there):
         return settings_difference(one, other)
     parts = {part: (here[part], there[part]) for part in here if part in there}
@@ -206,6 +215,20 @@ def _differences(one: str, other: str) -> list[str]:
     return settings_difference(
         *(json.dumps({part: pair[side] for part, pair in parts.items()}) for side in (0, 1))
     )
+
+
+def _digest(text: str) -> str | None:
+    """Return the digest of our settings, None of pyradiomics' own."""
+    stated = json.loads(text)
+    if "digest" in stated:
+        return str(stated["digest"])
+    return settings_digest(text) if "preprocess" in stated else None
+
+
+def _digests_differ(here: str | None, there: str | None) -> list[str]:
+    if here is None or there is None or here == there:
+        return []
+    return [f"digest: {here} here, {there} there; what differs is not stated"]
 
 
 def _refuse_different(settings: pd.DataFrame) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omics.errors import Finding, StudyError
-from omics.messages import nearest, quoted
+from omics.messages import MAY_NOT_BE_READ, nearest, quoted
 from omics.mudata import read_mudata
 from omics.table_spec import SUFFIXES, TEXT_SUFFIXES, TableSpec, suffix
 from omics.values import is_blank
@@ -46,7 +46,35 @@ class RawTable:
     findings: tuple[Finding, ...] = ()
 
 
-def read_raw(spec: TableSpec, *, name: str, title: str) -> RawTable:
+@dataclass(frozen=True, kw_only=True)
+class Cures:
+    """What to do about a file that is written in an unforeseen way: by default, in study.toml.
+
+    Attributes
+    ----------
+    separator : str
+        Of a file with one column whose name holds a sign, filled in at `{sign}`.
+    wide : str
+        Of rows that are wider than the header.
+    comment : str
+        Of lines above the header that begin with `#`.
+    sheet : str
+        Of a workbook with several sheets, the first filled in at `{first}`.
+    """
+
+    separator: str = "state separator = {sign!r}."
+    wide: str = (
+        "Quote cells that hold the separator, or state separator or decimal; in R, write tables "
+        "with col.names = NA."
+    )
+    comment: str = 'If they are comments, as in cBioPortal, state comment = "#".'
+    sheet: str = 'Name one: sheet = "{first}".'
+
+
+_STUDY = Cures()
+
+
+def read_raw(spec: TableSpec, *, name: str, title: str, cures: Cures = _STUDY) -> RawTable:
     """Read the cells of a table as they are written.
 
     Parameters
@@ -54,6 +82,8 @@ def read_raw(spec: TableSpec, *, name: str, title: str) -> RawTable:
     spec : TableSpec
     name, title : str
         The table's name in the study, and how messages name it.
+    cures : Cures
+        What messages advise where the file must be told how it is written.
 
     Returns
     -------
@@ -68,22 +98,26 @@ def read_raw(spec: TableSpec, *, name: str, title: str) -> RawTable:
     check_file(spec.path, title=title)
     ending = suffix(spec.path)
     if ending == ".xlsx":
-        grid = _read_workbook(spec, title=title)
+        grid = _read_workbook(spec, title=title, cures=cures)
     elif ending == ".parquet":
         grid = _read_parquet(spec, title=title)
     elif ending == ".h5mu":
         grid = read_mudata(spec, title=title)
     else:
-        grid = _read_text(spec, title=title)
+        grid = _read_text(spec, title=title, cures=cures)
     return _split(_tidy(grid, title=title), spec, name=name, title=title)
 
 
 def check_file(path: Path, *, title: str) -> None:
-    """Raise unless the file is there and of a kind that is read."""
+    """Raise unless the file is there, of a kind that is read, and may be read."""
     if suffix(path) not in SUFFIXES:
         raise StudyError(f"{title}: path must end in one of {', '.join(SUFFIXES)}, but is {path}.")
-    if path.is_file():
-        return
+    try:
+        if path.is_file():
+            path.open("rb").close()
+            return
+    except PermissionError as error:
+        raise StudyError(f"{title}: {path} {MAY_NOT_BE_READ}") from error
     if not path.parent.is_dir():
         raise StudyError(f"{title}: the folder {path.parent} does not exist.")
     if path.is_dir():
@@ -94,25 +128,25 @@ def check_file(path: Path, *, title: str) -> None:
     )
 
 
-def _read_text(spec: TableSpec, *, title: str) -> pd.DataFrame:
+def _read_text(spec: TableSpec, *, title: str, cures: Cures) -> pd.DataFrame:
     """Read every cell as text: floats are parsed later, so that an offender keeps its row."""
     separator = spec.separator or TEXT_SUFFIXES[suffix(spec.path)]
     with open_text(spec.path, title=title) as file:
         rows = list(csv.reader(file, delimiter=separator, strict=True))
-    above = _count_comments(rows, spec, title=title)
+    above = _count_comments(rows, spec, title=title, cures=cures)
     rows[:above] = [[]] * above
     first = next((number for number, row in enumerate(rows) if any(row)), None)
     if first is None:
         raise StudyError(f"{title}: the file is empty.")
     if len(rows[first]) == 1 and spec.separator is None:
-        _suspect_separator(rows[first][0], title=title)
-    _square(rows, width=len(rows[first]), title=title)
+        _suspect_separator(rows[first][0], title=title, cures=cures)
+    _square(rows, width=len(rows[first]), title=title, cures=cures)
     kept = [number for number, row in enumerate(rows) if any(row)]
     cells = np.array([rows[number] for number in kept], dtype=object)
     return pd.DataFrame(cells, index=kept)
 
 
-def _count_comments(rows: list[list[str]], spec: TableSpec, *, title: str) -> int:
+def _count_comments(rows: list[list[str]], spec: TableSpec, *, title: str, cures: Cures) -> int:
     """Count the lines above the header; unless declared, they are no header either."""
     sign = spec.comment or "#"
     marked = [bool(row) and row[0].startswith(sign) for row in rows]
@@ -120,7 +154,7 @@ def _count_comments(rows: list[list[str]], spec: TableSpec, *, title: str) -> in
     if above > 1 and spec.comment is None:
         raise StudyError(
             f"{title}: the first row must hold the names of the columns, but the first {above} "
-            "begin with '#'. If they are comments, as in cBioPortal, state comment = \"#\"."
+            f"begin with '#'. {cures.comment}"
         )
     return above if spec.comment is not None else 0
 
@@ -141,7 +175,7 @@ def open_text(path: Path, *, title: str) -> Iterator[TextIO]:
         raise StudyError(f"{title}: the file cannot be read as a table ({error}).") from error
 
 
-def _square(rows: list[list[str]], *, width: int, title: str) -> None:
+def _square(rows: list[list[str]], *, width: int, title: str, cures: Cures) -> None:
     """Make every row as wide as the header; only empty cells may be missing or too many."""
     for number, row in enumerate(rows):
         if len(row) < width:
@@ -149,13 +183,12 @@ def _square(rows: list[list[str]], *, width: int, title: str) -> None:
         elif len(row) > width and any(row[width:]):
             raise StudyError(
                 f"{title}: no row may have more cells than the header ({width}), but row "
-                f"{number + 1} has {len(row)}. Quote cells that hold the separator, or state "
-                "separator or decimal; in R, write tables with col.names = NA."
+                f"{number + 1} has {len(row)}. {cures.wide}"
             )
         del row[width:]
 
 
-def _read_workbook(spec: TableSpec, *, title: str) -> pd.DataFrame:
+def _read_workbook(spec: TableSpec, *, title: str, cures: Cures) -> pd.DataFrame:
     with warnings.catch_warnings():
         # openpyxl warns of cell styles and validation rules that it does not read
         warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
@@ -170,7 +203,7 @@ def _read_workbook(spec: TableSpec, *, title: str) -> pd.DataFrame:
             if spec.sheet is None and len(sheets) > 1:
                 raise StudyError(
                     f"{title}: the workbook has {len(sheets)} sheets ({quoted(sheets)}). "
-                    f'Name one: sheet = "{sheets[0]}".'
+                    + cures.sheet.format(first=sheets[0])
                 )
             if spec.sheet is not None and spec.sheet not in sheets:
                 raise StudyError(
@@ -289,12 +322,12 @@ def _check_unique(names: list[str], *, title: str, what: str) -> None:
         )
 
 
-def _suspect_separator(name: str, *, title: str) -> None:
+def _suspect_separator(name: str, *, title: str, cures: Cures) -> None:
     found = [sign for sign in (";", "\t", ",", "|") if sign in name]
     if found:
         raise StudyError(
             f"{title}: the file has one column only, named {name[:60]!r}. Its cells seem to be "
-            f"separated by {found[0]!r}: state separator = {found[0]!r}."
+            f"separated by {found[0]!r}: {cures.separator.format(sign=found[0])}"
         )
 
 

@@ -221,6 +221,9 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         column of fewer goes.
     independent : bool
         True if the repeats are two or more readings of patients who are not those of the study.
+    copies : bool
+        True if the repeats were measured on changed copies of one reader's masks: a report then
+        speaks of no further readers.
 
     Attributes
     ----------
@@ -254,6 +257,7 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         level: float = 0.95,
         least_patients: int = LEAST_PATIENTS,
         independent: bool = False,
+        copies: bool = False,
     ) -> None:
         self.repeats = repeats
         self.form = form
@@ -261,6 +265,7 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.level = level
         self.least_patients = least_patients
         self.independent = independent
+        self.copies = copies
 
     @property
     def drops_columns(self) -> bool:

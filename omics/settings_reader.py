@@ -1,4 +1,11 @@
-"""Reads the text of a settings file into checked parts; what cannot be computed here is refused."""
+"""What does a settings file ask for? Sections, keys and values read one by one, or refused.
+
+It is a pyradiomics parameter file (`imageType`, `featureClass`, `setting`) that may have our own
+section `preprocess`. What pyradiomics would pass over in silence is refused: unknown keys, an image
+type without what it needs, a setting that another one undoes. What is switched off in words may
+leave its companions behind, as in pyradiomics' own examples (`interpolator` below a blank
+`resampledPixelSpacing`).
+"""
 
 import importlib.util
 from collections.abc import Mapping
@@ -67,6 +74,7 @@ def read_parts(text: str, *, name: str) -> Parts:
         stated, {**REGION_RULES, **TEXTURE_RULES, **filters}, where=f"{name}, setting"
     )
     for_filters = {key: setting.pop(key) for key in filters if key in setting}
+    setting = _without_idle(setting, stated, name)
     _check_setting(setting, steps, name)
     image_types = _read_types(types, setting, for_filters, name)
     return Parts(
@@ -85,13 +93,18 @@ def _tree(text: str, name: str) -> dict[str, Any]:
         _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), name)
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise StudyError(f"{name} must be YAML, but is not: {error}.") from error
+        raise StudyError(f"{name} must be YAML, but is not: {_fault(error)}.") from error
     if not isinstance(tree, dict):
         raise StudyError(f"{name} must hold some of {', '.join(_SECTIONS)}, but holds none.")
     if "voxelSetting" in tree:
         raise StudyError(
             f"{name} must not hold voxelSetting: it belongs to feature maps, not to a table of "
             "regions. Delete it."
+        )
+    if "inputImage" in tree:
+        raise StudyError(
+            f"{name} must call its image types imageType, but has 'inputImage', pyradiomics' older "
+            "word. Rename it; each type begins with a capital (Wavelet)."
         )
     for key in tree:
         if key not in _SECTIONS:
@@ -102,22 +115,32 @@ def _tree(text: str, name: str) -> dict[str, Any]:
     return tree
 
 
+def _fault(error: Exception) -> str:
+    """Say in one line what a parser of YAML stumbled over, and where."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem is None or mark is None:
+        return " ".join(str(error).split())
+    tab = " YAML indents by blanks" if "'\\t'" in problem else ""
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1}).{tab}".rstrip(".")
+
+
 def _check_keys(node: Any, name: str) -> None:
-    """Refuse a key that stands twice: YAML would take the last in silence."""
+    """Refuse a key that stands twice, unless it says the same: YAML would take the last."""
     if node is None or node.id == "scalar":
         return
     if node.id == "sequence":
         for item in node.value:
             _check_keys(item, name)
         return
-    seen = set()
+    seen: dict[str, str] = {}
     for key, value in node.value:
-        if str(key.value) in seen:
+        text = needed("yaml").serialize(value)
+        if seen.get(str(key.value), text) != text:
             raise StudyError(
                 f"{name} must state each key once, but has {str(key.value)!r} again in line "
                 f"{key.start_mark.line + 1}. Delete one."
             )
-        seen.add(str(key.value))
+        seen[str(key.value)] = text
         _check_keys(value, name)
 
 
@@ -130,7 +153,7 @@ def _section(tree: Mapping[str, Any], key: str, name: str) -> dict[str, Any]:
     return section
 
 
-def _without_provenance(stated: dict[str, Any], name: str) -> tuple[dict[str, Any], bool]:
+def _without_provenance(stated: dict[str, Any], name: str) -> tuple[dict[str, Any], bool | None]:
     """Take out what says nothing about numbers here, and whether masks are to be resampled."""
     rest = {key: value for key, value in stated.items() if key != "additionalInfo"}
     if rest.get("label") == 1:
@@ -140,10 +163,13 @@ def _without_provenance(stated: dict[str, Any], name: str) -> tuple[dict[str, An
         raise StudyError(
             f"{name}, setting: correctMask must be true or false, but is {corrected!r}."
         )
-    return rest, bool(corrected)
+    return rest, corrected
 
 
-def _read_steps(stated: Mapping[str, Any], name: str, *, corrected: bool) -> ImageSteps:
+def _read_steps(section: Mapping[str, Any], name: str, *, corrected: bool | None) -> ImageSteps:
+    stated = {
+        key: value for key, value in section.items() if value is not None or key not in _STEPS
+    }
     for key, value in stated.items():
         if key not in _STEPS:
             raise StudyError(
@@ -152,12 +178,19 @@ def _read_steps(stated: Mapping[str, Any], name: str, *, corrected: bool) -> Ima
             )
         if key in ("n4", "resample_mask") and not isinstance(value, bool):
             raise StudyError(f"{name}, preprocess: {key} must be true or false, but is {value!r}.")
+    resampled = stated.get("resample_mask", bool(corrected))
+    if corrected is not None and resampled != corrected:
+        raise StudyError(
+            f"{name} must say in one way whether masks of another geometry are resampled, but has "
+            f"correctMask: {_yaml(corrected)} under setting and resample_mask: {_yaml(resampled)} "
+            "under preprocess. Delete one."
+        )
     rings = _read_rings(stated.get("rings") or [], name)
     try:
         return ImageSteps(
             n4=stated.get("n4", False),
             z_score=stated.get("z_score") or "none",
-            resample_mask=stated.get("resample_mask", corrected),
+            resample_mask=resampled,
             rings=rings,
         )
     except ValueError as error:
@@ -174,6 +207,25 @@ def _read_rings(stated: Any, name: str) -> tuple[tuple[float, float], ...]:
         ) from None
 
 
+def _yaml(flag: bool) -> str:
+    return "true" if flag else "false"
+
+
+def _without_idle(setting: dict[str, Any], stated: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Leave out what belongs to a setting that is switched off; refuse it where that one lacks."""
+    idle = set()
+    for key, first in _FOLLOWS.items():
+        if key not in setting or any(setting.get(other) for other in first):
+            continue
+        if not any(other in stated for other in first):
+            raise StudyError(
+                f"{name}, setting: {key} does nothing without {' or '.join(first)}. State "
+                f"{first[0]}, or delete {key}."
+            )
+        idle.add(key)
+    return {key: value for key, value in setting.items() if key not in idle}
+
+
 def _check_setting(setting: Mapping[str, Any], steps: ImageSteps, name: str) -> None:
     if "binWidth" in setting and "binCount" in setting:
         raise StudyError(
@@ -185,12 +237,6 @@ def _check_setting(setting: Mapping[str, Any], steps: ImageSteps, name: str) -> 
             f"{name} must normalise once, but has z_score: {steps.z_score} under preprocess and "
             "normalize: true under setting, which would undo it. Delete one."
         )
-    for key, first in _FOLLOWS.items():
-        if key in setting and not any(setting.get(other) for other in first):
-            raise StudyError(
-                f"{name}, setting: {key} does nothing without {' or '.join(first)}. State "
-                f"{first[0]}, or delete {key}."
-            )
 
 
 def _read_types(

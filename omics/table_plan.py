@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from omics.case import PLACE
 from omics.errors import StudyError
+from omics.long_tables import BAR
 from omics.messages import nearest, quoted
 from omics.moment import Moment
 from omics.radiomics import is_provenance, total_name
+from omics.radiomics_names import REGION_VOLUME
 from omics.reading import RawTable
 from omics.table_spec import Scalar, TableSpec, Transform, Unit
 
@@ -74,6 +77,7 @@ def plan_table(raw: RawTable, spec: TableSpec, *, reserve: Iterable[str], title:
         title=title,
     )
     names = door.renamed()
+    aside = _aside(names, spec)
     reserved = door.resolve(list(dict.fromkeys(reserve)), option="the study")
     left_out = set(door.resolve([c for c in spec.drop if c not in raw.dropped], option="drop"))
     _refuse_lost(reserved, left_out, title=title)
@@ -83,7 +87,7 @@ def plan_table(raw: RawTable, spec: TableSpec, *, reserve: Iterable[str], title:
         for name in names
         if name not in left_out
         and name not in reserved
-        and (name in taken if taken is not None else not _is_aside(name, spec))
+        and (name in taken if taken is not None else name not in aside)
     ]
     sizes = [spec.reduce.size] if spec.reduce is not None and spec.reduce.size is not None else []
     wanted = dict.fromkeys(spec.reduce.total if spec.reduce is not None else [])
@@ -96,7 +100,7 @@ def plan_table(raw: RawTable, spec: TableSpec, *, reserve: Iterable[str], title:
         provenance=[
             name
             for name in names
-            if _is_aside(name, spec) and name not in {*features, *reserved, *left_out}
+            if name in aside and name not in {*features, *reserved, *left_out}
         ],
         recode=door.rekey(spec.recode, option="recode", taken=[*features, *reserved]),
         categories=door.rekey(spec.categories, option="categories", taken=[*features, *reserved]),
@@ -125,8 +129,20 @@ def _added(spec: TableSpec, totals: list[str]) -> list[tuple[str, str]]:
     return added if spec.reduce.count is None else [*added, (spec.reduce.count, "*")]
 
 
-def _is_aside(name: str, spec: TableSpec) -> bool:
-    return spec.kind == "radiomics" and is_provenance(name)
+def _aside(names: list[str], spec: TableSpec) -> set[str]:
+    """Return the columns of a radiomics table that are no features unless `columns` says so.
+
+    A table that `nomomics extract` wrote says beside the features where each row is from (reader,
+    centre, ...): known by its own column of the region's volume, since in another program's table
+    such a name may be anything.
+    """
+    if spec.kind != "radiomics":
+        return set()
+    own = [name.rpartition(BAR)[2] for name in names]
+    places = {*PLACE, "region"} if REGION_VOLUME in own else set()
+    return {
+        name for name, last in zip(names, own, strict=True) if last in places or is_provenance(name)
+    }
 
 
 def _refuse_lost(reserved: list[str], left_out: set[str], *, title: str) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from omics.chosen_rows import choose_rows
 from omics.delta_tables import (
+    Timepoints,
     changes,
     lesion_findings,
     scan_names,
@@ -26,11 +27,11 @@ from omics.maf import read_maf
 from omics.moment import Moment
 from omics.patients import first_rows, largest_rows, mean_rows, read_ids, refuse_duplicates
 from omics.radiomics_settings import compare_settings
-from omics.reading import read_raw
+from omics.reading import RawTable, read_raw
 from omics.samples import map_samples
 from omics.table_findings import row_findings
 from omics.table_plan import TablePlan, plan_table
-from omics.table_spec import IdRules, Kind, SampleMap, TableSpec
+from omics.table_spec import Kind, TableSpec
 from omics.values import (
     Unknown,
     read_categories,
@@ -39,8 +40,6 @@ from omics.values import (
     recode_texts,
     with_points,
 )
-
-__all__ = ["IdRules", "Kind", "SampleMap", "TableSpec", "View", "ViewNotes", "read_table"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -150,19 +149,7 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
     if ":" in name:
         raise StudyError(f"{title}: a table's name must not hold a colon. Rename the table.")
     reserve = tuple(reserve)
-    if spec.layout == "maf":
-        raw = read_maf(spec, reserve=reserve, name=name, title=title)
-    else:
-        raw = read_raw(spec, name=name, title=title)
-    if spec.sample_map is not None:
-        raw = map_samples(raw, spec, name=name, title=title)
-    if spec.only:
-        raw = choose_rows(raw, spec, name=name, title=title)
-    timepoints = None
-    if spec.delta is not None:
-        raw, spec, timepoints = take_timepoints(raw, spec, spec.delta, title=title)
-    if spec.spread:
-        raw, spec = spread_rows(raw, spec, reserve=reserve, name=name, title=title)
+    raw, spec, timepoints = _read_rows(spec, reserve=reserve, name=name, title=title)
     plan = plan_table(raw, spec, reserve=reserve, title=title)
 
     ids = read_ids(raw.ids, spec.id_rules, title=title)
@@ -198,15 +185,11 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
             found = lesion_findings(rows, timepoints.spec, name=name)
         table, moments, more = changes(frames[0], timepoints, known=moments, name=name, title=title)
         found = (*found, *more)
-    unknown = {**features.unknown, **unknown_reserved}
     notes = ViewNotes(
         n_rows=len(ids),
         n_without_id=int((~known).sum()),
         n_merged=n_merged,
-        unknown=pd.DataFrame(
-            [(column, count) for column, count in unknown.items() if count],
-            columns=["column", "count"],
-        ),
+        unknown=_counts({**features.unknown, **unknown_reserved}),
     )
     return View(
         name=name,
@@ -219,6 +202,34 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         decimal=spec.decimal,
         known=moments,
         different_settings=spec.different_settings,
+    )
+
+
+def _read_rows(
+    spec: TableSpec, *, reserve: tuple[str, ...], name: str, title: str
+) -> tuple[RawTable, TableSpec, Timepoints | None]:
+    """Read the rows that are chosen, spread where that is declared; the spec is what is left."""
+    if spec.layout == "maf":
+        raw = read_maf(spec, reserve=reserve, name=name, title=title)
+    else:
+        raw = read_raw(spec, name=name, title=title)
+    if spec.sample_map is not None:
+        raw = map_samples(raw, spec, name=name, title=title)
+    if spec.only:
+        raw = choose_rows(raw, spec, name=name, title=title)
+    timepoints = None
+    if spec.delta is not None:
+        raw, spec, timepoints = take_timepoints(raw, spec, spec.delta, title=title)
+    if spec.spread:
+        raw, spec = spread_rows(raw, spec, reserve=reserve, name=name, title=title)
+    return raw, spec, timepoints
+
+
+def _counts(unknown: dict[str, int]) -> pd.DataFrame:
+    """List the columns in which a code for "unknown" was met."""
+    return pd.DataFrame(
+        [(column, count) for column, count in unknown.items() if count],
+        columns=["column", "count"],
     )
 
 

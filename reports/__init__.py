@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
-    "About": "reports.analysis",
+    "About": "reports.about",
     "analyse": "reports.analysis",
     "load_cohort": "reports.study",
     "read_study": "reports.study_file",

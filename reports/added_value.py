@@ -13,10 +13,10 @@ from models.external_tests import ExternalTests, external_tests
 from models.lost_views import lost_views
 from models.pipeline import RiskPipeline
 from models.reclassification import Reclassifications, reclassifications
-from models.resampling import Progress
 from models.validation import Validation
 from models.volume import CORRELATIONS, VOLUME_MODEL, volume_correlations, volume_pipeline
 from omics.cohort import Cohort
+from omics.parallel import Progress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,12 @@ import pandas as pd
 from models.comparison import Comparison
 from models.performance import Performance
 from models.volume import VOLUME_MODEL
-from omics.cohort import DEVELOPMENT
 from reports.added_value import AddedValueResults
-from reports.curve_sections import HEADLINE
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.decision_sections import difference_blocks
 from reports.external_sections import paired_test_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.differences import draw_differences
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.reclassification_sections import reclassification_blocks
 from reports.style import plain, shown_names
 from reports.tables import (
@@ -25,9 +23,9 @@ from reports.tables import (
     format_estimate,
     format_number,
     format_p_value,
-    label,
     table_rows,
 )
+from reports.unseen import UNSEEN, by_cohort
 
 SHORT = {"c_index": "C-index", "auc": "AUC", "brier": "Brier score"}
 
@@ -116,12 +114,12 @@ def _figure(added: AddedValueResults, performance: Performance) -> FigureGrid:
     """Draw each figure beside its differences, the models in one order."""
     table, unit = added.comparison.table, performance.outcome.unit
     horizon, threshold = _shown(table)
-    honest = performance.table[performance.table["validation"].isin(HEADLINE)]
+    honest = performance.table[performance.table["validation"].isin(UNSEEN)]
     models = list(dict.fromkeys(honest["model"]))
     ranking = "c_index" if performance.outcome.kind == "survival" else "auc"
     at = None if np.isnan(horizon) else horizon
     curve = performance.decision
-    curve = curve[np.isclose(curve["threshold"], threshold) & curve["validation"].isin(HEADLINE)]
+    curve = curve[np.isclose(curve["threshold"], threshold) & curve["validation"].isin(UNSEEN)]
     benefit = curve.rename(columns={"net_benefit": "estimate"}).assign(metric="net_benefit")
     metrics = (
         (ranking, None, honest),
@@ -156,19 +154,17 @@ def _table(added: AddedValueResults, performance: Performance) -> Table:
     models = list(performance.table["model"].unique())
     rows: list[tuple[str, ...]] = []
     groups = []
-    for validation, words in HEADLINE.items():
-        cohorts = table.loc[table["validation"] == validation, "cohort"]
-        for cohort in dict.fromkeys(cohorts):
-            groups.append(len(rows))
-            name = label(cohort) if cohort == DEVELOPMENT else str(cohort)
-            rows.append((f"{name} ({words})", *[""] * (len(shown) + 3)))
-            for model in models:
-                there = {"model": model, "cohort": cohort, "validation": validation}
-                cells = [_estimate(performance.table, {**there, "metric": ranking}, "estimate")]
-                cells += [_estimate(part, there, "difference") for _, part in shown]
-                cells.append(_test(tests, model, validation))
-                cells.append(_estimate(added.correlations, {**there, "name": model}, "correlation"))
-                rows.append((f"  {model}", *cells))
+    for heading, own in by_cohort(table):
+        groups.append(len(rows))
+        rows.append((heading, *[""] * (len(shown) + 3)))
+        cohort, validation = own[["cohort", "validation"]].iloc[0]
+        for model in models:
+            there = {"model": model, "cohort": cohort, "validation": validation}
+            cells = [_estimate(performance.table, {**there, "metric": ranking}, "estimate")]
+            cells += [_estimate(part, there, "difference") for _, part in shown]
+            cells.append(_test(tests, model, validation))
+            cells.append(_estimate(added.correlations, {**there, "name": model}, "correlation"))
+            rows.append((f"  {model}", *cells))
     header = (
         "Model",
         SHORT[ranking],

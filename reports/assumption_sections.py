@@ -7,11 +7,11 @@ import pandas as pd
 from models.assumptions import Assumptions
 from models.proportional_hazards import GLOBAL
 from omics.messages import number_of
-from reports.analysis import Results
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.figures.influence import draw_influence
 from reports.figures.linearity import draw_linearity
 from reports.figures.schoenfeld import draw_schoenfeld
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.results import Results
 from reports.style import plain, shorten, shown_names
 from reports.tables import DASH, format_number, format_p_value, table_rows
 

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from models.calibration_groups import CalibrationGroups
 from models.grouped_calibration import GroupedCalibration
 from models.hosmer_lemeshow import HosmerLemeshow, HosmerLemeshowTests
+from reports.blocks import Block, Figure, FigureGrid, Table, Text
 from reports.figures.calibration_points import draw_calibration_points
-from reports.html import Block, Figure, FigureGrid, Table, Text
 from reports.tables import DASH, format_number, format_p_value, label, table_rows
 
 NAME_OF_TEST = {"binary": "Hosmer-Lemeshow", "survival": "Greenwood-Nam-D'Agostino"}

@@ -7,12 +7,11 @@ import pandas as pd
 
 from models.classification import METRICS, Classification
 from models.classified import ClassifiedModels
-from omics.cohort import DEVELOPMENT
-from reports.html import Table
+from reports.blocks import Table
 from reports.style import plain
 from reports.tables import TableRows, format_estimate, label
+from reports.unseen import UNSEEN, by_cohort
 
-HONEST = {"cross_validated": "out of fold", "external": "external"}
 FROZEN = (
     "A risk at or above the threshold counts as positive. The thresholds were stated in the study; "
     "the patients evaluated here did not choose them."
@@ -37,18 +36,15 @@ def classification_block(found: ClassifiedModels, name: str) -> Iterable[Table]:
         by = f" by {horizon:g} {plain(found.outcome.unit or '')}".rstrip()
     rows: list[tuple[str, ...]] = []
     groups = []
-    for validation, words in HONEST.items():
-        there = table[table["validation"] == validation]
-        for cohort, part in there.groupby("cohort", sort=False):
-            place = label(cohort) if cohort == DEVELOPMENT else str(cohort)
-            groups.append(len(rows))
-            rows.append((f"{place} ({words})", *[""] * len(METRICS)))
-            rows += _rows(part, indent="  ")
+    for title, part in by_cohort(table):
+        groups.append(len(rows))
+        rows.append((title, *[""] * len(METRICS)))
+        rows += _rows(part, indent="  ")
     if not rows:
         return
     others = " All horizons stand in tables/classification.csv." if len(known) > 1 else ""
     methods = "; ".join(
-        f"{HONEST[str(kind)]}: {part['method'].iloc[0]}"
+        f"{UNSEEN[str(kind)]}: {part['method'].iloc[0]}"
         for kind, part in table.groupby("validation", sort=False)
     )
     yield Table(

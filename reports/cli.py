@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from omics.extraction import Extraction
+    from omics.perturbing import Perturbing
 
 app = typer.Typer(
     add_completion=False,
@@ -129,23 +133,14 @@ def extract(
         float | None, _amount("noise", "noise added, times the image's own [0]", least=0)
     ] = None,
     seed: Annotated[int | None, _amount("seed", "other copies of the same kind [0]")] = None,
+    trust_paths: Annotated[
+        bool,
+        typer.Option("--trust-paths", help="do not look for other patients' ids in the paths"),
+    ] = False,
     jobs: Jobs = -1,
 ) -> None:
     """Extract radiomics features of images and masks into one table."""
     with _mistakes_told():
-        from omics.extraction import case_store
-        from omics.extraction import extract as extract_cases
-        from omics.extraction_settings import read_settings
-        from omics.extraction_summary import union_findings
-        from omics.manifest import read_manifest
-        from reports.extraction_output import (
-            check_place,
-            copies_of,
-            input_files,
-            work_folder,
-        )
-        from reports.extraction_output import write_extraction as write
-        from reports.extraction_section import lost_copies_text
         from reports.perturb_flags import asked_perturbing
 
         amounts = {
@@ -153,33 +148,71 @@ def extract(
             **{"noise": noise, "seed": seed},
         }
         perturbing = asked_perturbing(perturb, amounts)
-        cases, chosen, console = read_manifest(manifest), read_settings(settings), _console()
-        check_place(out, inputs=[manifest, *input_files(cases)])
-        with _progress(console, time_left=True) as bars:
-            store = case_store(work_folder(out), chosen)
-            found = extract_cases(
-                cases,
-                chosen,
-                perturbing=perturbing,
-                n_jobs=jobs,
-                store=store,
-                progress=bars,
-            )
-        older = copies_of(out)
-        written = write(found, out)
-        console.print(f"{found!r}: {written[0] if len(found.table) else _no_table(out)}")
-        if len(found.lost_copies):
-            console.print(f"note: {lost_copies_text(found)}")
-        removed = [path.name for path in older if not path.exists()]
-        if removed:
-            console.print(
-                f"note: {len(removed)} tables of changed copies of an earlier extraction were "
-                f"removed ({', '.join(removed)})."
-            )
-        for finding in union_findings(found):
-            console.print(f"{finding.severity}: {finding.message}")
-        if found.n_failed:
-            _tell_failures(found.n_failed, found.n_cases, written[-1], console)
+        _extract(
+            manifest,
+            out,
+            settings,
+            perturbing=perturbing,
+            trust_paths=trust_paths,
+            jobs=jobs,
+        )
+
+
+def _extract(
+    manifest: Path,
+    out: Path,
+    settings: str,
+    *,
+    perturbing: "Perturbing | None",
+    trust_paths: bool,
+    jobs: int,
+) -> None:
+    from omics.extraction import case_store
+    from omics.extraction import extract as extract_cases
+    from omics.extraction_settings import read_settings
+    from omics.manifest import read_manifest
+    from reports.extraction_output import (
+        check_place,
+        copies_of,
+        input_files,
+        work_folder,
+        write_extraction,
+    )
+
+    cases = read_manifest(manifest, trust_paths=trust_paths)
+    chosen, console = read_settings(settings), _console()
+    check_place(out, inputs=[manifest, *input_files(cases)])
+    with _progress(console, time_left=True) as bars:
+        found = extract_cases(
+            cases,
+            chosen,
+            perturbing=perturbing,
+            n_jobs=jobs,
+            store=case_store(work_folder(out), chosen),
+            progress=bars,
+        )
+    older = copies_of(out)
+    written = write_extraction(found, out)
+    console.print(f"{found!r}: {written[0] if len(found.table) else _no_table(out)}")
+    _tell_notes(found, [path.name for path in older if not path.exists()], console)
+    if found.n_failed:
+        _tell_failures(found, written[-1], console)
+
+
+def _tell_notes(found: "Extraction", removed: list[str], console: Console) -> None:
+    """Say what is to be known of an extraction beside its table."""
+    from omics.extraction_summary import label_findings
+    from reports.extraction_section import lost_copies_text
+
+    if len(found.lost_copies):
+        console.print(f"note: {lost_copies_text(found)}")
+    if removed:
+        console.print(
+            f"note: {len(removed)} tables of changed copies of an earlier extraction were "
+            f"removed ({', '.join(removed)})."
+        )
+    for finding in label_findings(found):
+        console.print(f"{finding.severity}: {finding.message}")
 
 
 def _no_table(out: Path) -> str:
@@ -187,11 +220,17 @@ def _no_table(out: Path) -> str:
     return f"no table{older}"
 
 
-def _tell_failures(n_failed: int, n_cases: int, reasons: Path, console: Console) -> None:
-    """Say how many cases failed, and end with status 3."""
+def _tell_failures(found: "Extraction", reasons: Path, console: Console) -> None:
+    """Say how many cases failed and the commonest reason, and end with status 3."""
+    from omics.extraction_summary import failure_reasons
+    from omics.messages import number_of
+
+    first = failure_reasons(found.failed).to_dict("records")[0]
+    console.print(f"{number_of(first['n_cases'], 'case')}: {first['reason']}")
     console.print(
-        f"nomomics: {n_failed} of {n_cases} cases could not be used, wholly or in part. The "
-        f"reasons stand in {reasons}. Correct them and call it again: the others are kept.",
+        f"nomomics: {found.n_failed} of {found.n_cases} cases could not be used, wholly or in "
+        f"part. The reasons stand in {reasons}. Correct them and call it again: the others are "
+        "kept.",
         style="red",
     )
     raise typer.Exit(3)
@@ -200,8 +239,9 @@ def _tell_failures(n_failed: int, n_cases: int, reasons: Path, console: Console)
 def _run(study_path: Path, out: Path, jobs: int) -> None:
     from reports.output import WORK, check_folder
     from reports.report import write_report
-    from reports.study import compute, input_files, load_cohort
+    from reports.study import compute, load_cohort
     from reports.study_file import read_study
+    from reports.study_inputs import input_files
 
     console = _console()
     study = read_study(study_path)

@@ -8,9 +8,9 @@ import pandas as pd
 
 from models.competing_description import EVENT, CompetingDescription, round_times
 from models.competing_risks import read_at_risk
+from reports.blocks import Block, Figure, FigureGrid, Table, Text
 from reports.curve_sections import risk_group_names
 from reports.figures.cumulative_incidence import draw_cumulative_incidence
-from reports.html import Block, Figure, FigureGrid, Table, Text
 from reports.survival_section import cohort_name
 from reports.tables import TableRows, format_estimate, format_p_value
 

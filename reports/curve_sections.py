@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from models.decision import Quantity
 from models.performance import Performance
 from omics.cohort import DEVELOPMENT
-from reports.analysis import Results
+from reports.blocks import Figure, FigureGrid
 from reports.calibration_sections import points_words, with_points
 from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.kaplan_meier import draw_kaplan_meier
-from reports.html import Figure, FigureGrid
 from reports.optimism_sections import corrected_words
+from reports.results import Results
 from reports.tables import format_percent
+from reports.unseen import UNSEEN
 
-HEADLINE = {"cross_validated": "out of fold", "external": "external"}
 MOST_PANELS = 6  # of one figure; more are split by cohort
 PANEL_HEIGHT = 310
 
@@ -29,7 +29,7 @@ def calibration_blocks(results: Results, name: str) -> Iterable[Figure | FigureG
     table = results.performance.calibration
     table = table[table["model"] == name]
     unit = results.cohort.outcome.unit
-    kinds = dict.fromkeys(HEADLINE[validation] for validation, _ in _cohorts(table))
+    kinds = dict.fromkeys(UNSEEN[validation] for validation, _ in _cohorts(table))
     label = _capital(" or ".join(kinds))
     panels = []
     for validation, cohort in _cohorts(table):
@@ -165,7 +165,7 @@ def _setting_words(performance: Performance, names: Sequence[str]) -> str:
 
 def _unknown_words(table: pd.DataFrame, quantity: Quantity) -> str:
     """Say at how many thresholds a curve is not defined; at 0 nothing can be avoided."""
-    honest = table[table["validation"].isin(HEADLINE)]
+    honest = table[table["validation"].isin(UNSEEN)]
     unknown = honest[quantity].isna() & (honest["threshold"] > 0)
     if not unknown.any():
         return ""
@@ -234,7 +234,7 @@ def _cohorts(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Return validation and cohort of every honest curve."""
     return [
         (validation, str(cohort))
-        for validation in HEADLINE
+        for validation in UNSEEN
         for cohort in dict.fromkeys(table.loc[table["validation"] == validation, "cohort"])
     ]
 
@@ -263,7 +263,7 @@ def _where(cohort: str, horizon: float, unit: str | None) -> str:
 
 def _capital(words: str) -> str:
     """Return a word of ours with a capital; the name of an external cohort as it is."""
-    ours = words == DEVELOPMENT or words.startswith(tuple(HEADLINE.values()))
+    ours = words == DEVELOPMENT or words.startswith(tuple(UNSEEN.values()))
     return f"{words[:1].upper()}{words[1:]}" if ours else words
 
 

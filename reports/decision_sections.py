@@ -8,12 +8,11 @@ import pandas as pd
 
 from models.decision_differences import DecisionDifferences
 from models.performance import Performance
-from omics.cohort import DEVELOPMENT
+from reports.blocks import Block, Figure, FigureGrid, Table
 from reports.figures.decision_difference import draw_decision_difference
-from reports.html import Block, Figure, FigureGrid, Table
-from reports.tables import TableRows, format_estimate, format_number, label
+from reports.tables import TableRows, format_estimate, format_number
+from reports.unseen import UNSEEN, by_cohort
 
-HONEST = {"cross_validated": "out of fold", "external": "external"}
 TENTHS = np.arange(1, 10) / 10
 
 
@@ -23,20 +22,17 @@ def avoided_block(performance: Performance, name: str) -> Iterable[Table]:
     Of several horizons the middle one is shown; all stand in `tables/decision.csv`.
     """
     table = performance.decision
-    table = table[(table["model"] == name) & table["validation"].isin(HONEST)]
+    table = table[(table["model"] == name) & table["validation"].isin(UNSEEN)]
     horizon = _middle(table["horizon"])
     table = table[_at(table, horizon) & _shown(table["threshold"])]
     if not len(table):
         return
     rows: list[tuple[str, ...]] = []
     groups = []
-    for validation, words in HONEST.items():
-        there = table[table["validation"] == validation]
-        for cohort, part in there.groupby("cohort", sort=False):
-            place = label(cohort) if cohort == DEVELOPMENT else str(cohort)
-            groups.append(len(rows))
-            rows.append((f"{place} ({words})", "", "", ""))
-            rows += [_row(row) for _, row in part.sort_values("threshold").iterrows()]
+    for title, part in by_cohort(table):
+        groups.append(len(rows))
+        rows.append((title, "", "", ""))
+        rows += [_row(row) for _, row in part.sort_values("threshold").iterrows()]
     by = "" if np.isnan(horizon) else f" by {horizon:g} {performance.outcome.unit}"
     yield Table(
         table=TableRows(
@@ -71,19 +67,16 @@ def difference_blocks(found: DecisionDifferences) -> Iterable[Block]:
     unit = found.outcome.unit
     table = found.table[_at(found.table, horizon)]
     panels = []
-    for validation, words in HONEST.items():
-        there = table[table["validation"] == validation]
-        for cohort, part in there.groupby("cohort", sort=False):
-            if part["difference"].isna().all():
-                continue
-            figure = draw_decision_difference(
-                {str(name): rows for name, rows in part.groupby("model", sort=False)},
-                reference=found.reference,
-                horizon=None if np.isnan(horizon) else horizon,
-                unit=unit,
-            )
-            name = label(cohort) if cohort == DEVELOPMENT else str(cohort)
-            panels.append(Figure(figure=figure, title=f"{name} ({words})"))
+    for title, part in by_cohort(table):
+        if part["difference"].isna().all():
+            continue
+        figure = draw_decision_difference(
+            {str(name): rows for name, rows in part.groupby("model", sort=False)},
+            reference=found.reference,
+            horizon=None if np.isnan(horizon) else horizon,
+            unit=unit,
+        )
+        panels.append(Figure(figure=figure, title=title))
     if not panels:
         return
     percent = f"{100 * found.level:g}%"

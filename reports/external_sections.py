@@ -7,7 +7,7 @@ import pandas as pd
 
 from models.external_tests import ExternalFigures, ExternalTests
 from omics.outcome import Outcome
-from reports.html import Table
+from reports.blocks import Table
 from reports.style import plain
 from reports.tables import (
     DASH,

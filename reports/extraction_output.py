@@ -30,8 +30,7 @@ FAILED_HEADER = "table,row,patient,timepoint,reader,sequence,image,mask,region,r
 
 def input_files(cases: Iterable[Case]) -> list[Path]:
     """List every image and mask."""
-    named = [(case.image, case.mask, case.brain_mask) for case in cases]
-    return [path for paths in named for path in paths if path is not None]
+    return [path for case in cases for path in case.files.values()]
 
 
 def work_folder(out: Path) -> Path:
@@ -80,13 +79,8 @@ def check_place(out: Path, *, inputs: Iterable[Path]) -> None:
         raise StudyError(f"--out must end in {' or '.join(ENDINGS)}, but is {out}.")
     if out.stem == Path(FAILED).stem:
         raise StudyError(f"--out must not be called {out.name}: {FAILED} lists what failed.")
-    (other,) = (out.with_suffix(ending) for ending in ENDINGS if ending != out.suffix)
-    if other.exists():
-        raise StudyError(
-            f"--out {out} would share its settings with {other.name}, which lies there. Choose "
-            "another name or folder, or remove the older table."
-        )
     try:
+        _refuse_neighbour(out)
         _refuse_foreign(out, inputs)
         work = work_folder(out)
         work.mkdir(parents=True, exist_ok=True)
@@ -101,6 +95,16 @@ def _not_writable(out: Path, error: OSError) -> StudyError:
         f"--out {out} cannot be written to: {error.strerror}. Choose another folder, make room, or "
         "ask for the right to write there; finished cases are kept."
     )
+
+
+def _refuse_neighbour(out: Path) -> None:
+    """Refuse a place beside the same table with the other ending."""
+    (other,) = (out.with_suffix(ending) for ending in ENDINGS if ending != out.suffix)
+    if other.exists():
+        raise StudyError(
+            f"--out {out} would share its settings with {other.name}, which lies there. Choose "
+            "another name or folder, or remove the older table."
+        )
 
 
 def _refuse_foreign(out: Path, inputs: Iterable[Path]) -> None:

@@ -18,7 +18,7 @@ from omics.extraction_summary import ExtractionSummary, extraction_summary
 from omics.image_steps import ImageSteps
 from omics.messages import number_of
 from omics.reliability import Reliability
-from reports.html import Block, Findings, Page, Section, Table, Text
+from reports.blocks import Block, Findings, Page, Section, Table, Text
 from reports.overlays import overlays
 from reports.perturb_flags import perturbing_words
 from reports.repeatability_sections import reliability_blocks
@@ -210,7 +210,7 @@ def repeatability_sections(extraction: Extraction) -> list[Section]:
     blocks: list[Block] = [Text(text=_compared(found, readers, extraction))]
     if len(extraction.lost_copies) and readers < 2:
         blocks.append(Text(text=lost_copies_text(extraction)))
-    blocks += reliability_blocks(found)
+    blocks += reliability_blocks(found, copies=readers < 2)
     return [Section(id="repeatability", title="Repeatability", blocks=blocks)]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from models.associations import OUTCOME, associations
-from models.findings import active_factors
+from models.factor_findings import active_factors
 from omics.cohort import Cohort
 from omics.errors import Finding, StudyError
 from omics.gene_sets import GeneSetResult, GeneSets, gene_set_enrichment, sets_in_range

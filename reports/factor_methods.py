@@ -1,7 +1,8 @@
 """What a methods section says of the factors: how they were learnt, placed, checked and read."""
 
 from omics.mofa import FactorModel
-from reports.analysis import FactorResults, Results
+from reports.factor_results import FactorResults
+from reports.results import Results
 
 
 def factors_text(factors: FactorResults) -> str:

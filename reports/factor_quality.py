@@ -5,23 +5,22 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from models.factor_findings import LEAST_INFORMATION
 from models.factor_quality import (
     n_factors_findings,
     stability_findings,
     transductive_findings,
     users_of,
 )
-from models.findings import LEAST_INFORMATION
 from models.information import information_by_cohort, information_by_views
 from models.pipeline import RiskPipeline
-from models.resampling import Store
 from models.transductive import TransductiveOptimism, transductive_optimism
 from models.validation import Validation
 from omics.cohort import Cohort
 from omics.errors import Finding, FitError, StudyError
 from omics.mofa import FactorModel
 from omics.n_factors import HeldOutError, held_out_error
-from omics.parallel import Progress
+from omics.parallel import Progress, Store
 from omics.stability import LEAST_SHARE, LIMIT, FactorStability, factor_stability
 
 
@@ -65,7 +64,7 @@ class FactorQuality:
         By cohort, the views that patients have, and factor.
     least_information : float
         Below it a patient counts as one with little information: the factor model's own threshold,
-        or that of `models.findings`.
+        or that of `models.factor_findings`.
     stability : FactorStability or None
     users : mapping of factor to the models that use it
     held_out_error : HeldOutError or None

@@ -10,12 +10,12 @@ import pandas as pd
 from models.transductive import TransductiveOptimism
 from omics.n_factors import HeldOutError
 from omics.stability import LEAST_VARIANCE, FactorStability
+from reports.blocks import Block, Figure, Section, Table, Text
 from reports.factor_quality import FactorQuality
 from reports.figures.differences import draw_differences
 from reports.figures.information import draw_information
 from reports.figures.n_factors import ALL, draw_n_factors
 from reports.figures.stability import KINDS, draw_stability
-from reports.html import Block, Figure, Section, Table, Text
 from reports.tables import DASH, format_estimate, format_number, format_percent, label
 
 INACTIVE = "inactive"

@@ -5,11 +5,11 @@ import pandas as pd
 from omics.factor_tables import loading_map
 from omics.gene_sets import SMALL, GeneSetResult
 from omics.saved_factors import ALL, SavedFactors
+from reports.blocks import Block, Figure, Table, Text
 from reports.factor_meaning import FactorScatter
 from reports.figures.factor_scatter import draw_factor_scatter
 from reports.figures.loading_map import draw_loading_map
 from reports.figures.variance_explained import draw_variance_explained
-from reports.html import Block, Figure, Table, Text
 from reports.style import feature_name
 from reports.tables import format_p_value, table_rows
 

@@ -3,19 +3,16 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from omics.mofa_fit import Convergence, Engine, Likelihood
 from omics.mofa_parameters import LowInformation
 from omics.mofa_scaling import Scale
 from omics.stability import LEAST_SHARE, LIMIT
+from reports.spec import Spec
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StabilitySpec(_Part):
+class StabilitySpec(Spec):
     """Refits that tell which factors are stable."""
 
     bootstraps: int = Field(default=50, ge=0, description="samples of patients; 0 leaves them out")
@@ -35,7 +32,7 @@ class StabilitySpec(_Part):
         return self
 
 
-class ChooseSpec(_Part):
+class ChooseSpec(Spec):
     """Numbers of factors to compare by hidden values; the report shows them, nothing is changed."""
 
     grid: list[int] = Field(min_length=1, description="numbers of factors")
@@ -51,11 +48,11 @@ class ChooseSpec(_Part):
         return self
 
 
-class FactorsSpec(_Part):
+class FactorsSpec(Spec):
     """The section `[factors]`: how MOFA factorizes the views."""
 
     views: list[str] = Field(min_length=1)
-    likelihoods: dict[str, Likelihood] = {}
+    likelihoods: dict[str, Likelihood] = Field(default={})
     n_factors: int = Field(default=10, ge=1)
     max_features: int | dict[str, int] | None = None
     scale: Scale | dict[str, Scale] = "feature"

@@ -9,9 +9,9 @@ from models.centre_prediction import STAGES, CentrePrediction
 from models.harmonisation import Harmonisation
 from omics.harmonise import ComBat
 from omics.messages import number_of, quoted
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.figures.centre_components import draw_centre_components
 from reports.figures.centre_prediction import draw_centre_prediction
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.style import shown_names
 from reports.survival_section import cohort_name
 from reports.tables import format_estimate, table_rows
@@ -166,12 +166,13 @@ def _differences(found: Harmonisation) -> Table:
         [
             (
                 row["stage"].capitalize(),
-                f"{row['level']} of {row['n_features']}",
+                str(row["n_features"]),
+                str(row["level"]),
                 str(row["spread"]),
             )
             for row in found.differing.to_dict("records")
         ],
-        columns=["", "Differ in level", "Differ in spread"],
+        columns=["", "Features", "Differ in level", "Differ in spread"],
     )
     return Table(
         table=rows,

@@ -2,17 +2,16 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from omics.harmonise import ComBat
 from omics.harmonise_checks import NewCentre, check_policy
 from omics.outcome import ColumnAddress
+from reports.spec import Spec
 
 
-class HarmoniseSpec(BaseModel):
+class HarmoniseSpec(Spec):
     """ComBat, learned anew in every resample, between the filters and everything else."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tables: list[str] = Field(min_length=1, description="tables whose numbers are harmonised")
     new_centre: NewCentre = Field(

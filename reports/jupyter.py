@@ -55,8 +55,8 @@ from omics.reliability import Reliability
 from omics.saved_factors import SavedFactors
 from omics.stability import FactorStability
 from reports.added_value_sections import comparison_blocks
-from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks
+from reports.blocks import Block, Figure, Page, Section
 from reports.calibration_sections import (
     group_blocks,
     grouped_blocks,
@@ -78,7 +78,7 @@ from reports.figures.calibration import draw_calibration
 from reports.figures.decision_curve import draw_decision_curve
 from reports.figures.roc import draw_roc
 from reports.harmonisation_sections import centre_prediction_blocks, harmonisation_blocks
-from reports.html import Block, Figure, Page, Section, render
+from reports.html import render
 from reports.model_sections import comparison_section, nomogram_blocks
 from reports.optimism_sections import array_optimism_blocks, corrected_calibration_blocks
 from reports.reclassification_sections import (
@@ -92,6 +92,7 @@ from reports.repeatability_sections import (
     reliability_blocks,
     repeatability_blocks,
 )
+from reports.results import Results
 from reports.roc_section import roc_blocks
 from reports.sections import factor_model_blocks, flow_section, page_of
 from reports.signature_sections import signature_blocks

@@ -6,8 +6,8 @@ import pandas as pd
 
 from models.gaps import ANY
 from omics.cohort import DEVELOPMENT
-from reports.analysis import Results
-from reports.html import Block, Section, Table, Text
+from reports.blocks import Block, Section, Table, Text
+from reports.results import Results
 from reports.style import shown_names
 from reports.tables import digits_of, format_estimate, format_percent, label, table_rows
 

@@ -13,23 +13,17 @@ from models.performance import Performance
 from models.pooled import PooledCox, PooledLogistic, PooledModel
 from models.roc_curves import RocCurves
 from omics.cohort import DEVELOPMENT
-from reports.analysis import Results
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.calibration_sections import hosmer_lemeshow_blocks
 from reports.classification_section import classification_block
 from reports.competing_section import competing_group_blocks
-from reports.curve_sections import (
-    HEADLINE,
-    calibration_blocks,
-    decision_blocks,
-    survival_blocks,
-)
+from reports.curve_sections import calibration_blocks, decision_blocks, survival_blocks
 from reports.decision_sections import avoided_block
 from reports.external_sections import standard_error_block
 from reports.figures.comparison import draw_comparison
 from reports.figures.forest import draw_forest
 from reports.figures.importances import draw_importances
 from reports.figures.nomogram import draw_nomogram
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.optimism_sections import optimism_blocks
 from reports.performance_tables import (
     CALIBRATION,
@@ -38,10 +32,12 @@ from reports.performance_tables import (
     metric_rows,
 )
 from reports.regression_section import regression_block
+from reports.results import Results
 from reports.roc_section import roc_blocks
 from reports.style import feature_name, shown_names
 from reports.survival_section import risk_group_blocks
 from reports.tables import format_number, label, table_rows
+from reports.unseen import UNSEEN
 
 VALIDATIONS = (
     *("apparent", "optimism_corrected", "bootstrap_632_plus", "cross_validated", "external"),
@@ -280,7 +276,7 @@ def comparison_section(
             caption="Every kind of validation, with intervals; the apparent figure flatters.",
         )
     ]
-    for validation, words in HEADLINE.items():
+    for validation, words in UNSEEN.items():
         for name in dict.fromkeys(table.loc[table["validation"] == validation, "cohort"]):
             part = table[(table["validation"] == validation) & (table["cohort"] == name)]
             blocks.append(

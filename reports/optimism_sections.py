@@ -11,8 +11,8 @@ from models.corrected_calibration import CorrectedCalibration
 from models.optimism import Optimism
 from models.performance import Performance
 from models.validation import Validation
+from reports.blocks import Block, Figure, Table, Text
 from reports.figures.calibration import draw_calibration
-from reports.html import Block, Figure, Table, Text
 from reports.performance_tables import CALIBRATION, DISCRIMINATION
 from reports.tables import TableRows, digits_of, format_estimate, format_number, label
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omics.preview import Preview
-from reports.html import Picture, Pictures
+from reports.blocks import Picture, Pictures
 
 COLOURS = ("#e69f00", "#56b4e9", "#f0e442", "#cc79a7", "#00c896", "#ff7a3c", "#ffffff")
 """Of the outlines: those of Okabe and Ito, brightened where they would sink into grey."""

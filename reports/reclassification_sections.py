@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from models.reclassification import PARTS, Reclassification, Reclassifications
-from omics.cohort import DEVELOPMENT
-from reports.curve_sections import HEADLINE
-from reports.html import Block, Table
-from reports.tables import TableRows, format_estimate, format_percent, label, table_rows
+from reports.blocks import Block, Table
+from reports.tables import TableRows, format_estimate, format_percent, table_rows
+from reports.unseen import by_cohort
 
 NAMES = {"nri": "NRI, categories", "nri_category_free": "NRI, category-free", "idi": "IDI"}
 
@@ -55,11 +54,8 @@ def _by_cohort(table: pd.DataFrame) -> TableRows:
     """Lay the figures out: a row per model and metric below its cohort, a column per part."""
     rows: list[tuple[str, ...]] = []
     groups = []
-    for cohort in dict.fromkeys(table["cohort"]):
-        own = table[table["cohort"] == cohort]
+    for heading, own in by_cohort(table):
         groups.append(len(rows))
-        name = label(cohort) if cohort == DEVELOPMENT else str(cohort)
-        heading = f"{name} ({HEADLINE[own['validation'].iloc[0]]})"
         rows.append((heading, *[""] * (1 + len(PARTS))))
         for _, part in own.groupby(["model", "metric"], sort=False):
             cells = part.set_index("part").loc[list(PARTS), ["estimate", "lower", "upper"]]

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from models.regression_tables import RegressionTable
-from reports.html import Table
+from reports.blocks import Table
 from reports.style import feature_name, shown_names
 from reports.tables import DASH, TableRows, format_estimate, format_p_value
 

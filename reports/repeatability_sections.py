@@ -7,11 +7,12 @@ import pandas as pd
 from models.repeatability import Repeatability
 from omics.bland_altman import WHAT, BlandAltman
 from omics.mask_agreement import MaskAgreement
+from omics.messages import number_of
 from omics.reliability import Reliability
 from omics.reliability_summary import BANDS
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.figures.bland_altman import draw_bland_altman
 from reports.figures.reliability import draw_reliability
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.style import feature_name, shown_names
 from reports.tables import format_percent, table_rows
 
@@ -25,6 +26,7 @@ MEASURES = {
     "volume_one": "Volume of the first",
     "volume_other": "Volume of the second",
 }
+COPIES = "the share of all variance that lies between patients"
 MEANING = {
     "ICC(1)": "each patient has readers of its own",
     "ICC(A,1)": "absolute agreement of single readings",
@@ -47,13 +49,15 @@ def repeatability_section(found: Mapping[str, Repeatability]) -> Section:
 def repeatability_blocks(found: Repeatability) -> Iterable[Block]:
     """Show what was repeated, what was kept, and the features that only just decide."""
     yield Text(text=_what_was_kept(found))
-    yield from reliability_blocks(found.reliability, least=found.least)
+    yield from reliability_blocks(found.reliability, least=found.least, copies=found.copies)
     yield _least_reliable(found)
     if found.typical:
         yield _panels(
             found.agreement,
             found.typical,
-            title="Differences of the first two readers.",
+            title="Masks as drawn and their first copies."
+            if found.copies
+            else "Differences of the first two readers.",
             more="Of each class of features the one whose lower bound is the middle one; all of "
             "them stand in tables/bland_altman.csv.",
         )
@@ -63,9 +67,9 @@ def _what_was_kept(found: Repeatability) -> str:
     of = found.reliability
     whose = "of other patients" if found.independent else "of development patients"
     text = (
-        f"{of.n_patients} sets of readings {whose} by {of.n_readers} readers, {of.form} "
-        f"({MEANING[of.form]}). A feature is kept if the lower bound of its "
-        f"{100 * of.level:g}% interval is at least {found.least:g}: {found.n_kept} of "
+        f"{of.n_patients} sets of readings {whose}, {_whose(found)}, {of.form} "
+        f"({COPIES if found.copies else MEANING[of.form]}). A feature is kept if the lower bound "
+        f"of its {100 * of.level:g}% interval is at least {found.least:g}: {found.n_kept} of "
         f"{len(found.table)} are."
     )
     folds = int(found.table["folds"].max()) if len(found.table) else 0
@@ -79,7 +83,18 @@ def _what_was_kept(found: Repeatability) -> str:
     return text
 
 
-def reliability_blocks(found: Reliability, least: float | None = None) -> Iterable[Block]:
+def _whose(found: Repeatability) -> str:
+    """Say who read, or what stands in for a second reader."""
+    n = found.reliability.n_readers
+    if found.copies:
+        n_copies = number_of(n - 1, "changed copy", "changed copies")
+        return f"of masks as drawn and {n_copies} of each, which are no second reader"
+    return f"by {n} readers"
+
+
+def reliability_blocks(
+    found: Reliability, least: float | None = None, *, copies: bool = False
+) -> Iterable[Block]:
     """Show how intraclass correlations spread, and their summary, by class of features."""
     if len(found.spread):
         yield Figure(
@@ -107,7 +122,8 @@ def reliability_blocks(found: Reliability, least: float | None = None) -> Iterab
     yield Table(
         table=table_rows(shown, labels=labels),
         title="Repeatability by class of features.",
-        caption=f"{found.form}, {found.n_patients} patients, {found.n_readers} readers: medians of "
+        caption=f"{found.form}, {found.n_patients} patients, {found.n_readers} "
+        f"{'readings' if copies else 'readers'}: medians of "
         "estimate and lower bound, the share of features whose lower bound is at least .75 and .9, "
         "and how many are poor (lower bound below .5), moderate (to .75), good (to .9) and "
         "excellent, in Koo and Li's words.",
@@ -203,8 +219,8 @@ def repeatability_text(found: Mapping[str, Repeatability]) -> str:
         parts.append(
             f"Features of {table} were kept if the lower bound of the {100 * of.level:g}% interval "
             f"of their intraclass correlation {of.form} (McGraw and Wong) was at least "
-            f"{one.least:g}, from {of.n_readers} readings of {of.n_patients} patients; the filter "
-            f"was learned {again}, and a patient counted for a feature only if all readers had "
-            "measured it."
+            f"{one.least:g}, from {of.n_readers} readings of {of.n_patients} patients"
+            f"{f' ({_whose(one)})' if one.copies else ''}; the filter was learned {again}, and a "
+            "patient counted for a feature only if all readings had measured it."
         )
     return f"Repeatability. {' '.join(parts)}" if parts else ""

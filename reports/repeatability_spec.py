@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from omics.intraclass import Form
+from omics.intraclass import SHROUT_FLEISS, Form
 from omics.reliability import LEAST_PATIENTS
 from omics.table_spec import Scalar
+from reports.spec import Spec
 
 
-class ReaderSpec(BaseModel):
+class ReaderSpec(Spec):
     """Where a further reader's rows stand: another file, or other rows of the table's own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path | None = Field(default=None, description="by default the table's own file")
     only: dict[str, list[Scalar]] | None = Field(
@@ -33,7 +32,7 @@ class ReaderSpec(BaseModel):
         return self
 
 
-class RepeatabilitySpec(BaseModel):
+class RepeatabilitySpec(Spec):
     """Repeats of one table: features that repeat badly are dropped before any model.
 
     Each reader is read as `[tables.<table>]` says; only the path, or the rows, are others.
@@ -47,8 +46,6 @@ class RepeatabilitySpec(BaseModel):
     >>> RepeatabilitySpec(readers=[other_rows], form="ICC(A,1)", least=0.75).readers[0].only
     {'reader': ['B']}
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     readers: list[ReaderSpec] = Field(
         min_length=1, description="files, or rows, of the further readers, segmentations or scans"
@@ -65,3 +62,12 @@ class RepeatabilitySpec(BaseModel):
         default=False,
         description="true if the files are two or more readings of patients not in the study",
     )
+
+    @field_validator("form", mode="before")
+    @classmethod
+    def _not_by_its_other_name(cls, value: Any) -> Any:
+        """Say what a form is called here."""
+        known = SHROUT_FLEISS.get(value) if isinstance(value, str) else None
+        if known is not None:
+            raise ValueError(f"must be written {known!r}, but {value!r} came, its older name")
+        return value

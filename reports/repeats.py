@@ -11,12 +11,14 @@ from omics.cohort import Cohort, reserved_columns
 from omics.errors import FitError, StudyError
 from omics.harmonise import ComBat
 from omics.messages import quoted
+from omics.radiomics_names import PERTURBATION
 from omics.radiomics_settings import compare_settings
 from omics.reliability import ReliabilityFilter
 from omics.table_spec import TableSpec
 from omics.tables import View, read_table
+from reports.model_specs import ModelSpec
 from reports.repeatability_spec import ReaderSpec
-from reports.study_file import ModelSpec, Study
+from reports.study_file import Study
 
 
 def read_repeats(study: Study) -> dict[str, list[View]]:
@@ -47,10 +49,16 @@ def filters_from(study: Study, views: Mapping[str, list[View]]) -> dict[str, Rel
     return {
         table: ReliabilityFilter(
             [view.table.add_prefix(f"{table}:") for view in views[table]],
+            copies=all(map(_of_copies, views[table])),
             **spec.model_dump(exclude={"readers"}),
         )
         for table, spec in study.repeatability.items()
     }
+
+
+def _of_copies(view: View) -> bool:
+    """Tell whether a table says of itself that it was measured on changed copies of masks."""
+    return any(PERTURBATION in str(name) for name in view.provenance)
 
 
 def check_settings(study: Study, cohort: Cohort, views: Mapping[str, list[View]]) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from reports.analysis import Results
 from reports.html import render
 from reports.output import check_folder, write_output
+from reports.results import Results
 from reports.sections import page_of
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from models.roc import RocCurve
 from models.roc_curves import RocCurves, Sampled
 from omics.cohort import DEVELOPMENT
+from reports.blocks import Figure, FigureGrid
 from reports.figures.roc import draw_roc
-from reports.html import Figure, FigureGrid
 from reports.tables import format_estimate, label
 
 FLATTERS = (

@@ -1,5 +1,6 @@
 """Results to sections: what a reader sees, as a journal orders it. Computes no statistic."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pandas as pd
@@ -7,22 +8,23 @@ import pandas as pd
 from omics.cohort import DEVELOPMENT, Cohort
 from omics.mofa import FactorModel
 from reports.added_value_sections import added_value_section
-from reports.analysis import FactorResults, Results
 from reports.assumption_sections import assumptions_section
+from reports.blocks import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
 from reports.competing_section import competing_blocks
 from reports.factor_meaning import ordered_active
 from reports.factor_quality_sections import factor_quality_section
+from reports.factor_results import FactorResults
 from reports.factor_sections import gene_set_blocks, loading_map_blocks, scatter_blocks
 from reports.figures.associations import draw_associations
 from reports.figures.flow import draw_flow
 from reports.figures.loadings import draw_loadings
 from reports.figures.variance_explained import draw_variance_explained
 from reports.harmonisation_sections import harmonisation_section
-from reports.html import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
 from reports.methods import methods_text
 from reports.missing_section import missing_section
 from reports.model_sections import comparison_section, models_section
 from reports.repeatability_sections import repeatability_section
+from reports.results import Results
 from reports.signature_sections import signatures_section
 from reports.style import feature_name, shown_names
 from reports.subgroup_sections import subgroups_section
@@ -39,52 +41,6 @@ FEATURES_PER_FACTOR = 10
 def page_of(results: Results) -> Page:
     """Arrange a whole study as one page."""
     about, cohort = results.about, results.cohort
-    sections = [
-        findings_section(results),
-        flow_section(cohort),
-        table_one_section(results),
-        missing_section(results),
-    ]
-    sections += radiomics_sections(results)
-    if results.survival is not None:
-        described = survival_section(results.survival)
-        if results.competing is not None:
-            more = competing_blocks(results.competing)
-            described = replace(described, blocks=[*described.blocks, *more])
-        sections.append(described)
-    if results.factors is not None:
-        sections.append(factors_section(results.factors))
-    if results.factors is not None and results.factor_quality is not None:
-        declared = results.factors.model.n_factors
-        sections.append(factor_quality_section(results.factor_quality, declared=declared))
-    if results.signatures:
-        sections.append(signatures_section(results))
-    sections.append(models_section(results))
-    sections.append(comparison_section(results.performance, about.quantities, results.roc))
-    if results.assumptions:
-        sections.append(assumptions_section(results))
-    if results.added_value is not None:
-        sections.append(added_value_section(results.added_value, results.performance))
-    if results.updating and about.updates is not None:
-        where = about.updates.cohort
-        sections.append(updating_section(results.updating, where, cohort.outcome))
-    if results.subgroups is not None and len(results.subgroups.table):
-        sections.append(subgroups_section(results.subgroups))
-    sections.append(
-        Section(id="methods", title="Methods", blocks=[Text(text=methods_text(results))])
-    )
-    sections.append(session_section(results))
-    development = cohort.development
-    facts = [
-        ("Development patients", f"{development.n_patients}"),
-        ("Events", f"{development.n_events}"),
-        *(
-            (f"External: {name}", f"{p.n_patients} ({p.n_events} events)")
-            for name, p in cohort.external.items()
-        ),
-        ("Features", f"{cohort.n_features} in {len(cohort.kinds)} views"),
-        ("Models", f"{len(results.coefficients)}"),
-    ]
     banner = (
         "Synthetic data: these patients were drawn by a computer. No figure here says anything "
         "about real patients."
@@ -94,12 +50,48 @@ def page_of(results: Results) -> Page:
     return Page(
         title=about.title,
         subtitle=about.description or outcome_sentence(cohort),
-        sections=sections,
-        facts=facts,
+        sections=[
+            findings_section(results),
+            *_of_patients(results),
+            *_of_factors(results),
+            *_of_models(results),
+            Section(id="methods", title="Methods", blocks=[Text(text=methods_text(results))]),
+            session_section(results),
+        ],
+        facts=_facts(results),
         banner=banner,
         footer=f"nomomics {results.versions['nomomics']}. Every number of this page stands in the "
         "folder tables beside it.",
     )
+
+
+def _facts(results: Results) -> list[tuple[str, str]]:
+    cohort = results.cohort
+    development = cohort.development
+    return [
+        ("Development patients", f"{development.n_patients}"),
+        ("Events", f"{development.n_events}"),
+        *(
+            (f"External: {name}", f"{p.n_patients} ({p.n_events} events)")
+            for name, p in cohort.external.items()
+        ),
+        ("Features", f"{cohort.n_features} in {len(cohort.kinds)} views"),
+        ("Models", f"{len(results.coefficients)}"),
+    ]
+
+
+def _of_patients(results: Results) -> Iterator[Section]:
+    """Say who the patients are, what is known of them and how they fared."""
+    yield flow_section(results.cohort)
+    yield table_one_section(results)
+    yield missing_section(results)
+    yield from radiomics_sections(results)
+    if results.survival is not None:
+        described = survival_section(results.survival)
+        if results.competing is not None:
+            more = competing_blocks(results.competing)
+            described = replace(described, blocks=[*described.blocks, *more])
+        yield described
 
 
 def radiomics_sections(results: Results) -> list[Section]:
@@ -112,6 +104,33 @@ def radiomics_sections(results: Results) -> list[Section]:
     if results.volume_surrogates is not None:
         found.append(volume_section(results.volume_surrogates))
     return found
+
+
+def _of_factors(results: Results) -> Iterator[Section]:
+    """Show what is learned before any model: factors, and signatures."""
+    if results.factors is not None:
+        yield factors_section(results.factors)
+    if results.factors is not None and results.factor_quality is not None:
+        declared = results.factors.model.n_factors
+        yield factor_quality_section(results.factor_quality, declared=declared)
+    if results.signatures:
+        yield signatures_section(results)
+
+
+def _of_models(results: Results) -> Iterator[Section]:
+    """Show the models, how well they predict, and where."""
+    about = results.about
+    yield models_section(results)
+    yield comparison_section(results.performance, about.quantities, results.roc)
+    if results.assumptions:
+        yield assumptions_section(results)
+    if results.added_value is not None:
+        yield added_value_section(results.added_value, results.performance)
+    if results.updating and about.updates is not None:
+        where = about.updates.cohort
+        yield updating_section(results.updating, where, results.cohort.outcome)
+    if results.subgroups is not None and len(results.subgroups.table):
+        yield subgroups_section(results.subgroups)
 
 
 def outcome_sentence(cohort: Cohort) -> str:

@@ -7,13 +7,13 @@ import pandas as pd
 from models.signature import CROSS_FITTING_FOLDS, Signature
 from models.signature_summary import SignatureSummary
 from omics.outcome import Outcome
-from reports.analysis import Results
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.figures.importances import draw_importances
 from reports.figures.score_by_outcome import draw_score_by_outcome
 from reports.figures.signature_deviance import draw_signature_deviance
 from reports.figures.signature_path import draw_signature_path
 from reports.figures.waterfall import draw_waterfall
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
+from reports.results import Results
 from reports.style import shown_names
 from reports.tables import MINUS, format_percent, table_rows
 

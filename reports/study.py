@@ -1,49 +1,39 @@
 """A study from its file to its results: read the tables, join them, build the models, analyse."""
 
-import hashlib
-import json
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
-
-import pandas as pd
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
 from models.decision import Quantity, Setting
-from models.design import IMPUTATIONS, matching, select_columns
+from models.design import IMPUTATIONS
 from models.logistic import LogisticModel
 from models.moment import check_moment
-from models.pipeline import Model, RiskPipeline, risk_pipeline
-from models.resampling import FolderStore, Progress
+from models.pipeline import RiskPipeline, risk_pipeline
+from models.pipeline_parts import Model
 from models.signature import Signature
-from models.terms import is_category
 from models.validation import Plan
 from omics.centres import check_harmonised, with_centre
 from omics.cohort import Cohort, reserved_columns
 from omics.errors import StudyError
 from omics.gene_sets import read_gmt
 from omics.harmonise import ComBat
-from omics.messages import nearest
 from omics.mofa import FactorModel
+from omics.parallel import FolderStore, Progress
 from omics.tables import read_table
+from reports.about import About, Updates
 from reports.added_value import AddedValue
-from reports.analysis import (
-    PACKAGES,
-    About,
-    Results,
-    Updates,
-    analyse,
-    check_table_one,
-    check_updated_cohort,
-    declared_subgroups,
-    factor_columns,
-)
+from reports.analysis import analyse
+from reports.asked import check_table_one, check_updated_cohort, declared_subgroups, factor_columns
 from reports.factor_meaning import GeneSetTest, columns_to_test
 from reports.factor_quality import FactorChecks
+from reports.model_specs import ModelSpec
+from reports.predictor_checks import check_predictors
 from reports.repeats import check_filters, check_settings, filters_from, filters_of, read_repeats
-from reports.study_file import ModelSpec, Study
+from reports.results import Results
+from reports.study_file import Study
+from reports.study_inputs import fingerprint, input_hashes, understood
 
 
 def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
@@ -68,14 +58,7 @@ def load_cohort(study: Study, *, progress: Progress | None = None) -> Cohort:
         except StudyError as error:
             raise StudyError(f"[external.{name}] {error}") from error
     cohort = _with_centre(study, cohort)
-    for signature in study.signatures:
-        try:
-            select_columns(cohort.X.columns, signature.predictors)
-        except ValueError as error:
-            raise StudyError(f"[[signatures]] {signature.name}: {error}") from error
-    for model in study.every_model:
-        _check_predictors(model, study, cohort)
-    _check_unused_splines(study)
+    check_predictors(study, cohort)
     _check_repeats(study, cohort)
     if study.prediction is not None:
         check_moment(build_pipelines(study), cohort, study.prediction.moment)
@@ -139,102 +122,6 @@ def _join(study: Study, paths: dict[str, Path], count: _Counter) -> Cohort:
         centre=study.centre,
         external=bool(paths),
     )
-
-
-def _check_predictors(model: ModelSpec, study: Study, cohort: Cohort) -> None:
-    """Refuse a predictor that names no column, before anything is fitted."""
-    added = study.added_value is not None and model.name in study.added_value.blocks
-    where = f"[added_value] {model.name}" if added else f"[[models]] {model.name}"
-    try:
-        plain = model.plain_predictors
-        chosen = select_columns(cohort.X.columns, plain) if plain else []
-    except ValueError as error:
-        raise StudyError(f"{where}: {error}") from error
-    chosen += [
-        f"signature:{one.name}" for one in study.signatures if model.uses_signature(one.name)
-    ]
-    unknown = [column for column in model.splines if column not in chosen]
-    if unknown:
-        raise StudyError(
-            f"{where}: splines name {unknown[0]!r}, which is none of the model's "
-            "predictors. Add it to predictors, or take the spline away."
-        )
-    _check_interactions(where, model, chosen)
-    _check_strata(where, model, study, cohort)
-    _check_ticks(where, model, chosen, cohort)
-    absent = [
-        view for view in (study.factors.views if study.factors else []) if view not in cohort.kinds
-    ]
-    if absent:
-        raise StudyError(f"[factors] views: table {absent[0]!r} holds no features.")
-    groups = study.factors.groups if study.factors else None
-    if groups is not None and groups not in cohort.X:
-        raise StudyError(
-            f"[factors] groups: no column is named {groups!r}. "
-            f"{nearest(groups, map(str, cohort.X.columns))}"
-        )
-
-
-def _check_interactions(where: str, model: ModelSpec, chosen: list[str]) -> None:
-    """Refuse an interaction with what no column, signature or factor is."""
-    for name in (name for pair in model.interactions for name in pair):
-        if name not in chosen and not name.startswith("factors:"):
-            raise StudyError(
-                f"{where}: interactions name {name!r}, which is none of the model's predictors. "
-                f"{nearest(name, chosen)} Add it to predictors, or take the interaction away."
-            )
-
-
-def _check_strata(where: str, model: ModelSpec, study: Study, cohort: Cohort) -> None:
-    """Refuse strata by what is no category of the tables, before anything is fitted."""
-    name = model.strata
-    if name is None:
-        return
-    if name == study.centre:
-        raise StudyError(
-            f"{where}: strata name {name!r}, which the study declares as its centre and no model "
-            "reads. Take `centre` away; [report] subgroups gives the figures by its levels."
-        )
-    if name not in cohort.X:
-        raise StudyError(
-            f"{where}: strata name {name!r}, which is no column. "
-            f"{nearest(name, map(str, cohort.X.columns))}"
-        )
-    if not is_category(cohort.X[name]):
-        raise StudyError(
-            f"{where}: strata name {name!r}, which is a number. Declare it a category in its "
-            "table, or give it to predictors."
-        )
-    unknown = cohort.development.X[name].isna().sum()
-    if unknown and study.policy_of(model) != "complete_case":
-        raise StudyError(
-            f"{where}: strata must be known, but {name!r} is missing in {unknown} of "
-            f"{cohort.development.n_patients} development patients. Nothing fills in a stratum: "
-            "state missing = 'complete_case', or leave these patients out."
-        )
-
-
-def _check_ticks(where: str, model: ModelSpec, chosen: list[str], cohort: Cohort) -> None:
-    """Refuse ticks of a nomogram for what is no number."""
-    for name in model.nomogram_ticks.settings or {}:
-        learned = name.startswith("factors:") or (name in chosen and name not in cohort.X)
-        if not learned and (name not in chosen or is_category(cohort.X[name])):
-            raise StudyError(
-                f"{where}: nomogram names {name!r}, which is no number among the model's "
-                "predictors. Name a number, or leave it out: a category shows all its levels."
-            )
-
-
-def _check_unused_splines(study: Study) -> None:
-    """Refuse a spline of `[added_value]` that none of its models takes."""
-    spec = study.added_value
-    every = [name for names in spec.blocks.values() for name in names] if spec is not None else []
-    for column in spec.splines if spec is not None else ():
-        if not any(matching(name, [column]) for name in every):
-            raise StudyError(
-                f"[added_value] splines name {column!r}, which is none of the section's "
-                "predictors. Add it to them, or take the spline away."
-            )
 
 
 def factor_model(study: Study) -> FactorModel | None:
@@ -430,71 +317,7 @@ def compute(
         cohort,
         plan=plan_of(study, n_jobs=n_jobs),
         about=about_of(study),
-        store=None if work is None else FolderStore(work, _fingerprint(study, inputs)),
+        store=None if work is None else FolderStore(work, fingerprint(study, inputs)),
         progress=progress,
     )
     return replace(results, study=understood(study), inputs=inputs)
-
-
-def input_files(study: Study) -> list[tuple[str, str, Path]]:
-    """List the cohort, the table and the path of every input file."""
-    tables = [("development", name, spec) for name, spec in study.tables.items()]
-    tables += [
-        (cohort, name, study.tables[name].model_copy(update={"path": path}))
-        for cohort, other in study.external.items()
-        for name, path in other.tables.items()
-    ]
-    files = [
-        (cohort, name, path)
-        for cohort, name, spec in tables
-        for path in (spec.path, *spec.companions)
-    ]
-    files += [
-        ("development", f"{name}, repeats", reader.path)
-        for name, repeated in study.repeatability.items()
-        for reader in repeated.readers
-        if reader.path is not None
-    ]
-    if study.factors is not None and study.factors.gene_sets is not None:
-        files.append(("development", "gene sets", study.factors.gene_sets))
-    return files
-
-
-def input_hashes(study: Study) -> pd.DataFrame:
-    """Fingerprint every input file; file names stand without their folders."""
-    return pd.DataFrame(
-        [
-            {
-                "table": name,
-                "cohort": cohort,
-                "file": path.name,
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            }
-            for cohort, name, path in input_files(study)
-        ]
-    )
-
-
-def understood(study: Study) -> dict[str, object]:
-    """Write out the study as understood, every default written out, folders left out."""
-    content = study.model_dump(mode="json")
-    for spec in content["tables"].values():
-        spec["path"] = Path(spec["path"]).name
-        if spec["sample_map"] is not None:
-            spec["sample_map"]["path"] = Path(spec["sample_map"]["path"]).name
-        if isinstance(spec["profiled"], str):
-            spec["profiled"] = Path(spec["profiled"]).name
-    if study.factors is not None and study.factors.gene_sets is not None:
-        content["factors"]["gene_sets"] = study.factors.gene_sets.name
-    for spec in content["repeatability"].values():
-        for reader in spec["readers"]:
-            reader["path"] = None if reader["path"] is None else Path(reader["path"]).name
-    for other in content["external"].values():
-        other["tables"] = {name: Path(path).name for name, path in other["tables"].items()}
-    return content
-
-
-def _fingerprint(study: Study, inputs: pd.DataFrame) -> str:
-    versions = {package: version(package) for package in PACKAGES}
-    parts = [understood(study), inputs.to_dict("records"), versions]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

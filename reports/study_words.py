@@ -6,6 +6,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from omics.messages import nearest
 
@@ -55,7 +56,7 @@ def mistakes(error: ValidationError, content: Mapping[str, Any], study: type[Bas
     lines: dict[tuple[Place, str], list[tuple[str, str]]] = {}
     for problem in error.errors():
         place, key = _place(problem, content)
-        words = _in_words(problem, key, _keys_at(place, content, study))
+        words = _in_words(problem, key, _fields_at(place, content, study))
         lines.setdefault((place, key), []).append(words)
     return "\n".join(
         f"  - {_section(place, content)}{_joined(texts)}" for (place, _), texts in lines.items()
@@ -103,13 +104,13 @@ def _section(place: Place, content: Mapping[str, Any]) -> str:
     return " ".join([title, *(str(part) for part in rest if not isinstance(part, int))]) + ": "
 
 
-def _in_words(problem: Any, key: str, known: Iterable[str]) -> tuple[str, str]:
+def _in_words(problem: Any, key: str, known: Mapping[str, FieldInfo]) -> tuple[str, str]:
     """Say what is wrong, and what came instead."""
     kind, text = problem["type"], str(problem["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return f"unknown key {key!r}. {nearest(key, known)}", ""
     if kind == "missing":
-        return "a second value is missing" if key.isdigit() else f"{key!r} is missing", ""
+        return "a second value is missing" if key.isdigit() else _missing(key, known), ""
     if kind.startswith("union_tag"):
         return "kind must be 'survival' or 'binary'", ""
     if kind == "too_short":
@@ -126,13 +127,21 @@ def _in_words(problem: Any, key: str, known: Iterable[str]) -> tuple[str, str]:
     return text, f", but {given!r} came{f'. {near}' if near.startswith('Did') else ''}"
 
 
-def _keys_at(place: Place, content: Mapping[str, Any], study: type[BaseModel]) -> list[str]:
-    """List the keys that the section at `place` understands."""
+def _missing(key: str, known: Mapping[str, FieldInfo]) -> str:
+    """Name a key that must be stated, and say what it states."""
+    meaning = known[key].description if key in known else None
+    return f"{key!r} is missing" + (f": {meaning}" if meaning else "")
+
+
+def _fields_at(
+    place: Place, content: Mapping[str, Any], study: type[BaseModel]
+) -> dict[str, FieldInfo]:
+    """List what the section at `place` understands."""
     annotation: Any = study
     for part in place:
         annotation = _below(annotation, part)
     sections = [model for model in _models_in(annotation) if _is_meant(model, place, content)]
-    return list(sections[0].model_fields) if sections else []
+    return dict(sections[0].model_fields) if sections else {}
 
 
 def _below(annotation: Any, part: Any) -> Any:

@@ -193,6 +193,17 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     return {name: PALETTE[position % len(PALETTE)] for position, name in enumerate(unique)}
 
 
+def model_line(colour: str, position: int) -> dict[str, Any]:
+    """Return the line of a model: dashes tell apart what colours do not, in print and by eye.
+
+    Examples
+    --------
+    >>> model_line(VERMILLION, 1)
+    {'color': '#d55e00', 'width': 2.4, 'dash': 'dash'}
+    """
+    return {"color": colour, "width": 2.4, "dash": DASHES[position % len(DASHES)]}
+
+
 def faded(colour: str, opacity: float) -> str:
     """Return `colour` (`#rrggbb`) with an opacity in [0, 1].
 

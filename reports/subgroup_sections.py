@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from models.subgroups import CENTRE, LEAST_EVENTS, Subgroups
-from reports.curve_sections import HEADLINE
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.figures.subgroups import draw_subgroups
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.style import shown_names
 from reports.tables import DASH, TableRows, digits_of, format_estimate, label
+from reports.unseen import UNSEEN
 
 
 def subgroups_section(subgroups: Subgroups) -> Section:
@@ -103,7 +103,7 @@ def _rows(table: pd.DataFrame, metrics: list[tuple[str, float]], unit: str | Non
         ["validation", "cohort", "subgroup"], sort=False
     ):
         groups.append(len(rows))
-        rows.append((f"{subgroup}, {cohort} ({HEADLINE[str(validation)]})", *empty))
+        rows.append((f"{subgroup}, {cohort} ({UNSEEN[str(validation)]})", *empty))
         for level, figures in part.groupby("subgroup_level", sort=False):
             counts = [str(figures[name].iloc[0]) for name in ("n_patients", "n_events")]
             cells = [_cell(_rows_of(figures, metric, when)) for metric, when in metrics]

@@ -13,10 +13,10 @@ from models.restricted_mean import RestrictedMean
 from models.survival_curves import KaplanMeier, survival_estimates
 from models.survival_description import SurvivalSummary
 from models.ticks import pretty
+from reports.blocks import Block, Figure, FigureGrid, Table
 from reports.competing_section import OPEN_END, incidence_rows
 from reports.figures.cumulative_incidence import draw_cumulative_incidence
 from reports.figures.kaplan_meier import draw_kaplan_meier
-from reports.html import Block, Figure, FigureGrid, Table
 from reports.survival_section import summary_rows
 from reports.tables import TableRows, format_p_value, table_rows
 

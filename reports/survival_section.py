@@ -7,9 +7,9 @@ import pandas as pd
 
 from models.survival_description import StudySurvival
 from omics.cohort import DEVELOPMENT
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.curve_sections import risk_group_names
 from reports.figures.kaplan_meier import draw_kaplan_meier
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.tables import TableRows, format_estimate, format_number, format_p_value
 
 HEADINGS = {

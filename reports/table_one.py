@@ -8,7 +8,7 @@ import pandas as pd
 from models.description import BY_CENTRE, BY_COHORT, TableOne
 from omics.cohort import DEVELOPMENT
 from omics.moment import in_words
-from reports.html import Block, Table, Text
+from reports.blocks import Block, Table, Text
 from reports.style import feature_name, shown_names
 from reports.tables import DASH, TableRows, format_number, format_p_value, format_percent
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from models.updating import Updating
 from omics.outcome import Outcome
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
 from reports.figures.updating import draw_updating
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text
 from reports.performance_tables import metric_rows
 from reports.style import shown_names
 from reports.tables import TableRows, format_number, table_rows

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from models.volume_surrogates import FEWEST, VolumeSurrogates
+from reports.blocks import Block, Figure, Section, Table, Text
 from reports.figures.volume_surrogates import MOST_POINTS, draw_volume_surrogates
-from reports.html import Block, Figure, Section, Table, Text
 from reports.style import feature_name, shown_names
 from reports.tables import format_estimate, format_percent, table_rows
 

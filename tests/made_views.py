@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from omics.errors import Finding
-from omics.tables import Kind, View, ViewNotes
+from omics.table_spec import Kind
+from omics.tables import View, ViewNotes
 
 
 def made_view(

@@ -10,12 +10,13 @@ import pytest
 
 from omics.errors import StudyError
 from reports.added_value_sections import added_value_section
-from reports.analysis import Results
+from reports.blocks import Figure, FigureGrid, Table, Text
 from reports.figures.differences import draw_differences
 from reports.figures.subgroups import draw_subgroups
-from reports.html import Figure, FigureGrid, Table, Text, render
+from reports.html import render
 from reports.jupyter import drawn
 from reports.methods import methods_text
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import build_pipelines, compute, load_cohort
 from reports.study_file import Study, read_study

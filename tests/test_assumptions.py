@@ -12,17 +12,20 @@ from models.cox import CoxModel
 from models.influence import influence
 from models.linearity import linearity_test
 from models.logistic import LogisticModel
-from models.pipeline import Model, RiskPipeline, risk_pipeline
+from models.pipeline import RiskPipeline, risk_pipeline
+from models.pipeline_parts import Model
 from models.proportional_hazards import proportional_hazards_test
 from omics.cohort import Cohort
 from omics.outcome import survival_outcome
-from reports.analysis import Results
 from reports.assumption_sections import assumption_blocks, assumptions_section
+from reports.blocks import Figure, FigureGrid, Page, Section, Table
 from reports.figures.influence import draw_influence
 from reports.figures.linearity import draw_linearity
 from reports.figures.schoenfeld import draw_schoenfeld
-from reports.html import Figure, FigureGrid, Page, Section, Table, render
-from reports.output import influence_table, write_output
+from reports.html import render
+from reports.output import write_output
+from reports.output_tables import influence_table
+from reports.results import Results
 from reports.study import compute, load_cohort
 from reports.study_file import read_study
 from tests.made_cohorts import made_cohort, with_outcome, with_table

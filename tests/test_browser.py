@@ -8,7 +8,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 import pytest
 
-from reports.html import Figure, FigureGrid, Findings, Page, Section, Table, Text, write_page
+from reports.blocks import Figure, FigureGrid, Findings, Page, Section, Table, Text
+from reports.html import write_page
 from tests.browser import needs_browser, printed, visit
 from tests.made_up_tables import all_figures, findings, performance_table
 

@@ -86,6 +86,13 @@ def test_the_table_averages_over_repeats() -> None:
     assert accuracy["chance"] == 0.5
 
 
+def test_what_is_always_right_is_one_in_every_draw() -> None:
+    codes = np.repeat([0, 1, 2], [7, 11, 13])
+    p = np.tile(np.eye(3)[codes], (5, 1, 1))
+    table = _table({"before": p}, codes, draws=20, level=0.95, generator=np.random.default_rng(0))
+    assert table[["estimate", "lower", "upper"]].eq(1.0).all(axis=None)
+
+
 def test_a_mark_is_told_before_and_hardly_after() -> None:
     found = told(made(1.0))
     table = found.table.set_index(["metric", "stage"])

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from omics.errors import StudyError
-from omics.tables import TableSpec, read_table
+from omics.table_spec import TableSpec
+from omics.tables import read_table
 
 ROWS = pd.DataFrame(
     {

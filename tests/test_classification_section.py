@@ -9,12 +9,12 @@ import pytest
 
 from models.classification import METRICS, classification, classification_at
 from omics.errors import StudyError
-from reports.analysis import Results
+from reports.blocks import Section, Table
 from reports.classification_section import classification_block, classified_blocks
-from reports.html import Section, Table
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.report import write_report
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import compute, load_cohort
 from reports.study_file import read_study

@@ -3,13 +3,10 @@
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from io import StringIO
 from pathlib import Path
+from subprocess import Popen
 
 import numpy as np
 import pytest
@@ -25,8 +22,8 @@ from reports.output import replace_demo_data
 from reports.study import load_cohort
 from reports.study_file import read_study
 from tests.small_study import SmallStudy, command, small_study
+from tests.started_command import in_the_middle
 
-ROOT = Path(__file__).parents[1]
 LONG = " ".join(f"word{number}" for number in range(60))
 
 
@@ -220,32 +217,10 @@ def test_interrupted_demo_data_leave_nothing(
 # ---- signals ------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _in_the_middle(study: SmallStudy, *, jobs: int) -> Iterator[subprocess.Popen[str]]:
+def _in_the_middle(study: SmallStudy, *, jobs: int) -> AbstractContextManager[Popen[str]]:
     """Start a real run, and go on once some folds of its cross-validation are kept."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-c", "from reports.cli import main; main()"),
-            *("run", str(study.write()), "--out", str(study.out), "--jobs", str(jobs)),
-        ],
-        cwd=study.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while len(list(study.out.glob(".work/*.npz"))) < 3:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "the run did not come to its cross-validation"
-            time.sleep(0.02)
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    arguments = ["run", study.write(), "--out", study.out, "--jobs", jobs]
+    return in_the_middle(arguments, folder=study.folder, work=study.out / ".work")
 
 
 def _long_study(folder: Path, *, repeats: int) -> SmallStudy:

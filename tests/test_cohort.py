@@ -16,7 +16,8 @@ from omics.errors import StudyError
 from omics.identifiers import find_id_rule
 from omics.leaks import same_but_for_coding, same_but_for_unit
 from omics.outcome import BinarySpec, SurvivalSpec
-from omics.tables import TableSpec, View, read_table
+from omics.table_spec import TableSpec
+from omics.tables import View, read_table
 from tests.made_views import ids, made_view
 from tests.realdata import DATA, needs_data
 

@@ -8,7 +8,8 @@ import pytest
 from omics.cohort import Cohort
 from omics.errors import StudyError
 from omics.outcome import BinarySpec
-from omics.tables import TableSpec, read_table
+from omics.table_spec import TableSpec
+from omics.tables import read_table
 
 SPEC = BinarySpec(column="clinical:IDH", positive=("mutant",))
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.boosting import BoostedModel
-from models.comparison import DIFFERENCES, LIKELIHOOD_RATIO, Comparison, compare
+from models.comparison import DIFFERENCES, Comparison, compare
 from models.cox import CoxModel
+from models.likelihood_ratio import LIKELIHOOD_RATIO
 from models.logistic import LogisticModel
 from models.performance import performance
 from models.pipeline import risk_pipeline

@@ -19,11 +19,12 @@ from omics.errors import StudyError
 from omics.outcome import SurvivalSpec
 from omics.outcome_columns import outcome_cause, outcome_findings, read_outcome
 from omics.tables import View
-from reports.analysis import Results
+from reports.blocks import Block, FigureGrid, Table, Text
 from reports.competing_section import cause_names, competing_group_blocks
-from reports.html import Block, FigureGrid, Table, Text, render
+from reports.html import render
 from reports.methods import methods_text
 from reports.report import write_report
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import compute, load_cohort
 from reports.study_file import read_study

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import estimator_checks
 from statsmodels.duration.hazard_regression import PHReg
 
 from models.baseline import breslow_baseline
@@ -23,6 +22,7 @@ from models.partial_likelihood import PartialLikelihood
 from models.regression import RIDGE_GRID
 from omics.errors import ConvergenceWarning, FitError
 from omics.outcome import survival_outcome
+from tests.manners import check_manners
 from tests.realdata import DATA, needs_data
 from tests.rotterdam import rotterdam
 
@@ -512,15 +512,7 @@ def test_initial_of_another_length_is_refused() -> None:
 
 def test_estimator_manners() -> None:
     # Checks that call fit draw their own y, which is no survival outcome: they are left out.
-    for check in (
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_parameters_default_constructible,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-        estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_estimator_repr,
-    ):
-        check("CoxModel", CoxModel())
+    check_manners(CoxModel())
     model = CoxModel(ridge=2.0)
     with pytest.raises(NotFittedError):
         model.linear_predictor(X)

@@ -15,7 +15,8 @@ from omics.cutting import Cut
 from omics.errors import StudyError
 from omics.outcome import BinarySpec
 from omics.pathology import read_ranges
-from omics.tables import TableSpec, View, read_table
+from omics.table_spec import TableSpec
+from omics.tables import View, read_table
 from reports.study import load_cohort
 from reports.study_file import read_study
 from tests.small_study import SmallStudy, small_study

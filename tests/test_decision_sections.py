@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 
 from omics.errors import StudyError
-from reports.analysis import Results
+from reports.blocks import Block, Figure, FigureGrid, Page, Section, Table, Text
 from reports.curve_sections import decision_blocks
 from reports.decision_sections import avoided_block, difference_blocks
 from reports.figures.decision_difference import draw_decision_difference
 from reports.figures.updating import draw_updating
-from reports.html import Block, Figure, FigureGrid, Page, Section, Table, Text, render
+from reports.html import render
 from reports.methods import methods_text
 from reports.report import write_report
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import compute, load_cohort
 from reports.study_file import Study, read_study

@@ -16,7 +16,8 @@ from omics.errors import StudyError
 from omics.new_patients import reading_rules
 from omics.radiomics import feature_table, is_volume
 from omics.row_specs import DeltaSpec
-from omics.tables import TableSpec, View, read_table
+from omics.table_spec import TableSpec
+from omics.tables import View, read_table
 from tests.small_study import FEATURES, command, small_study
 
 REFERENCE = json.loads(Path(__file__).with_name("reference").joinpath("delta.json").read_text())

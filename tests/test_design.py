@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_array_api_input, estimator_checks_generator
 
-from models.design import Design, select_columns
+from models.design import Design
+from models.predictors import select_columns
 from models.splines import default_knots, restricted_cubic_spline
 from omics.errors import FitError
 from tests.realdata import ROOT

@@ -8,12 +8,12 @@ import pytest
 
 from models.external_tests import external_tests
 from reports.added_value_sections import added_value_section
-from reports.analysis import Results
+from reports.blocks import Section, Table
 from reports.external_sections import paired_test_block, standard_error_block
-from reports.html import Section, Table
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.report import write_report
+from reports.results import Results
 from reports.tables import TableRows, format_estimate, format_number, format_p_value
 from tests.small_study import SmallStudy, binary_study, small_study
 from tests.test_classification_section import computed, rows_of, with_centres

@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 
 from models.cox import CoxModel
+from omics.errors import StudyError
+from omics.table_spec import TableSpec
+from omics.tables import read_table
 from reports.study import load_cohort
 from reports.study_file import read_study
 from tests.small_extraction import FEATURES, SETTINGS, small_extraction
@@ -112,3 +115,25 @@ def test_the_rows_say_which_versions_made_them(study: SmallStudy) -> None:
     long = pd.read_parquet(study.folder / TABLE["path"])
     (versions,) = long["diagnostics_Versions"].unique()
     assert {"nomomics", "SimpleITK", "numpy"} <= set(json.loads(versions))
+
+
+@pytest.mark.parametrize("spread", [True, False])
+def test_where_a_row_is_from_is_no_feature(study: SmallStudy, tmp_path: Path, spread: bool) -> None:
+    long = pd.read_parquet(study.folder / TABLE["path"])
+    if not spread:
+        long = long[(long["sequence"] == "T1c") & (long["region"] == "1")]
+    long.insert(1, "centre", np.where(long["patient"].rank(method="dense") % 2, "Graz", "Essen"))
+    long.insert(2, "reader", "A")
+    path = tmp_path / "radiomics.parquet"
+    long.to_parquet(path, index=False)
+    table = {**TABLE, "path": str(path)} if spread else {**TABLE, "path": str(path), "spread": []}
+    spec = TableSpec.model_validate(table)
+    view = read_table(spec, name="radiomics")
+    assert view.table.shape[1] == len(FEATURES) * (4 if spread else 1)
+    place = "FLAIR|1+2|" if spread else ""
+    assert {f"{place}reader", f"{place}centre"} <= set(view.provenance)
+    reserved = read_table(spec, name="radiomics", reserve=["centre"]).reserved["centre"]
+    assert reserved.value_counts().to_dict() == {"Graz": 15, "Essen": 15}
+    long.drop(columns="diagnostics_Region_Volume").to_parquet(path)
+    with pytest.raises(StudyError, match=r"'(T1c.1.)?centre' must hold numbers, but 30 of its 30"):
+        read_table(spec, name="radiomics")

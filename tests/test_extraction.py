@@ -17,7 +17,7 @@ from omics.case import Case
 from omics.errors import CaseError, StudyError
 from omics.extraction import case_store, extract
 from omics.extraction_settings import read_settings, settings_from_text
-from omics.extraction_summary import extraction_summary, union_findings
+from omics.extraction_summary import extraction_summary, label_findings
 from omics.image_steps import ImageSteps
 from omics.manifest import read_manifest
 from omics.perturbation import PerturbationSettings
@@ -234,12 +234,36 @@ def test_labels_of_unions_are_counted_where_they_lack(cases: list[Case], tmp_pat
         {"label": "2", "cases": 3, "absent": 0},
         {"label": "4", "cases": 3, "absent": 3},
     ]
-    never, some = union_findings(found)
+    never, some = label_findings(found)
     assert (never.code, never.severity) == ("label_in_no_mask", "serious")
     assert never.message.startswith("Label 4, part of a union, is in none of 3 masks")
     assert some.message.endswith("absent are 1 in 1 of 3.")
     assert never.code in [one.code for one in extraction_summary(found).findings]
-    assert list(union_findings(extract(cases[:1], CHOSEN))) == []
+    assert list(label_findings(extract(cases[:1], CHOSEN))) == []
+
+
+def test_blank_labels_that_lead_to_several_labels_are_a_serious_finding(
+    cases: list[Case], tmp_path: Path
+) -> None:
+    asked = []
+    for row, value in enumerate((1, 255, 1), start=1):
+        mask = sitk.GetArrayFromImage(sitk.ReadImage(str(cases[row].mask)))
+        write_image((mask > 0) * np.uint8(value), tmp_path / f"{row}.nii.gz")
+        one = replace(cases[row], mask=tmp_path / f"{row}.nii.gz", labels=(), row=row)
+        asked.append(one)
+    found = extract(asked, CHOSEN)
+    assert found.unlabelled.to_dict("records") == [
+        {"label": "1", "cases": 2},
+        {"label": "255", "cases": 1},
+    ]
+    (told,) = label_findings(found)
+    assert (told.code, told.severity) == ("labels_differ", "serious")
+    assert "have different labels (1 in 2, 255 in 1): each became a region" in told.message
+    assert told.code in [one.code for one in extraction_summary(found).findings]
+    for same in ({"names": ("tumour",)}, {"labels": ("1+255",)}):
+        again = extract([replace(case, **same) for case in asked], CHOSEN)
+        assert again.unlabelled.empty
+        assert again.table["region"].nunique() == 1
 
 
 def test_what_is_wrong_with_the_mask_is_told_once(cases: list[Case], tmp_path: Path) -> None:
@@ -306,6 +330,8 @@ def test_an_error_of_ours_is_not_swallowed(
 def test_no_case_and_a_case_twice_are_refused(cases: list[Case]) -> None:
     with pytest.raises(StudyError, match="at least one case"):
         extract([], CHOSEN)
+    with pytest.raises(TypeError, match=r"but is 'mri'\. Read them: read_settings\(\"mri\"\)"):
+        extract(cases, "mri")
     with pytest.raises(StudyError, match="1 of 3 are there already"):
         extract([*cases[:2], cases[0]], CHOSEN)
 
@@ -469,11 +495,21 @@ def test_a_full_disk_is_told_with_the_cure(
         extract(cases, CHOSEN, store=store)
 
 
-def test_presets_go_through_the_door(cases: list[Case]) -> None:
-    found = extract(cases[:1], replace(read_settings("mri"), image_types={"Original": {}}))
+def test_the_preset_for_mri_does_not_know_the_unit_of_the_scanner(
+    cases: list[Case], tmp_path: Path
+) -> None:
+    whole = sitk.Cast(sitk.ReadImage(str(cases[0].image)), sitk.sitkInt16)
+    there = []
+    for row, (factor, shift) in enumerate([(1, 0), (3, 100)], start=1):
+        path = tmp_path / f"{row}.nii.gz"
+        sitk.WriteImage(whole * factor + shift, str(path))
+        there.append(replace(cases[0], image=path, sequence=str(row), row=row))
+    found = extract(there, replace(read_settings("mri"), image_types={"Original": {}}))
     assert found.failed.empty, found.failed["reason"].tolist()
-    assert len(found.columns) > 90
-    assert np.isfinite(found.table[found.columns["name"]].to_numpy()).all()
+    plain, other = (part[found.columns["name"]] for _, part in found.table.groupby("sequence"))
+    assert plain.shape == (2, 107)
+    np.testing.assert_allclose(other.to_numpy(), plain.to_numpy(), rtol=1e-9)
+    assert (plain.iloc[0] != plain.iloc[1]).mean() > 0.9  # of two regions: they do measure
 
 
 # ---- changed copies where there is no second reader ---------------------------------------------

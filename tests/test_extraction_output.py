@@ -6,9 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import unescape
 from io import StringIO
 from pathlib import Path
@@ -23,7 +20,9 @@ from omics.extraction_settings import read_settings
 from omics.perturbation import PerturbationSettings
 from omics.perturbing import Perturbing
 from reports.cli import _progress
-from tests.small_extraction import SmallExtraction, small_extraction
+from tests.forbidden import forbid
+from tests.small_extraction import SHAPE, SmallExtraction, small_extraction, write_image
+from tests.started_command import in_the_middle
 
 ROOT = Path(__file__).parents[1]
 WRITTEN = {
@@ -86,6 +85,7 @@ def test_failures_are_listed_with_status_3(tmp_path: Path) -> None:
     assert result.exit_code == 3
     out = phantoms.out.parent
     assert names(out) == {*WRITTEN, "failed.csv", ".radiomics.work"}
+    assert "\n1 case: label must stand in the mask, but '9' does not" in result.stderr
     assert result.stderr.strip().splitlines()[-1] == (
         f"nomomics: 1 of 3 cases could not be used, wholly or in part. The reasons stand in "
         f"{out / 'failed.csv'}. Correct them and call it again: the others are kept."
@@ -108,6 +108,32 @@ def test_a_label_that_no_mask_has_is_told_on_the_console_and_the_page(tmp_path: 
     told = "Label 4, part of a union, is in none of 3 masks"
     assert f"\nserious: {told}" in result.stderr
     assert told in phantoms.out.with_suffix(".html").read_text()
+
+
+def test_blank_labels_that_lead_to_several_are_told_on_the_console_and_the_page(
+    tmp_path: Path,
+) -> None:
+    phantoms = small_extraction(tmp_path, patients=2)
+    for number, value in ((1, 1), (2, 255)):
+        inside = np.zeros(SHAPE, dtype=np.uint8)
+        inside[2:8, 3:11, 3:10] = value
+        write_image(inside, tmp_path / f"P{number}_mask.nii.gz")
+    phantoms.manifest["label"] = ""
+    result = phantoms.run()
+    assert result.exit_code == 0
+    told = "Where label is blank, the masks have different labels (1 in 1, 255 in 1)"
+    assert f"\nserious: {told}" in result.stderr
+    assert told in phantoms.out.with_suffix(".html").read_text()
+
+
+def test_paths_may_be_trusted(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path, patients=["pat1", "pat2"])
+    phantoms.manifest["mask"] = phantoms.manifest["mask"].to_numpy()[::-1]
+    result = phantoms.run()
+    assert result.exit_code == 2
+    assert "mask of 'pat1' names 'pat2'" in result.stderr
+    assert "say --trust-paths." in result.stderr
+    assert phantoms.run("--trust-paths").exit_code == 0
 
 
 def test_once_nothing_fails_the_list_and_the_kept_cases_go(
@@ -305,6 +331,10 @@ def test_a_place_that_cannot_be_written_to_is_told_before_hours_of_work(
     message = refused(phantoms, "--out", tmp_path / "file" / "radiomics.parquet")
     assert "cannot be written to: " in message
     assert "Choose another folder" in message
+    (tmp_path / "closed").mkdir()
+    forbid(monkeypatch, tmp_path / "closed")
+    message = refused(phantoms, "--out", tmp_path / "closed" / "radiomics.parquet")
+    assert "cannot be written to: Permission denied. Choose another folder" in message
 
 
 @pytest.mark.parametrize("place", ["write_csv", "write_extraction_page", "write_text"])
@@ -369,38 +399,13 @@ def test_the_time_left_is_told_however_long_a_case_takes() -> None:
 # ---- signals ------------------------------------------------------------------------------------
 
 
-@contextmanager
-def in_the_middle(phantoms: SmallExtraction, *, jobs: int) -> Iterator[subprocess.Popen[str]]:
-    """Start a real extraction, and go on once some of its cases are kept."""
-    arguments = [str(argument) for argument in phantoms.arguments("--jobs", jobs)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from reports.cli import main; main()", *arguments],
-        cwd=phantoms.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while len(list(phantoms.work.glob("*.npz"))) < 3:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "the extraction did not come to its cases"
-            time.sleep(0.01)
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
 @pytest.mark.parametrize(("stop", "jobs"), [(signal.SIGKILL, 1), (signal.SIGINT, 2)])
 def test_stopped_in_the_middle_it_goes_on_to_the_same_table(
     tmp_path: Path, stop: signal.Signals, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phantoms = small_extraction(tmp_path, patients=20)
-    with in_the_middle(phantoms, jobs=jobs) as process:
+    arguments = phantoms.arguments("--jobs", jobs)
+    with in_the_middle(arguments, folder=tmp_path, work=phantoms.work) as process:
         os.killpg(process.pid, stop)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL), stderr

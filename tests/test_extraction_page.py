@@ -11,9 +11,10 @@ import pytest
 from omics.extraction import Extraction
 from omics.extraction_settings import ExtractionSettings, read_settings
 from omics.image_steps import ImageSteps
+from reports.blocks import Page, Pictures, Table, Text
 from reports.extraction_page import write_extraction_page
 from reports.extraction_section import extraction_page, settings_block
-from reports.html import Page, Pictures, Table, Text, render
+from reports.html import render
 from reports.tables import TableRows, table_rows
 from tests.browser import needs_browser, printed, visit
 from tests.made_extraction import FEATURES, WHERE, made_extraction

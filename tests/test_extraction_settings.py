@@ -20,6 +20,7 @@ from omics.extraction_settings import (
 )
 from omics.ibsi_codes import CODES, DEPRECATED
 from omics.setting_rules import FILTER_RULES, REGION_RULES, TEXTURE_RULES
+from tests.forbidden import forbid
 
 pytest.importorskip("yaml", reason="the extra 'extract' is not installed")
 
@@ -48,6 +49,107 @@ setting:
 """
 
 
+GLCM = """\
+  glcm: [Autocorrelation, JointAverage, ClusterProminence, ClusterShade, ClusterTendency, Contrast,
+    Correlation, DifferenceAverage, DifferenceEntropy, DifferenceVariance, JointEnergy,
+    JointEntropy, Imc1, Imc2, Idm, Idmn, Id, Idn, InverseVariance, MaximumProbability, SumEntropy,
+    SumSquares]
+"""
+CLASSES = f"""
+featureClass:
+  shape:
+  firstorder:
+{GLCM}
+  glrlm:
+  glszm:
+  gldm:
+"""
+FILTERED = "{Original: {}, LoG: {sigma: [%s]}, Wavelet: {}}"
+RESAMPLED = """
+setting:
+  normalize: true
+  normalizeScale: 100
+  interpolator: 'sitkBSpline'
+  resampledPixelSpacing: [%s]
+  binWidth: 5
+  voxelArrayShift: 300
+  label: 1
+"""
+# the examples/exampleSettings of pyradiomics 3 (BSD-3-Clause), comments and line breaks aside
+EXAMPLES = {
+    "Params": f"""
+setting:
+  binWidth: 25
+  label: 1
+  interpolator: 'sitkBSpline'
+  resampledPixelSpacing:
+  weightingNorm:
+imageType:
+  Original: {{}}
+featureClass:
+  shape:
+  firstorder: []
+{GLCM}
+  glrlm:
+  glszm:
+  gldm:
+""",
+    "exampleCT": f"""
+imageType: {FILTERED % "1.0, 2.0, 3.0, 4.0, 5.0"}
+{CLASSES}
+setting:
+  interpolator: 'sitkBSpline'
+  resampledPixelSpacing: [1, 1, 1]
+  padDistance: 10
+  binWidth: 25
+  voxelArrayShift: 1000
+  label: 1
+""",
+    "exampleMR_3mm": f"imageType: {FILTERED % '2., 3., 4., 5.'}{CLASSES}{RESAMPLED % '2, 2, 2'}",
+    "exampleMR_5mm": f"imageType: {FILTERED % '3.0, 5.0'}{CLASSES}{RESAMPLED % '3, 3, 3'}",
+    "exampleMR_NoResampling": f"""
+imageType: {FILTERED % "1.0, 3.0, 5.0"}
+{CLASSES}
+setting:
+  normalize: true
+  normalizeScale: 100
+  preCrop: true
+  force2D: true
+  force2Ddimension: 0
+  binWidth: 5
+  voxelArrayShift: 300
+  label: 1
+""",
+    "MR_2D_extraction": f"""
+imageType: {FILTERED % "2.0, 3.0, 4.0, 5.0"}
+{CLASSES.replace("shape:", "shape2D:")}
+  ngtdm:
+{RESAMPLED % "2, 2, 0"}
+  padDistance: 10
+  preCrop: true
+  force2D: true
+  force2Ddimension: 0
+""",
+    "example_allShape": """
+setting:
+  label: 1
+  interpolator: 'sitkBSpline'
+  resampledPixelSpacing:
+featureClass:
+  shape: [VoxelVolume, MeshVolume, SurfaceArea, SurfaceVolumeRatio, Compactness1, Compactness2,
+    Sphericity, SphericalDisproportion, Maximum3DDiameter, Maximum2DDiameterSlice,
+    Maximum2DDiameterColumn, Maximum2DDiameterRow, MajorAxisLength, MinorAxisLength,
+    LeastAxisLength, Elongation, Flatness]
+""",
+}
+EXAMPLE_VOXEL = """
+imageType: {Original: {}}
+featureClass: {glcm: [JointEntropy]}
+setting: {binWidth: 25, force2D: true, label: 1}
+voxelSetting: {kernelRadius: 2, maskedKernel: true, initValue: nan, voxelBatch: 10000}
+"""
+
+
 def read(text: str):
     return settings_from_text(text, name="mine.yaml")
 
@@ -60,6 +162,68 @@ def test_a_parameter_file_of_pyradiomics_is_read_as_it_is() -> None:
     assert settings.feature_classes["shape"] == list(CODES["shape"])[:14]
     assert settings.setting["voxelArrayShift"] == 300
     assert "label" not in settings.setting
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pykwalify, by which they validate
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_of_pyradiomics_are_read_as_pyradiomics_reads_them(
+    name: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("radiomics", reason="the extra 'extract' is not installed")
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    (tmp_path / "theirs.yaml").write_text(EXAMPLES[name])
+    theirs, ours = RadiomicsFeatureExtractor(str(tmp_path / "theirs.yaml")), read(EXAMPLES[name])
+    assert set(ours.image_types) == set(theirs.enabledImagetypes)
+    assert set(ours.feature_classes) == set(theirs.enabledFeatures)
+    for family, features in theirs.enabledFeatures.items():
+        assert not features or set(ours.feature_classes[family]) == set(features)
+    elsewhere = {"label", "additionalInfo", "interpolator", "padDistance", "normalizeScale"}
+    stated = {key: value for key, value in theirs.settings.items() if value is not None}
+    for key in set(stated) - elsewhere:
+        assert ours.setting[key] == stated[key]
+    resampled = stated.get("resampledPixelSpacing") is not None
+    assert ("interpolator" in ours.setting) == resampled
+    assert ("padDistance" in ours.setting) == (resampled or stated["preCrop"])
+
+
+def test_a_key_may_say_the_same_twice() -> None:
+    # as shape does in an earlier Params.yaml
+    twice = EXAMPLES["Params"].replace("  shape:", "  shape:\n  shape:")
+    assert read(twice).digest == read(EXAMPLES["Params"]).digest
+
+
+def test_what_is_switched_off_leaves_its_companions_behind() -> None:
+    idle = "setting: {interpolator: sitkLinear, resampledPixelSpacing: , normalize: false,"
+    assert read(f"{idle} normalizeScale: 100}}").digest == read("setting: {}").digest
+    with pytest.raises(StudyError, match="interpolator does nothing without resampledPixelSp"):
+        read("setting: {interpolator: sitkLinear}")
+
+
+def test_examples_that_ask_for_something_else_are_refused_in_words() -> None:
+    with pytest.raises(StudyError, match="voxelSetting: it belongs to feature maps"):
+        read(EXAMPLE_VOXEL)
+    older = EXAMPLES["exampleCT"].replace("imageType", "inputImage")
+    with pytest.raises(StudyError, match=r"must call its image types imageType.*Rename it"):
+        read(older)
+    misspelt = EXAMPLES["MR_2D_extraction"].replace("force2Dd", "force2DD")
+    with pytest.raises(StudyError, match=r"'force2DDimension'. Did you mean 'force2Ddimension'"):
+        read(misspelt)
+    flat = EXAMPLES["MR_2D_extraction"].replace("force2D: true", "force2D: false")
+    with pytest.raises(StudyError, match="shape2D needs force2D"):
+        read(flat)
+    with pytest.raises(StudyError, match=r"'MajorAxis' is not known. Did you mean 'MajorAxisLeng"):
+        read(EXAMPLES["example_allShape"].replace("MajorAxisLength", "MajorAxis"))
+
+
+def test_a_mask_is_resampled_in_one_word_or_both() -> None:
+    both = "{preprocess: {resample_mask: %s}, setting: {correctMask: %s}}"
+    assert read(both % ("true", "true")).steps.resample_mask
+    assert not read(both % ("false", "false")).steps.resample_mask
+    for pair in (("false", "true"), ("true", "false")):
+        told = f"correctMask: {pair[1]} under setting and resample_mask: {pair[0]} under preproc"
+        with pytest.raises(StudyError, match=rf"in one way .*{told}.*Delete one"):
+            read(both % pair)
 
 
 def test_defaults_are_those_of_pyradiomics() -> None:
@@ -179,6 +343,11 @@ def test_the_steps_before_are_read() -> None:
     assert read("setting: {correctMask: true}").steps.resample_mask
 
 
+def test_a_blank_step_stands_for_its_default() -> None:
+    blank = read("preprocess: {n4: , z_score: , resample_mask: , rings: }")
+    assert blank.digest == read("setting: {}").digest
+
+
 def test_named_features_and_deprecated_ones() -> None:
     named = read("featureClass: {shape: [Sphericity, Compactness1], glcm: [Idm, Idm]}")
     assert named.feature_classes == {"shape": ["Sphericity", "Compactness1"], "glcm": ["Idm"]}
@@ -237,7 +406,10 @@ WRONG = [
     ("featureClass: {firstorder: [{Mean: 1}]}", "names of features, but has"),
     ("setting: [1]", "setting must hold keys and values, but is \\[1\\]"),
     ("just words", "must hold some of imageType, featureClass, setting, preprocess"),
-    ("setting: {a", "must be YAML, but is not"),
+    ("setting: {a", r"must be YAML, but is not: expected ',' or '}', .* \(line 1, column 12\)\.$"),
+    ("setting:\n\tbinWidth: 5", r"'\\t' .* \(line 2, column 1\)\. YAML indents by blanks\.$"),
+    ("? [a]\n: b", r"must be YAML, but is not: found unhashable key \(line 1, column 3\)\.$"),
+    ("a: \x00", "must be YAML, but is not: unacceptable character"),
     ("setting: {binWidth: 5}\nsetting: {binCount: 5}", "each key once, but has 'setting' .*line 2"),
     ("imageType: {LoG: {sigma: [1], sigma: [2]}}", "but has 'sigma' again in line 1"),
 ]
@@ -256,7 +428,19 @@ def test_a_file_that_is_not_there_or_cannot_be_read(tmp_path: Path) -> None:
         read_settings("mri2")
     path = tmp_path / "wrong.yaml"
     path.write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(StudyError, match=r"wrong\.yaml cannot be read"):
+    with pytest.raises(StudyError, match=r"wrong\.yaml' is no UTF-8 text\. Save it again"):
+        read_settings(path)
+    with pytest.raises(StudyError, match=r"a YAML file, but .* is a folder\. Name a file in it"):
+        read_settings(tmp_path)
+    with pytest.raises(StudyError, match="there is no file"):
+        read_settings(path / "inside.yaml")
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("setting: {binWidth: 5}")
+    forbid(monkeypatch, path)
+    with pytest.raises(StudyError, match=r"mine\.yaml may not be read: the right to read it"):
         read_settings(path)
 
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from omics.mofa import FactorModel
-from reports.analysis import FactorResults
 from reports.factor_methods import factors_text, meaning_text
+from reports.factor_results import FactorResults
 from tests.made_cohorts import made_cohort
 
 

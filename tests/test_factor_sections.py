@@ -12,10 +12,10 @@ from scipy.stats import kendalltau
 from omics.gene_sets import GeneSets, gene_set_enrichment
 from omics.mofa import FactorModel
 from omics.saved_factors import SavedFactors
-from reports.analysis import Results
+from reports.blocks import Block, Figure, Table, Text
 from reports.factor_meaning import factor_associations, factor_scatter, ordered_active
-from reports.html import Block, Figure, Table, Text
 from reports.jupyter import drawn
+from reports.results import Results
 from reports.sections import factor_model_blocks, page_of
 from reports.study import compute, load_cohort
 from reports.study_file import read_study

@@ -9,7 +9,8 @@ import pytest
 
 from models.boosting import BoostedModel
 from models.cox import CoxModel
-from models.findings import factor_findings, model_findings, ordered
+from models.factor_findings import factor_findings
+from models.findings import model_findings, ordered
 from models.logistic import LogisticModel
 from models.performance import Performance, performance
 from models.pipeline import RiskPipeline, risk_pipeline

@@ -17,8 +17,8 @@ from models.validation import Plan, validate
 from omics.cohort import DEVELOPMENT
 from omics.errors import StudyError
 from reports.analysis import analyse
+from reports.blocks import FigureGrid
 from reports.curve_sections import calibration_blocks
-from reports.html import FigureGrid
 from reports.methods import methods_text
 from reports.study import build_pipelines, compute, load_cohort
 from reports.study_file import read_study

@@ -30,8 +30,8 @@ from omics.errors import StudyError
 from omics.harmonise import ComBat
 from omics.mofa_views import chosen_views
 from reports import analyse, load_cohort, read_study
-from reports.analysis import About
-from reports.html import Text
+from reports.about import About
+from reports.blocks import Text
 from reports.jupyter import drawn
 from reports.study import build_pipelines
 from tests.small_study import FEATURES, SmallStudy, command, small_study

@@ -24,8 +24,9 @@ from models.logistic import LogisticModel
 from models.pipeline import risk_pipeline
 from models.validation import Plan, validate
 from omics.cohort import DEVELOPMENT
+from reports.blocks import Table, Text
 from reports.calibration_sections import hosmer_lemeshow_blocks
-from reports.html import Table, Text, render
+from reports.html import render
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.output import write_output

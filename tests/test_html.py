@@ -12,18 +12,8 @@ import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from reports.html import (
-    Block,
-    Figure,
-    FigureGrid,
-    Findings,
-    Page,
-    Section,
-    Table,
-    Text,
-    render,
-    write_page,
-)
+from reports.blocks import Block, Figure, FigureGrid, Findings, Page, Section, Table, Text
+from reports.html import render, write_page
 from reports.jupyter import DRAWN, notebook_html, register
 from reports.style import DARK
 from reports.tables import TableRows

@@ -126,6 +126,26 @@ def test_steps_that_cannot_be_taken(
         prepare(volume(values.astype(np.int16)), brain_mask=brain, steps=steps)
 
 
+@pytest.mark.parametrize(("side", "held"), [(3, 0), (8, 8), (15, 27)])
+def test_a_bias_is_not_learnt_from_few_voxels(side: int, held: int) -> None:
+    # thinned to every fourth voxel: the centres of a cube of 3 voxels are missed altogether
+    values = volume(noise((40, 40, 40)) + 2000, spacing=(1.0, 1.0, 1.0))
+    brain = np.zeros((40, 40, 40), np.uint8)
+    brain[3 : 3 + side, 3 : 3 + side, 3 : 3 + side] = 1
+    mask = volume(brain, spacing=(1.0, 1.0, 1.0))
+    with pytest.raises(CaseError, match=rf"^brain_mask .* 64 voxels .* holds {held}: too few"):
+        prepare(values, brain_mask=mask, steps=ImageSteps(n4=True))
+    scored = prepare(values, brain_mask=mask, steps=ImageSteps(z_score="brain"))
+    assert scored.GetSize() == (40, 40, 40)  # z-scores need no more
+
+
+def test_a_bias_is_not_learnt_from_a_small_foreground() -> None:
+    values = np.zeros((40, 40, 40), np.float32)
+    values[3:6, 3:6, 3:6] = 100
+    with pytest.raises(CaseError, match=r"^Otsu's foreground must hold at least 64 voxels"):
+        prepare(volume(values, spacing=(1.0, 1.0, 1.0)), brain_mask=None, steps=ImageSteps(n4=True))
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_bias_is_not_learnt_from_one_slice(axis: int) -> None:
     values = np.take(noise() + 2000, [0], axis=axis).astype(np.float32)

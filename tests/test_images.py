@@ -12,6 +12,7 @@ import pytest
 
 from omics.errors import CaseError
 from omics.images import files_of, read_image
+from tests.forbidden import forbid
 from tests.made_images import (
     ORIGIN,
     SPACING,
@@ -70,6 +71,20 @@ def test_a_header_names_its_files(tmp_path: Path, name: str, lines: list[str]) -
         assert found == [name, "a.zraw", "voxels/s001.raw", "voxels/s002.raw", "voxels/s2.raw"]
     else:
         assert found == [name, "a.zraw"]
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.mhd", "a.raw", "series/003.dcm", "series", "."])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    image = volume(noise())
+    for kind in ("nii", "mhd"):
+        sitk.WriteImage(image, str(tmp_path / f"a.{kind}"))
+    write_series(tmp_path / "series", image)
+    forbid(monkeypatch, tmp_path / name)
+    asked = {"a.raw": "a.mhd", "series/003.dcm": "series", ".": "a.nii"}.get(name, name)
+    with pytest.raises(CaseError, match=r"^image may not be read: the right to read it, or to op"):
+        read_image(tmp_path / asked)
 
 
 def test_a_fourth_dimension_of_one_is_dropped(tmp_path: Path) -> None:

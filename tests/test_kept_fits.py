@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.resampling import FolderStore
 from omics.mofa import FactorModel
 from omics.n_factors import held_out_error
-from omics.parallel import in_parallel_kept
+from omics.parallel import FolderStore, in_parallel_kept
 from omics.stability import factor_stability
 from tests.test_stability import MODEL, X
 

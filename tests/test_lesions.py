@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from omics.errors import CaseError, StudyError
 from omics.lesions import lesions, reduce_lesions
 from omics.row_specs import ReduceSpec
-from omics.tables import TableSpec, View, read_table
+from omics.table_spec import TableSpec
+from omics.tables import View, read_table
 
 REFERENCE = json.loads(
     Path(__file__).with_name("reference").joinpath("lesions.json").read_text(encoding="utf-8")

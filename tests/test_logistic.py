@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import estimator_checks
 from statsmodels.discrete.discrete_model import Logit
 
 from models.logistic import LogisticModel, logistic_fit
 from models.regression import RIDGE_GRID
 from omics.errors import ConvergenceWarning, FitError
+from tests.manners import check_manners
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "logistic.json").read_text())
 TABLE = pd.DataFrame(REFERENCE["data"])
@@ -255,15 +255,7 @@ def test_other_columns_than_the_fit_are_refused() -> None:
 
 def test_estimator_manners() -> None:
     # Checks that call fit draw a y that is not True/False: they are left out.
-    for check in (
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_parameters_default_constructible,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-        estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_estimator_repr,
-    ):
-        check("LogisticModel", LogisticModel())
+    check_manners(LogisticModel())
     model = LogisticModel(ridge=2.0)
     with pytest.raises(NotFittedError):
         model.risk(X)

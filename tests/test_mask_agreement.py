@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from omics.mask_agreement import agreement_of_images, mask_agreement
-from reports.html import Table
+from reports.blocks import Table
 from reports.jupyter import drawn as shown
 from reports.tables import TableRows
 

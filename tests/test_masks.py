@@ -9,6 +9,7 @@ import pytest
 from omics.errors import CaseError
 from omics.images import read_image
 from omics.masks import check_region, read_brain_mask, read_masks
+from tests.forbidden import forbid
 from tests.made_images import ORIGIN, SPACING, noise, oblique, sitk, volume, write_series
 from tests.realdata import DATA, needs_data
 
@@ -206,8 +207,50 @@ def test_the_global_tolerance_of_itk_has_no_say(tmp_path: Path) -> None:
 def test_the_brain_is_every_label(tmp_path: Path, image: Any) -> None:
     brain = read_brain_mask(kept(tmp_path, labels()), image=image)
     np.testing.assert_array_equal(array(brain), labels() > 0)
-    with pytest.raises(CaseError, match="'brain' must hold a voxel"):
-        read_brain_mask(kept(tmp_path, labels() * 0), image=image)
+
+
+@pytest.mark.parametrize(
+    ("values", "place", "message"),
+    [
+        (labels() * 0, {}, "must hold the brain, but is empty .* columns image and brain_mask of"),
+        (labels() * np.float32(0.25), {}, "must hold whole numbers.*columns image and brain_mask"),
+        (noise(), {}, "must hold patches .* columns image and brain_mask of the manifest"),
+        (labels(), {"spacing": (1.0, 1.0, 1.0)}, "must lie on the grid of its image"),
+        (labels()[np.newaxis].repeat(2, axis=0), {}, "must be one volume"),
+        (None, {}, "must be a file or folder"),
+    ],
+)
+def test_faults_of_the_brain_mask_name_its_column(
+    tmp_path: Path, image: Any, values: Any, place: dict[str, Any], message: str
+) -> None:
+    path = tmp_path / "mask.nii"
+    if values is not None and values.ndim == 4:
+        sitk.WriteImage(sitk.GetImageFromArray(values, isVector=False), str(path))
+    elif values is not None:
+        path = kept(tmp_path, values, **place)
+    with pytest.raises(CaseError, match=f"^brain_mask {message}"):
+        read_brain_mask(path, image=image)
+
+
+def test_a_brain_mask_beside_its_image_is_named(tmp_path: Path, image: Any) -> None:
+    path = kept(tmp_path, labels(), origin=(500.0, 0.0, 0.0))
+    with pytest.raises(CaseError, match=r"^brain_mask must overlap its image"):
+        read_brain_mask(path, image=image, resample=True)
+
+
+def test_a_mask_that_may_not_be_read(
+    tmp_path: Path, image: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = kept(tmp_path, labels())
+    contours = tmp_path / "contours.dcm"
+    contours.touch()
+    for one in (path, contours):
+        with monkeypatch.context() as patched:
+            forbid(patched, one)
+            with pytest.raises(CaseError, match=r"^mask may not be read: the right .*Ask for it"):
+                read_masks(one, ("1",), image=image)
+            with pytest.raises(CaseError, match=r"^brain_mask may not be read"):
+                read_brain_mask(one, image=image)
 
 
 def test_a_scan_and_its_mask_exchanged(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import pytest
 from models.optimism import cox_optimism
 from models.resample_counts import bootstrap_counts
 from omics.errors import StudyError
-from reports.analysis import Results
+from reports.blocks import Figure, FigureGrid, Section, Table, Text
 from reports.curve_sections import calibration_blocks
-from reports.html import Figure, FigureGrid, Section, Table, Text, render
+from reports.html import render
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.optimism_sections import HEADER, optimism_blocks
 from reports.report import write_report
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import compute, load_cohort
 from reports.study_file import read_study

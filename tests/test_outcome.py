@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from omics.canonical import canonical, match_values
 from omics.errors import StudyError
 from omics.outcome import BinarySpec, SurvivalSpec, is_survival, survival_outcome
-from omics.outcome_columns import canonical, match_values, outcome_arrays, read_outcome
+from omics.outcome_columns import outcome_arrays, read_outcome
 from tests.made_views import ids, made_view
 
 

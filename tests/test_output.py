@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import models.validation
-from reports.output import file_name
+from reports.output_tables import file_name
 from tests.small_study import N_PATIENTS, SmallStudy, binary_study, small_study
 
 HOSTILE = '<script>alert("x")</script>'

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from reports.html import Page, Pictures, Section, render
+from reports.blocks import Page, Pictures, Section
+from reports.html import render
 from reports.overlays import COLOURS, GREYS, SHOWN_AT_ONCE, outline, overlay, overlays, png
 from tests.made_extraction import made_preview
 from tests.made_up_tables import HOSTILE

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import estimator_checks
 
 from models.discrimination import c_index
 from models.parametric import ParametricModel
 from omics.errors import FitError
 from omics.outcome import survival_outcome
+from tests.manners import check_manners
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "parametric.json").read_text())
 TABLE = pd.DataFrame(REFERENCE["data"])
@@ -142,17 +142,5 @@ def test_wrong_input_is_named() -> None:
         ParametricModel().linear_predictor(X)
 
 
-@pytest.mark.parametrize(
-    "check",
-    [
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_parameters_default_constructible,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-        estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_estimator_repr,
-    ],
-    ids=lambda check: check.__name__,
-)
-def test_scikit_learn_conventions(check: object) -> None:
-    check("ParametricModel", ParametricModel())  # type: ignore[operator]
+def test_scikit_learn_conventions() -> None:
+    check_manners(ParametricModel())

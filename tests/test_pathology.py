@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from omics.errors import StudyError
 from omics.pathology import read_percentages
-from omics.tables import TableSpec, read_table
+from omics.table_spec import TableSpec
+from omics.tables import read_table
 
 
 def cells(*values: object) -> pd.Series:

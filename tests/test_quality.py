@@ -12,7 +12,8 @@ from omics.columns import column_auc, far_out, repeated_columns
 from omics.errors import Finding
 from omics.outcome import BinarySpec, SurvivalSpec
 from omics.quality import findings, missing_table
-from omics.tables import TableSpec, View, read_table
+from omics.table_spec import TableSpec
+from omics.tables import View, read_table
 from tests.made_views import ids, made_view
 from tests.realdata import DATA, needs_data
 

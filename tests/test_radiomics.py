@@ -5,13 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omics.radiomics import (
-    FEATURE_CLASSES,
-    feature_table,
-    is_provenance,
-    is_volume,
-    parse_feature_name,
-)
+from omics.radiomics import feature_table, is_provenance, is_volume, parse_feature_name
+from omics.radiomics_names import FEATURE_CLASSES
 from tests.realdata import DATA, needs_data
 
 IMAGE_TYPES = [

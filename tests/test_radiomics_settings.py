@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omics.errors import StudyError
-from omics.extraction_settings import settings_from_text
-from omics.radiomics_settings import SETTINGS, compare_settings
+from omics.extraction_settings import settings_digest, settings_from_text
+from omics.radiomics_settings import (
+    HASH,
+    SETTINGS,
+    compare_settings,
+    other_settings,
+    stated_settings,
+)
 from omics.table_spec import TableSpec
 from omics.tables import read_table
 from reports.study import load_cohort
@@ -82,6 +88,46 @@ def test_what_was_declared_to_differ_is_told() -> None:
         finding.message
     )
     assert compare_settings({"mri": provenance(WIDE, WIDE)}, may_differ=["mri"]) == []
+
+
+# ---- rows that kept the digest alone ------------------------------------------------------------
+
+
+def hashed(text: object, *digests: object) -> pd.DataFrame:
+    """State a text in the first row, and only digests in the others."""
+    frame = provenance(text, *[None] * len(digests))
+    own = settings_digest(text) if isinstance(text, str) else None
+    return frame.assign(**{HASH: [own, *digests]})
+
+
+def test_rows_without_settings_are_compared_by_their_digest() -> None:
+    wide, narrow = settings_digest(WIDE), settings_digest(NARROW)
+    assert compare_settings({"mri": hashed(WIDE, wide, wide, None, " ")}) == []
+    expected = (
+        "but 2 rows of table 'mri' have others than 1 row of table 'mri' "
+        f"(digest: {narrow} here, {wide} there; what differs is not stated). Extract them again"
+    )
+    with pytest.raises(StudyError, match=re.escape(expected)):
+        compare_settings({"mri": hashed(WIDE, narrow, narrow)})
+    with pytest.raises(StudyError, match=rf"digest: {wide} here, {narrow} there"):
+        compare_settings({"a": provenance(NARROW), "b": hashed(None, wide).drop(columns=SETTINGS)})
+    spread = hashed(None, narrow).rename(columns=lambda name: f"T1c|1|{name}")
+    with pytest.raises(StudyError, match=rf"digest: {narrow} here, {wide} there"):
+        compare_settings({"mri": hashed(WIDE), "flair": spread})
+
+
+def test_a_digest_says_nothing_beside_settings_of_pyradiomics_own() -> None:
+    frames = {"a": hashed(None, settings_digest(WIDE)), "b": provenance(theirs())}
+    assert compare_settings(frames) == []
+
+
+def test_digests_are_known_to_new_patients() -> None:
+    known = stated_settings({"mri": provenance(WIDE)})
+    new = hashed(None, settings_digest(WIDE), settings_digest(NARROW))
+    ((count, difference),) = other_settings(new, known)
+    assert count == 1
+    assert difference[0].startswith(f"digest: {settings_digest(NARROW)} here")
+    assert other_settings(provenance(NARROW, WIDE), stated_settings({"mri": hashed(None, "ab")}))
 
 
 # ---- several tables and cohorts -----------------------------------------------------------------
@@ -179,6 +225,18 @@ def test_a_study_refuses_to_join_and_says_so(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "10 rows of table 'radiomics' have others than 50 rows" in result.stderr
     assert "(binWidth: 5 here, 25 there)" in result.stderr
+
+
+def test_a_study_refuses_to_join_rows_of_other_digests(tmp_path: Path) -> None:
+    study = small_study(tmp_path)
+    # digests that a spreadsheet may take for numbers
+    study.tables["radiomics"][HASH] = ["123456789012"] * 50 + ["1234567890e1"] * 10
+    result = study.check()
+    assert result.exit_code == 2
+    assert "10 rows of table 'radiomics' have others than 50 rows" in result.stderr
+    assert "(digest: 1234567890e1 here, 123456789012 there; what differs" in result.stderr
+    study.tables["radiomics"][HASH] = "123456789012"
+    assert study.check().exit_code == 0
 
 
 def test_a_study_that_declares_it_is_told(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from models.reclassification import (
 )
 from models.validation import Plan, validate
 from omics.cohort import DEVELOPMENT
-from reports.html import Table, render
+from reports.blocks import Table
+from reports.html import render
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.output import write_output

@@ -25,13 +25,13 @@ from omics.harmonise import ComBat
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from omics.stability import FactorStability, factor_stability
-from reports.analysis import Results
+from reports.blocks import Figure, FigureGrid, Table, Text
 from reports.figures.reliability import draw_reliability
-from reports.html import Figure, FigureGrid, Table, Text
 from reports.jupyter import drawn as shown
 from reports.methods import methods_text
-from reports.repeatability_sections import repeatability_section
+from reports.repeatability_sections import repeatability_section, repeatability_text
 from reports.report import write_report
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import build_pipelines, compute, load_cohort
 from reports.study_file import Study, parse_study, read_study
@@ -296,7 +296,7 @@ def test_report_tells_what_was_kept(results: Results, tmp_path: Path) -> None:
     bias = agreement[agreement["what"] == "bias"].set_index("feature")["estimate"]
     assert bias[~bias.index.isin([f"radiomics:{n}" for n in NOISY_FEATURES])].abs().max() < 0.05
     assert isinstance(text, Text)
-    assert "40 sets of readings of development patients by 2 readers, ICC(A,1)" in text.text
+    assert "40 sets of readings of development patients, by 2 readers, ICC(A,1)" in text.text
     assert "at least 0.75: 8 of 10 are." in text.text
     assert isinstance(figure, Figure)
     assert figure.figure.layout.xaxis.title.text == "ICC(A,1)"
@@ -322,6 +322,28 @@ def test_report_tells_what_was_kept(results: Results, tmp_path: Path) -> None:
     assert "reader2.csv" in results.inputs["file"].tolist()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "PAT-QX" not in page
+
+
+def test_changed_copies_are_not_called_readers(tmp_path: Path) -> None:
+    study = repeated_study(tmp_path)
+    section_of(study)["form"] = "ICC(1)"
+    study.tables["reader2"]["diagnostics_Perturbation"] = "{}"
+    read = read_study(study.write())
+    cohort = load_cohort(read)
+    found = study_repeatability(build_pipelines(read), cohort, plan=PLAN)
+    (part,) = repeatability_section(found).sections
+    text, _, by_class, _, differences = part.blocks
+    assert isinstance(text, Text)
+    assert isinstance(by_class, Table)
+    assert isinstance(differences, FigureGrid)
+    assert (
+        "of masks as drawn and 1 changed copy of each, which are no second reader, ICC(1) (the "
+        "share of all variance that lies between patients)"
+    ) in text.text
+    assert "40 patients, 2 readings: medians" in by_class.caption
+    assert differences.title == "Masks as drawn and their first copies."
+    words = [text.text, by_class.caption, repeatability_text(found)]
+    assert not any("by 2 readers" in one or "all readers" in one for one in words)
 
 
 def test_notebook_draws_both(results: Results) -> None:

@@ -19,8 +19,6 @@ from models.cox import CoxModel
 from models.design import Design
 from models.pipeline import risk_pipeline
 from models.resampling import (
-    Arrays,
-    FolderStore,
     Resample,
     StepMemory,
     bootstrap,
@@ -31,7 +29,7 @@ from models.resampling import (
 from models.validation import Plan, Validation, validate
 from omics.errors import ConvergenceWarning
 from omics.mofa import FactorModel
-from omics.parallel import in_parallel
+from omics.parallel import Arrays, FolderStore, in_parallel
 from tests.made_cohorts import Counter, made_cohort
 
 # divisions ------------------------------------------------------------------------------------

@@ -10,12 +10,12 @@ from models.cox import CoxModel
 from models.findings import model_findings
 from models.logistic import LogisticModel
 from models.performance import performance
-from models.pipeline import RiskPipeline, rarer_class, risk_pipeline
+from models.pipeline import RiskPipeline, risk_pipeline
 from models.regression import RIDGE_GRID
 from models.validation import Plan, validate
 from omics.cohort import Cohort
 from omics.errors import Finding
-from omics.outcome import survival_outcome
+from omics.outcome import rarer_class, survival_outcome
 from tests.made_cohorts import made_cohort
 
 PLAN = Plan(folds=3, repeats=1, bootstrap=0, draws=10)

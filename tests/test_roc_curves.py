@@ -13,8 +13,8 @@ from models.roc import roc_curve, roc_curve_at
 from models.roc_curves import RocCurves, Sampled, roc_curves
 from models.validation import Plan, Validation, validate
 from omics.cohort import DEVELOPMENT
+from reports.blocks import Figure, FigureGrid, Section
 from reports.figures.roc import draw_roc
-from reports.html import Figure, FigureGrid, Section
 from reports.jupyter import drawn
 from reports.roc_section import roc_blocks
 from reports.tables import format_estimate

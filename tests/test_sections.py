@@ -60,11 +60,12 @@ from omics.mask_agreement import MaskAgreement, mask_agreement
 from omics.mofa import FactorModel
 from omics.reliability import ReliabilityFilter
 from omics.saved_factors import SavedFactors
-from reports.analysis import Results
-from reports.html import Block, Figure, FigureGrid, Section, Table, Text, render
+from reports.blocks import Block, Figure, FigureGrid, Section, Table, Text
+from reports.html import render
 from reports.jupyter import DRAWN
 from reports.methods import methods_text
 from reports.report import write_report
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import compute, load_cohort
 from reports.study_file import read_study

@@ -10,15 +10,16 @@ import plotly.graph_objects as go
 import pytest
 
 from omics.errors import StudyError
-from reports.analysis import Results
+from reports.blocks import Figure, FigureGrid, Section, Table, Text
 from reports.figures.score_by_outcome import draw_score_by_outcome
 from reports.figures.signature_deviance import draw_signature_deviance
 from reports.figures.signature_path import draw_signature_path
 from reports.figures.waterfall import draw_waterfall
-from reports.html import Figure, FigureGrid, Section, Table, Text, render
+from reports.html import render
 from reports.jupyter import drawn
 from reports.methods import methods_text
 from reports.report import write_report
+from reports.results import Results
 from reports.sections import page_of
 from reports.study import compute, load_cohort
 from reports.study_file import Study, parse_study, read_study

@@ -8,7 +8,8 @@ import pytest
 
 from models.validation import Plan
 from omics.cohort import Cohort
-from reports.analysis import Results, analyse
+from reports.analysis import analyse
+from reports.results import Results
 from reports.study import about_of, build_pipelines, factor_model, load_cohort, plan_of
 from reports.study_file import Study, read_study
 from tests.realdata import ROOT, needs_data

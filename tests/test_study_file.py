@@ -237,6 +237,20 @@ def test_every_mistake_is_told_at_once() -> None:
     assert "[outcome] unit: must be 'days', 'weeks', 'months' or 'years'" in words
 
 
+def test_a_key_that_must_be_stated_is_told_with_its_meaning() -> None:
+    words = refuse(changed("harmonise", {"tables": ["radiomics"]}))
+    assert "[harmonise]: 'new_centre' is missing: patients of a centre" in words
+    assert "'refuse' them, 'pass_through' their values, or 'estimate'" in words
+
+
+def test_the_older_name_of_an_intraclass_correlation_is_translated() -> None:
+    section = {"radiomics": {"readers": ["b.csv"], "form": "ICC(2,1)", "least": 0.75}}
+    assert refuse(changed("repeatability", section)) == (
+        "[repeatability] radiomics form: must be written 'ICC(A,1)', but 'ICC(2,1)' came, its "
+        "older name"
+    )
+
+
 # ---- wrong values -------------------------------------------------------------------------------
 
 

@@ -12,7 +12,8 @@ from models.log_rank import log_rank, log_rank_trend
 from models.restricted_mean import restricted_mean
 from models.survival_curves import kaplan_meier, numbers_at_risk
 from models.survival_description import survival_summary
-from reports.html import Figure, FigureGrid, Page, Section, Table, render
+from reports.blocks import Figure, FigureGrid, Page, Section, Table
+from reports.html import render
 from reports.jupyter import DRAWN, drawn
 from reports.tables import TableRows, format_estimate, format_p_value, table_rows
 from tests.competing_reference import CAUSE, GROUP, TIME

@@ -7,7 +7,8 @@ import pandas as pd
 
 from models.description import TableOne, table_one
 from omics.cohort import Cohort
-from reports.html import Page, Section, Table, Text, render
+from reports.blocks import Page, Section, Table, Text
+from reports.html import render
 from reports.table_one import table_one_blocks, table_one_rows
 from tests.made_cohorts import made_cohort, with_table
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from omics.errors import StudyError
-from omics.tables import IdRules, TableSpec, View, read_table
+from omics.table_spec import IdRules, TableSpec
+from omics.tables import View, read_table
 from omics.values import written
 from tests.realdata import DATA, needs_data
 

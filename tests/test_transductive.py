@@ -12,11 +12,12 @@ from models.cox import CoxModel
 from models.discrimination import c_index, roc_auc
 from models.logistic import LogisticModel
 from models.pipeline import RiskPipeline, risk_pipeline
-from models.resampling import FolderStore, repeated_k_fold
+from models.resampling import repeated_k_fold
 from models.transductive import _with_factors, transductive_optimism, without_factors
 from models.validation import Plan, validate
 from omics.cohort import Cohort
 from omics.mofa import FactorModel
+from omics.parallel import FolderStore
 from tests.made_cohorts import Counter, learned_states, made_cohort, with_table
 
 PLAN = Plan(folds=3, repeats=1, bootstrap=0, draws=20)

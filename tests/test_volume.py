@@ -14,7 +14,8 @@ from models.cox import CoxModel
 from models.design import Design
 from models.logistic import LogisticModel
 from models.lost_views import ANY, LOST, lost_views
-from models.pipeline import RiskPipeline, WithLearned, risk_pipeline
+from models.pipeline import RiskPipeline, risk_pipeline
+from models.pipeline_parts import WithLearned
 from models.validation import Plan, Validation, validate
 from models.volume import (
     CORRELATIONS,

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from models.volume_surrogates import VolumeSurrogates, volume_surrogates
+from reports.blocks import Figure, Page, Section, Table, Text
 from reports.figures import volume_surrogates as figures
 from reports.figures.volume_surrogates import draw_volume_surrogates
-from reports.html import Figure, Page, Section, Table, Text, render
+from reports.html import render
 from reports.tables import TableRows
 from reports.volume_section import volume_blocks
 from tests.made_up_tables import HOSTILE

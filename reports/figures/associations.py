@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from reports.figures.layouts import factor_axis
 from reports.style import (
     DIVERGING,
     TINY,
@@ -68,13 +69,7 @@ def draw_associations(table: pd.DataFrame) -> go.Figure:
     figure.update_layout(
         annotations=cell_labels(text, strength, size=TINY),
         margin={"t": 12, "r": 12},
-        xaxis={
-            "tickvals": list(range(len(factors))),
-            "ticktext": [plain(feature_name(factor)) for factor in factors],
-            "title": {"text": "Factor"},
-            "showline": False,
-            "ticks": "",
-        },
+        xaxis=factor_axis(factors),
         yaxis={
             "tickvals": list(range(len(columns))),
             "ticktext": [plain(shorten(names[str(column)], 32)) for column in columns],

@@ -13,14 +13,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from models.decision import Quantity
+from reports.figures.layouts import threshold_axis
 from reports.style import (
-    DASHES,
     INK,
     LINE,
     add_narrow,
     check_columns,
     colours,
     faded,
+    model_line,
     new_figure,
     plain,
 )
@@ -101,22 +102,16 @@ def draw_decision_curve(
     for position, (name, curve) in enumerate(curves.items()):
         if len(curves) == 1:
             figure.add_traces(interval_band(curve, plain(name), colour_of[name], drawn.interval))
-        dash = DASHES[position % len(DASHES)]
-        line = {"color": colour_of[name], "width": 2.4, "dash": dash}
+        line = model_line(colour_of[name], position)
         figure.add_trace(_line(curve, quantity, plain(name), line, drawn))
+    span = [float(first["threshold"].min()), float(first["threshold"].max())]
     shown = [quantity, *drawn.references]
     best = max(float(curve[shown].max().max()) for curve in curves.values())
     top = max(best, drawn.least_top) * 1.1
-    by = "" if horizon is None else f", event by {horizon:g} {plain(unit or '')}".rstrip()
     figure.update_layout(
         hovermode="x unified" if len(curves) == 1 else "closest",
         margin={"t": 28},
-        xaxis={
-            "title": {"text": f"Threshold probability{by}"},
-            "tickformat": ".0%",
-            "range": [float(first["threshold"].min()), float(first["threshold"].max())],
-            "nticks": 8,
-        },
+        xaxis=threshold_axis(span, horizon=horizon, unit=unit),
         yaxis={"title": {"text": drawn.title}, "range": [-0.25 * top, top], "nticks": 7},
     )
     add_narrow(figure, {"xaxis.nticks": 5, "xaxis.title.text": "Threshold probability"})

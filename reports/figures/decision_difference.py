@@ -7,12 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from reports.figures.decision_curve import interval_band
+from reports.figures.layouts import threshold_axis
 from reports.style import (
-    DASHES,
     INK,
     add_narrow,
     check_columns,
     colours,
+    model_line,
     new_figure,
     plain,
 )
@@ -68,25 +69,15 @@ def draw_decision_difference(
                 x=curve["threshold"].tolist(),
                 y=curve["difference"].tolist(),
                 mode="lines",
-                line={
-                    "color": colour_of[name],
-                    "width": 2.4,
-                    "dash": DASHES[position % len(DASHES)],
-                },
+                line=model_line(colour_of[name], position),
                 name=plain(name),
                 hovertemplate="at %{x:.0%}: %{y:.3f}<extra>%{fullData.name}</extra>",
             )
         )
-    by = "" if horizon is None else f", event by {horizon:g} {plain(unit or '')}".rstrip()
     figure.update_layout(
         hovermode="x unified" if len(curves) == 1 else "closest",
         margin={"t": 28},
-        xaxis={
-            "title": {"text": f"Threshold probability{by}"},
-            "tickformat": ".0%",
-            "range": span,
-            "nticks": 8,
-        },
+        xaxis=threshold_axis(span, horizon=horizon, unit=unit),
         yaxis={"title": {"text": f"Net benefit less that of {plain(reference)}"}, "nticks": 7},
     )
     add_narrow(

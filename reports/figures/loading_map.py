@@ -3,12 +3,12 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from reports.figures.layouts import factor_axis
 from reports.style import (
     DIVERGING,
     INK,
     add_narrow,
     check_columns,
-    feature_name,
     new_figure,
     plain,
     shorten,
@@ -51,13 +51,7 @@ def draw_loading_map(table: pd.DataFrame) -> go.Figure:
         height=round(ROW * place + 84),
         annotations=notes,
         margin={"t": 12, "r": 12},
-        xaxis={
-            "tickvals": list(range(len(factors))),
-            "ticktext": [plain(feature_name(factor)) for factor in factors],
-            "title": {"text": "Factor"},
-            "showline": False,
-            "ticks": "",
-        },
+        xaxis=factor_axis(factors),
         yaxis={
             "tickvals": ticks,
             "ticktext": [plain(shorten(name, 40)) for name in names],

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from reports.style import DASHES, LINE, check_columns, colours, new_figure, plain, shorten
+from reports.style import (
+    LINE,
+    check_columns,
+    colours,
+    model_line,
+    new_figure,
+    plain,
+    shorten,
+)
 from reports.tables import format_estimate
 
 
@@ -49,12 +57,7 @@ def draw_roc(
                 x=(1 - curve["specificity"]).tolist(),
                 y=curve["sensitivity"].tolist(),
                 mode="lines",
-                line={
-                    "color": colour[name],
-                    "width": 2.4,
-                    "dash": DASHES[position % len(DASHES)],
-                    "shape": "linear",
-                },
+                line=model_line(colour[name], position) | {"shape": "linear"},
                 name=_legend(name, areas),
                 hovertemplate="sensitivity %{y:.0%}, 1 − specificity %{x:.0%}<extra></extra>",
             )

@@ -6,7 +6,15 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from reports.style import DASHES, LINE, add_narrow, check_columns, colours, new_figure, plain
+from reports.style import (
+    LINE,
+    add_narrow,
+    check_columns,
+    colours,
+    model_line,
+    new_figure,
+    plain,
+)
 
 
 def draw_updating(
@@ -47,11 +55,7 @@ def draw_updating(
                 x=curve["predicted"].tolist(),
                 y=curve["observed"].tolist(),
                 mode="lines",
-                line={
-                    "color": colour_of[name],
-                    "width": 2.4,
-                    "dash": DASHES[position % len(DASHES)],
-                },
+                line=model_line(colour_of[name], position),
                 name=plain(name),
                 hovertemplate="predicted %{x:.1%}, observed %{y:.1%}"
                 "<extra>%{fullData.name}</extra>",
