@@ -91,7 +91,7 @@ def _extracted(case: Case, settings: ExtractionSettings, perturbing: Perturbing 
     copies: Arrays = {}
     if perturbing is not None:
         measured = partial(_rows_with_rings, brain=brain, settings=settings)
-        copies = _copies(image, regions, perturbing.of(case), measured)
+        copies = _copies(image, regions, perturbing.of(case), measured, failed=failed)
     seen = preview(image, regions | rings)
     return (
         _arrays(rows, failed=failed)
@@ -192,11 +192,17 @@ def _rows_with_rings(
 
 
 def _copies(
-    image: Any, regions: Masks, perturbing: Perturbing, measured: Callable[..., Any]
+    image: Any,
+    regions: Masks,
+    perturbing: Perturbing,
+    measured: Callable[..., Any],
+    *,
+    failed: Reasons,
 ) -> Arrays:
     """Measure every region on changed copies of its mask, and the rings around them.
 
-    A copy that cannot be measured is no fault of the case: it is told apart.
+    A copy that cannot be measured is no fault of the case: it is told apart, unless the region as
+    drawn has `failed` already.
     """
     rows: list[dict[str, Row]] = [{} for _ in range(perturbing.n)]
     lost: Reasons = {}
@@ -204,7 +210,11 @@ def _copies(
         for number, (changed, grey) in enumerate(perturbing.copies(mask, image)):
             found, without = measured(grey, {name: changed})
             rows[number] |= found
-            lost |= {f"{one}, copy {number + 1}": reason for one, reason in without.items()}
+            lost |= {
+                f"{one}, copy {number + 1}": reason
+                for one, reason in without.items()
+                if one not in failed
+            }
     arrays = [_measured(one, prefix=f"{number}.") for number, one in enumerate(rows, start=1)]
     return {name: array for part in arrays for name, array in part.items()} | {
         "lost": np.array(list(lost), dtype=np.str_),

@@ -160,8 +160,9 @@ def write_extraction(extraction: Extraction, out: Path) -> list[Path]:
             (staging / name).replace(place)
         if FAILED not in written:  # nobody failed, of this table or of its neighbours
             out.with_name(FAILED).unlink(missing_ok=True)
-        for older in set(copies_of(out)) - set(written.values()):
-            older.unlink()
+        if out.name in written:  # copies stay beside the table they are of
+            for older in set(copies_of(out)) - set(written.values()):
+                older.unlink()
     except OSError as error:
         raise _not_writable(out, error) from error
     finally:

@@ -557,6 +557,24 @@ def test_a_copy_of_which_nothing_is_left_is_told_apart_from_failed_cases(
     assert "must have several voxels, but has none" in found.lost_copies["reason"].iloc[0]
 
 
+def test_a_region_that_failed_as_drawn_has_no_lost_copies(
+    cases: list[Case], tmp_path: Path
+) -> None:
+    mask = sitk.ReadImage(str(cases[0].mask))
+    labels = sitk.GetArrayFromImage(mask)
+    core = np.argwhere(labels == 1)
+    labels[labels == 1] = 2
+    labels[tuple(core[0])] = 1
+    small = sitk.GetImageFromArray(labels)
+    small.CopyInformation(mask)
+    sitk.WriteImage(small, str(tmp_path / "mask.nrrd"))
+    shrunk = Perturbing(n=2, settings=PerturbationSettings(grow=(-2.4, -2.4)))
+    found = extract([replace(cases[0], mask=tmp_path / "mask.nrrd")], CHOSEN, perturbing=shrunk)
+    assert found.failed["region"].tolist() == ["1"]
+    assert found.table["region"].tolist() == ["1+2"]
+    assert found.lost_copies.empty
+
+
 def test_rings_go_around_the_changed_mask(cases: list[Case]) -> None:
     settings = replace(CHOSEN, steps=ImageSteps(rings=((0, 3),)))
     grown = Perturbing(n=1, settings=PerturbationSettings(grow=(1.0, 1.0)))

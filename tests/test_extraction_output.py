@@ -209,6 +209,13 @@ def test_changed_copies_are_files_that_a_study_reads_as_readers(tmp_path: Path) 
     assert set(copy) - set(phantoms.table()) == {"diagnostics_Perturbation"}
     assert phantoms.run("--perturb", 1).exit_code == 0
     assert names(phantoms.out.parent) == WRITTEN | {"radiomics_perturbed_1.parquet"}
+    phantoms.manifest["label"] = "7"  # a table that stays keeps its copies
+    result = phantoms.run()
+    assert result.exit_code == 3
+    assert "of an earlier extraction stays as it was" in " ".join(result.stderr.split())
+    assert WRITTEN | {"radiomics_perturbed_1.parquet"} <= names(phantoms.out.parent)
+    assert "were removed" not in result.stderr
+    phantoms.manifest["label"] = "1"
     result = phantoms.run()
     assert result.exit_code == 0
     assert "were removed (radiomics_perturbed_1.parquet)" in result.stderr
