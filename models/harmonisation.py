@@ -17,8 +17,8 @@ Orlhac F, Eertink JJ, Cottereau AS, et al. A guide to ComBat harmonization of im
 multicenter studies. Journal of Nuclear Medicine 2022;63:172-179. doi:10.2967/jnumed.121.262464
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,9 @@ class Harmonisation:
         chi-squared test of a binary one), of the development patients.
     n_patients : int
         Development patients with values.
+    held_out : DataFrame
+        Who was refused in cross-validation, as `refused_in_folds` counts them, for all tables
+        together: stands with the first of a study, the others have no rows.
     """
 
     combat: ComBat
@@ -77,6 +80,9 @@ class Harmonisation:
     why_no_prediction: str
     association: dict[str, float]
     n_patients: int
+    held_out: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["model", "repeat", "n_centre", "n_level"])
+    )
 
     @property
     def differing(self) -> pd.DataFrame:
@@ -104,6 +110,7 @@ def study_harmonisation(validation: Validation, cohort: Cohort) -> dict[str, Har
     """
     found: dict[str, Harmonisation] = {}
     plan = validation.plan
+    lost = refused_in_folds(validation, cohort)
     for fitted in validation.fitted.values():
         table = cohort.X
         for step in fitted.pipeline.cleaning:
@@ -111,9 +118,8 @@ def study_harmonisation(validation: Validation, cohort: Cohort) -> dict[str, Har
                 table = step.transform(table)
             elif (name := ", ".join(step.tables)) not in found:
                 seen = replace(cohort, X=table)
-                found[name] = harmonisation(
-                    seen, step, seed=plan.seed, draws=plan.draws, level=plan.level
-                )
+                one = harmonisation(seen, step, seed=plan.seed, draws=plan.draws, level=plan.level)
+                found[name] = one if found else replace(one, held_out=lost)
     return found
 
 
@@ -224,7 +230,7 @@ def harmonisation_findings(
 ) -> Iterator[Finding]:
     """Say what a reader must know of the harmonisation of a study, and of its validation."""
     if found and validation is not None:
-        yield from _refused_in_folds(validation)
+        yield from _refused_in_folds(refused_in_folds(validation, cohort), validation)
     for table, one in found.items():
         yield from _confounded(one, cohort, table)
         yield from _small(one, table)
@@ -266,31 +272,76 @@ def _small(found: Harmonisation, table: str) -> Iterator[Finding]:
         )
 
 
-def _refused_in_folds(validation: Validation) -> Iterator[Finding]:
-    """Count those whose whole centre, or level of a covariate, was held out with them."""
+def _refused_in_folds(held_out: pd.DataFrame, validation: Validation) -> Iterator[Finding]:
+    """Tell those whose whole centre was held out with them, and their level of a covariate."""
+    for name, rows in held_out.groupby("model", sort=False):
+        steps = validation.fitted[str(name)].pipeline.harmonised
+        levels = dict.fromkeys(name for step in steps for name in step.coding_.levels)
+        for what, code, whom in (
+            ("centre", "centre_held_out", "of their centre"),
+            ("level", "level_held_out", f"of their level of {quoted(levels)}"),
+        ):
+            lost = rows[f"n_{what}"]
+            if lost.any():
+                yield Finding(
+                    code=code,
+                    severity="note",
+                    where=str(name),
+                    message=f"In {int((lost > 0).sum())} of {len(lost)} repeats of the "
+                    f"cross-validation, up to {number_of(int(lost.max()), 'patient')} have no "
+                    f"prediction: everybody {whom} was held out with them, and what is new is "
+                    "refused.",
+                )
+
+
+def refused_in_folds(validation: Validation, cohort: Cohort) -> pd.DataFrame:
+    """Count the patients whom harmonisation refused in cross-validation, by what was new of them.
+
+    Returns
+    -------
+    DataFrame, one row per harmonised model and repeat
+        `model`, `repeat` (from 1), `n_centre` (everybody of their centre, or all but too few, was
+        held out with them) and `n_level` (everybody of their level of a covariate was); who lost
+        both counts for the centre.
+    """
+    rows = []
     for name, fitted in validation.fitted.items():
-        if not fitted.pipeline.harmonised:
+        steps = fitted.pipeline.harmonised
+        if not steps or name not in validation.out_of_fold:
             continue
         held_out = validation.out_of_fold[name]
         lost = np.isnan(held_out.linear_predictor)
         lost &= ~np.isnan(validation.apparent[name].linear_predictor)
         for repeat, fold in enumerate(held_out.fold):
-            for number in np.unique(fold[lost[repeat]]):  # a fold that failed is counted as such
-                if lost[repeat, fold == number].all():
-                    lost[repeat, fold == number] = False
-        steps = fitted.pipeline.harmonised
-        levels = dict.fromkeys(name for step in steps for name in step.coding_.levels)
-        whom = "their centre" + (f", or of their level of {quoted(levels)}," if levels else "")
-        if lost.any():
-            yield Finding(
-                code="centre_held_out",
-                severity="note",
-                where=name,
-                message=f"In {int(lost.any(axis=1).sum())} of {len(lost)} repeats of the "
-                f"cross-validation, up to {int(lost.sum(axis=1).max())} patients have no "
-                f"prediction: everybody of {whom} was held out with them, and what is new is "
-                "refused.",
-            )
+            counts = [0, 0]
+            for number in np.unique(fold[lost[repeat]]):
+                mine = fold == number
+                if lost[repeat, mine].all():  # a fold that failed is counted as such
+                    continue
+                known = _of_known_centre(steps, cohort.development.X, ~mine)
+                counts[0] += int((lost[repeat] & mine & ~known).sum())
+                counts[1] += int((lost[repeat] & mine & known).sum())
+            rows.append((name, repeat + 1, *counts))
+    return pd.DataFrame(rows, columns=["model", "repeat", "n_centre", "n_level"])
+
+
+def _of_known_centre(
+    steps: Sequence[ComBat], X: pd.DataFrame, training: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell who is let in for the centre, were a fold's training patients all that is known."""
+    known = np.ones(len(X), dtype=np.bool_)
+    for step in steps:
+        there = [name for name in step.features_ if name in X]
+        with_values = X[there].notna().any(axis=1).to_numpy()
+        centre = X[step.centre].astype(str).to_numpy()
+        here = np.isin(centre, centre[training & with_values])
+        if step.new_centre == "pass_through":
+            continue
+        if step.new_centre == "estimate":
+            names, n = np.unique(centre[~training & with_values], return_counts=True)
+            here |= np.isin(centre, names[n >= (step.least_patients or 2)])
+        known &= here | ~with_values
+    return known
 
 
 def _new_centres(found: Harmonisation) -> Iterator[Finding]:

@@ -21,8 +21,9 @@ from models.pipeline import RiskPipeline
 from models.plain import Writer, read_plain
 from models.schema import Column, differences
 from models.scoring import FrozenModel, Scores, refusal, score_patients
-from omics.centres import META
+from omics.centres import META, study_column
 from omics.errors import StudyError
+from omics.harmonise import CENTRE
 from omics.new_patients import NewPatients, raw_table
 from omics.new_tables import read_new_tables
 from omics.outcome import Outcome
@@ -148,12 +149,14 @@ class Passport:
 
     def differences(self, patients: NewPatients) -> pd.DataFrame:
         """List how new patients differ from what the models know; see `models.schema`."""
-        return differences(
+        found = differences(
             self.columns,
             patients,
             pipelines=[model.pipeline for model in self.models.values()],
             settings=self.settings,
         )
+        own = study_column(self.tables)  # of the centre, as the study calls it
+        return found.assign(column=found["column"].replace({CENTRE: own}))
 
     def score(
         self,

@@ -12,6 +12,7 @@ from models.intervals import HazardSpread
 from models.logistic import LogisticModel
 from models.schema import Column
 from models.scoring import FrozenModel
+from omics.centres import study_column
 from omics.harmonise import CENTRE
 from omics.table_layout import apart
 
@@ -82,7 +83,8 @@ def _outcome(passport: "Passport") -> list[str]:
 def _columns(passport: "Passport") -> Iterator[str]:
     direct = [column for column in passport.columns if not column.only_factors]
     for column in direct[:MOST]:
-        yield f"  {column.name}: {_kind(column)}"
+        name = study_column(passport.tables) if column.name == CENTRE else column.name
+        yield f"  {name}: {_kind(column)}"
         table, _, feature = column.name.partition(":")
         recode = passport.tables[table].recode.get(feature)
         if recode:

@@ -23,6 +23,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import nct, norm, t
 
+from omics.checks import as_floats, check_share, feature_labels
+
 Floats = NDArray[np.float64]
 WHAT = ("bias", "lower limit", "upper limit")
 
@@ -104,12 +106,9 @@ def bland_altman(
             "first and second must hold the same patients and features, but their shapes are "
             f"{one.shape} and {other.shape}."
         )
-    for name, share in (("coverage", coverage), ("level", level)):
-        if not 0 < share < 1:
-            raise ValueError(f"{name} must lie between 0 and 1, but {share} came.")
-    labels = [f"x{j}" for j in range(one.shape[1])] if names is None else list(map(str, names))
-    if len(labels) != one.shape[1]:
-        raise ValueError(f"names must name each of {one.shape[1]} features, but {len(labels)} came")
+    check_share(coverage, "coverage")
+    check_share(level, "level")
+    labels = feature_labels(names, one.shape[1])
     differences = other - one
     return BlandAltman(
         table=_table(differences, labels, coverage, level),
@@ -156,7 +155,7 @@ def _factors(n: NDArray[np.intp], z: float, level: float) -> Floats:
 
 
 def _checked(values: ArrayLike, name: str) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
+    array = as_floats(values, name)
     array = array[:, np.newaxis] if array.ndim == 1 else array
     if array.ndim != 2 or np.isinf(array).any():
         raise ValueError(

@@ -10,6 +10,7 @@ Considered and rejected: the centre beside X through scikit-learn's metadata rou
 call of `fit`, `transform`, `risk` and of each metric would have to carry it.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,29 @@ def centre_rules(address: str) -> TableSpec:
     return TableSpec(path=Path("new.csv"), kind="clinical", rename=names)
 
 
+def study_column(rules: Mapping[str, TableSpec]) -> str:
+    """Name the column of the centre as the study does, where it says so.
+
+    Parameters
+    ----------
+    rules : mapping of table to TableSpec
+        How new patients are read; that of `meta` as `centre_rules` gives it.
+
+    Examples
+    --------
+    >>> study_column({"meta": centre_rules("clinical:Site")}), study_column({})
+    ('clinical:Site', 'meta:centre')
+    """
+    named = rules[META].rename if META in rules else {}
+    return next((name for name in named if ":" in name), CENTRE)
+
+
+def in_words_of(cohort: Cohort, text: str) -> str:
+    """Write a message about the centre with the column's name in the study."""
+    name = None if cohort.centre is None else cohort.centre.name
+    return text if name is None else text.replace(repr(CENTRE), repr(str(name)))
+
+
 def check_harmonised(cohort: Cohort, combat: ComBat) -> None:
     """Refuse what cannot be harmonised as declared, before anything is learned.
 
@@ -74,6 +98,25 @@ def check_harmonised(cohort: Cohort, combat: ComBat) -> None:
         patient (unless shifts alone are taken out), or a covariate follows from the centre; or if
         the policy for new centres refuses patients of an external cohort.
     """
+    _check_columns(cohort, combat)
+    try:
+        fitted = clone(combat).set_params(mean_only=True).fit(cohort.development.X)
+    except (FitError, ValueError) as error:
+        raise StudyError(f"[harmonise] {in_words_of(cohort, str(error))}") from error
+    single = [name for name, n in fitted.n_patients_.items() if n == 1]
+    if single and not combat.mean_only:
+        raise StudyError(
+            "[harmonise] every centre must have two patients or more for its scale, but "
+            f"{len(single)} of {len(fitted.n_patients_)} have one ({quoted(single)}). Join "
+            "centres, leave them out, or state mean_only = true."
+        )
+    for name, other in cohort.external.items():
+        if fitted.refused(other.X).any():
+            raise StudyError(f"[harmonise] external cohort {name!r}: {fitted.why_refused(other.X)}")
+
+
+def _check_columns(cohort: Cohort, combat: ComBat) -> None:
+    """Refuse tables without features or of mutations, and columns that are not there."""
     for table in combat.tables:
         if table not in cohort.kinds:
             raise StudyError(
@@ -90,19 +133,8 @@ def check_harmonised(cohort: Cohort, combat: ComBat) -> None:
                 f"[harmonise] covariates: no column is named {name!r}. "
                 f"{nearest(name, map(str, cohort.X.columns))}"
             )
-    try:
-        fitted = clone(combat).set_params(mean_only=True).fit(cohort.development.X)
-    except (FitError, ValueError) as error:
-        raise StudyError(f"[harmonise] {error}") from error
-    single = [name for name, n in fitted.n_patients_.items() if n == 1]
-    if single and not combat.mean_only:
+    if combat.centre == CENTRE and CENTRE not in cohort.X:
         raise StudyError(
-            "[harmonise] every centre must have two patients or more for its scale, but "
-            f"{len(single)} of {len(fitted.n_patients_)} have one ({quoted(single)}). Join "
-            "centres, leave them out, or state mean_only = true."
+            f"[harmonise] the wide table must hold the centre as {CENTRE!r}, but lacks it. Add it: "
+            "omics.centres.with_centre(cohort)."
         )
-    for name, other in cohort.external.items():
-        refused = fitted.refused(other.X)
-        if refused.any():
-            why = fitted.why_refused(other.X.loc[refused], n_patients=other.n_patients)
-            raise StudyError(f"[harmonise] external cohort {name!r}: {why}")

@@ -290,7 +290,9 @@ class Cohort:
             y=y,
             outcome=outcome.describe(),
             group=group,
-            centre=None if centres is None else canonical_values(centres).reindex(patients),
+            centre=None
+            if centres is None
+            else canonical_values(centres).reindex(patients).rename(centre),
             cause=outcome_cause(outcome, known.loc[patients]),
             kinds={view.name: view.kind for view in views if view.table.shape[1]},
             known={

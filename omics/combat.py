@@ -65,7 +65,7 @@ def standard(
     Parameters
     ----------
     values : ndarray of shape (n_patients, n_features)
-        NaN where missing; each feature is known in every centre.
+        NaN where missing; each feature is `estimable`.
     covariates : ndarray of shape (n_patients, n_covariates)
     centre : ndarray of int, of shape (n_patients,)
         From 0.
@@ -73,7 +73,7 @@ def standard(
         The centre whose mean and variance are taken, not those of all.
     """
     n_patients, n_centres = len(centre), int(centre.max()) + 1
-    design = np.column_stack([np.eye(n_centres)[centre], covariates])
+    design = _design(covariates, centre)
     known = ~np.isnan(values)
     coef = _least_squares(design, values, known)
     mean = coef[:n_centres].T @ (np.bincount(centre) / n_patients)
@@ -87,13 +87,41 @@ def standard(
     return Standard(mean=mean, scale=scale, coef=coef[n_centres:])
 
 
+def estimable(values: Floats, covariates: Floats, centre: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Tell the features whose known values show every centre and covariate apart.
+
+    Examples
+    --------
+    >>> values = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [5.0, np.nan]])
+    >>> estimable(values, np.array([[0.0], [0.0], [0.0], [1.0]]), np.array([0, 0, 1, 1])).tolist()
+    [True, False]
+    """
+    known = ~np.isnan(values)
+    gaps = ~known.all(axis=0)
+    result = np.ones(values.shape[1], dtype=np.bool_)
+    if gaps.any():
+        design = _design(covariates, centre)
+        gram = _gram(design, known[:, gaps])
+        result[gaps] = np.linalg.matrix_rank(gram, hermitian=True) == design.shape[1]
+    return result
+
+
+def _design(covariates: Floats, centre: NDArray[np.intp]) -> Floats:
+    return np.column_stack([np.eye(int(centre.max()) + 1)[centre], covariates])
+
+
+def _gram(design: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Return the design's cross-product over each feature's known values, one p by p each."""
+    p = design.shape[1]
+    products = (design[:, :, np.newaxis] * design[:, np.newaxis, :]).reshape(len(design), p * p)
+    return np.asarray((known.T.astype(np.float64) @ products).reshape(-1, p, p))
+
+
 def _least_squares(design: Floats, values: Floats, known: NDArray[np.bool_]) -> Floats:
     """Regress each feature on the design, over its own known values: (n_columns, n_features)."""
     if known.all():
         return np.asarray(np.linalg.lstsq(design, values)[0])
-    p = design.shape[1]
-    products = (design[:, :, np.newaxis] * design[:, np.newaxis, :]).reshape(len(design), p * p)
-    gram = (known.T.astype(np.float64) @ products).reshape(-1, p, p)
+    gram = _gram(design, known)
     right = np.where(known, values, 0.0).T @ design
     return np.asarray(np.linalg.solve(gram, right[:, :, np.newaxis])[:, :, 0].T)
 

@@ -86,7 +86,7 @@ def fit_covariates(X: pd.DataFrame, names: Sequence[str]) -> Covariates:
     Raises
     ------
     ValueError
-        If one is missing in a patient.
+        If one is missing in a patient, or infinite.
     """
     numbers: dict[str, tuple[float, float]] = {}
     levels: dict[str, tuple[str, ...]] = {}
@@ -96,6 +96,8 @@ def fit_covariates(X: pd.DataFrame, names: Sequence[str]) -> Covariates:
             empty = Covariates(numbers={name: (0.0, 1.0)}, levels={})
             raise ValueError(empty.why_unknown(X, n_patients=len(X)))
         if pd.api.types.is_numeric_dtype(values.dtype):
+            if np.isinf(values.to_numpy(dtype=np.float64)).any():
+                raise ValueError(f"covariates must be finite, but {name!r} has infinite values.")
             spread = float(values.std(ddof=0))
             numbers[name] = float(values.mean()), spread or 1.0
         else:

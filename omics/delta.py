@@ -17,10 +17,8 @@ Fave X, et al. Delta-radiomics features for the prediction of patient outcomes i
 lung cancer. Scientific Reports 2017;7:588. doi:10.1038/s41598-017-00665-z
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TypeAlias, get_args
 
 import numpy as np
@@ -28,6 +26,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omics.case import PLACE
+from omics.checks import check_frame, check_name, check_names, check_one_of
+from omics.image_days import day_numbers, days_between
 from omics.messages import nearest, number_of, quoted
 from omics.radiomics import DELTA, is_provenance
 from omics.radiomics_settings import compare_settings
@@ -35,7 +35,6 @@ from omics.row_specs import Change
 
 Matrix: TypeAlias = NDArray[np.float64]
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NO_START, NO_END = "no value at the first timepoint", "no value at the second timepoint"
 NO_DAYS = "number of days unknown"
 NO_PAIR = "no feature with a value at both timepoints"
@@ -161,7 +160,7 @@ def long_delta(
     table : DataFrame
         With the columns `patient`, `column`, those of `within` and `days`, features, and columns
         that say how the features were made, which must agree on the settings. What else says
-        which image a row is of (`reader`, `region`, ...) is no feature.
+        which image a row is of (`reader`, `region`, ...) is no feature. Messages count rows from 1.
     between : tuple of str
         The first and the second timepoint, as `column` writes them; other rows are not looked at.
     kind : {"absolute", "relative", "per_day"}
@@ -183,7 +182,7 @@ def long_delta(
         If a column or a timepoint is not there, two rows are of one patient, timepoint and
         `within`, or as `delta_features`.
     StudyError
-        If the features were extracted with different settings.
+        If the features were extracted with different settings, a date is none, or days do not rise.
 
     Examples
     --------
@@ -195,6 +194,17 @@ def long_delta(
     >>> delta.table["delta|original_shape_MeshVolume"].tolist()
     [1.0, -1.0]
     """
+    check_frame(table, "table")
+    check_name(column, "column")
+    check_names(within, "within")
+    if days is not None:
+        check_name(days, "days")
+    keys = [name for name in ("patient", column, days) if name in within]
+    if keys:
+        raise ValueError(
+            f"within must name columns beside those of patient, timepoint and days, but names "
+            f"{keys[0]!r}. Take it out."
+        )
     needed = ["patient", column, *within, *([days] if days is not None else [])]
     for name in needed:
         if name not in table.columns:
@@ -202,8 +212,15 @@ def long_delta(
                 f"table must hold the column {name!r}, but has none of that name among "
                 f"{table.shape[1]}. {nearest(name, map(str, table.columns))}"
             )
-    chosen = table[table[column].isin(between)]
+    table = table.set_axis([f"row {n}" for n in range(1, len(table) + 1)], axis=0)
     _refuse_absent(table[column], between, column)
+    chosen = table[table[column].isin(between)]
+    unknown = chosen.index[chosen["patient"].isna()]
+    if len(unknown):
+        raise ValueError(
+            f"every row must say its 'patient', but {len(unknown)} of {len(table)} do not (first: "
+            f"{unknown[0]}). Fill them in, or leave them out."
+        )
     _refuse_repeated(chosen, ["patient", column, *within])
     compare_settings({"of both timepoints": chosen})
     features = [
@@ -213,19 +230,17 @@ def long_delta(
     ]
     sides = [_wide(chosen[chosen[column] == when], features, within) for when in between]
     common = sides[0].columns.intersection(sides[1].columns, sort=False)
-    dates = None
+    apart = None
     if days is not None:
-        first, second = (_days_of(chosen[chosen[column] == when], days) for when in between)
-        dates = second - first
-    return delta_features(sides[0][common], sides[1][common], kind=kind, days=dates)
+        rows = chosen.rename(columns={column: "when"})[["patient", "when"]]
+        apart = days_between(
+            _image_days(chosen, days), rows, ends=between, column=days, title="table"
+        )
+    return delta_features(sides[0][common], sides[1][common], kind=kind, days=apart)
 
 
 def _check_kind(kind: str, days: object) -> None:
-    if kind not in get_args(Change):
-        raise ValueError(
-            f"kind must be one of {', '.join(get_args(Change))}, but is {kind!r}. "
-            f"{nearest(kind, get_args(Change))}"
-        )
+    check_one_of(kind, "kind", get_args(Change))
     if (kind == "per_day") != (days is not None):
         raise ValueError(
             "days must be given for changes per day and for no others, but kind is "
@@ -235,6 +250,13 @@ def _check_kind(kind: str, days: object) -> None:
 
 
 def _check_patients(table: pd.DataFrame, name: str) -> None:
+    check_frame(table, name)
+    unknown = int(np.asarray(table.index.isna()).sum())
+    if unknown:
+        raise ValueError(
+            f"{name} must be indexed by patient, but {unknown} of {len(table)} rows have none. "
+            "Leave them out."
+        )
     several = table.index[table.index.duplicated()].unique()
     if len(several):
         raise ValueError(
@@ -253,7 +275,11 @@ def _check_columns(start: pd.DataFrame, end: pd.DataFrame) -> None:
 
 
 def _numbers(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    strange = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
+    strange = [
+        column
+        for column, kind in table.dtypes.items()
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind)
+    ]
     if strange:
         raise ValueError(
             f"{name} must hold numbers, but {len(strange)} of {table.shape[1]} columns do not "
@@ -273,15 +299,19 @@ def _numbers(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def _intervals(days: "pd.Series[float] | None", patients: pd.Index) -> Matrix | None:
     if days is None:
         return None
+    if not isinstance(days, pd.Series) or not pd.api.types.is_numeric_dtype(days):
+        came = days.dtype if isinstance(days, pd.Series) else type(days).__name__
+        raise TypeError(f"days must be a Series of numbers, indexed by patient, but is {came}.")
     if days.index.has_duplicates:
         raise ValueError("days must hold one value per patient, but a patient has several.")
-    interval: Matrix = np.asarray(days.reindex(patients), dtype=np.float64)
-    wrong = interval <= 0
+    known = days.reindex(patients)
+    interval = np.asarray(known.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+    wrong = ~((interval > 0) & (interval < np.inf)) & ~np.isnan(interval)
     if wrong.any():
         raise ValueError(
-            f"days must be above 0, from the first timepoint to the second, but "
-            f"{int(wrong.sum())} of {len(interval)} are not (first: {interval[wrong][0]:g}). "
-            "Exchange the timepoints, or correct the days."
+            f"days must be above 0, from the first timepoint to the second, and finite, but "
+            f"{int(wrong.sum())} of {len(interval)} are not (first: {interval[wrong][0]:g} at "
+            f"patient row {int(wrong.argmax()) + 1}). Exchange the timepoints, or correct the days."
         )
     return interval
 
@@ -316,15 +346,25 @@ def _reasons(a: Matrix, b: Matrix, interval: Matrix | None) -> NDArray[np.object
 
 
 def _refuse_absent(cells: pd.Series, between: tuple[str, str], column: str) -> None:
-    if len(set(between)) < len(between):
+    if not isinstance(between, tuple | list) or len(between) != 2:
+        raise ValueError(
+            f"between must name two timepoints, such as ('pre', 'post'), but is {between!r}."
+        )
+    if between[0] == between[1]:
         raise ValueError(f"between must name two timepoints, but names {between[0]!r} twice.")
-    known = list(dict.fromkeys(map(str, cells.dropna())))
+    known = list(dict.fromkeys(cells.dropna()))
     for when in between:
         if when not in known:
             raise ValueError(
                 f"between must name timepoints of column {column!r}, but no row is of {when!r}. "
-                f"{nearest(when, known)}"
+                f"{_written_otherwise(when, known) or nearest(str(when), map(str, known))}"
             )
+
+
+def _written_otherwise(when: object, known: Sequence[object]) -> str:
+    """Say that a timepoint is there as a number where text came, or the other way round."""
+    same = [cell for cell in known if str(cell) == str(when)]
+    return f"Write {same[0]!r}, as the column holds it." if same else ""
 
 
 def _refuse_repeated(rows: pd.DataFrame, keys: list[str]) -> None:
@@ -349,52 +389,15 @@ def _wide(rows: pd.DataFrame, features: list[str], within: Sequence[str]) -> pd.
     return pd.concat(blocks, axis=1)
 
 
-def _days_of(rows: pd.DataFrame, days: str) -> "pd.Series[float]":
+def _image_days(rows: pd.DataFrame, days: str) -> "pd.Series[float]":
     cells = rows[days]
-    if not pd.api.types.is_numeric_dtype(cells):
-        texts = cells.dropna().astype(str).str.strip().str.removesuffix(" 00:00:00")
-        numbers = day_numbers(texts.reindex(cells.index))
-        if numbers is None:
-            raise ValueError(
-                f"days must name a column of numbers or of dates YYYY-MM-DD, but {days!r} holds "
-                f"{quoted(cells.dropna().unique(), limit=2)}. Count days from one day."
-            )
-        rows = rows.assign(**{days: numbers})
-    by_patient = rows.groupby("patient", sort=False)[days]
-    differ = by_patient.nunique() > 1
-    if differ.any():
+    if pd.api.types.is_numeric_dtype(cells):
+        return cells.astype(np.float64)
+    texts = cells.map(lambda cell: str(cell).strip().removesuffix(" 00:00:00"), na_action="ignore")
+    numbers = day_numbers(texts.astype(object), column=days, title="table")
+    if numbers is None:
         raise ValueError(
-            f"rows of one patient and timepoint must agree on {days!r}, but those of "
-            f"{number_of(int(differ.sum()), 'patient')} do not. Correct the table."
+            f"days must name a column of numbers or of dates YYYY-MM-DD, but {days!r} holds "
+            f"{quoted(cells.dropna().unique(), limit=2)}. Count days from one day."
         )
-    return by_patient.first().astype(np.float64)
-
-
-def day_numbers(texts: "pd.Series[str]") -> "pd.Series[float] | None":
-    """Count the days of dates.
-
-    Parameters
-    ----------
-    texts : Series of str
-        None where missing.
-
-    Returns
-    -------
-    Series of float, or None
-        Days from one day, NaN where missing; None unless all are dates written YYYY-MM-DD.
-
-    Examples
-    --------
-    >>> day_numbers(pd.Series(["2024-02-28", None, "2024-03-01"])).diff(2).tolist()
-    [nan, nan, 2.0]
-    >>> day_numbers(pd.Series(["28.2.2024"])) is None
-    True
-    """
-    known = texts.dropna()
-    if known.empty or not all(_DATE.fullmatch(text) for text in known):
-        return None
-    try:
-        numbers = [float(date.fromisoformat(text).toordinal()) for text in known]
-    except ValueError:  # such as 30 February
-        return None
-    return pd.Series(numbers, index=known.index, dtype=np.float64).reindex(texts.index)
+    return numbers

@@ -2,9 +2,18 @@
 
 The rows of the two declared timepoints are spread to columns (`omics.long_tables`) and read as any
 others; then the first is taken from the second. Who has no change, and why, is counted.
+
+Where several rows of a patient and timepoint are lesions, each timepoint is reduced to one row
+first (`omics.lesions`): the change is of what is there at either, since lesions are not followed. A
+patient without any row at one timepoint has no change: whether every lesion vanished or the image
+is missing, the table does not say. One row of volume 0 at that timepoint, its other features empty,
+says that nothing is left: the total volume changes, the others have no change.
+
+Considered and rejected: counting no row as no lesion and a volume of 0, because a missing image
+would then be the best response of all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,10 +24,11 @@ from omics.delta import (
     NO_PAIR,
     NO_START,
     DeltaFeatures,
-    day_numbers,
     delta_features,
 )
 from omics.errors import Finding, StudyError
+from omics.image_days import day_numbers, days_between
+from omics.long_tables import BAR, shared_values
 from omics.messages import nearest, number_of, quoted
 from omics.moment import Moment
 from omics.patients import read_ids
@@ -43,6 +53,8 @@ class Timepoints:
         Rows of the file, and those among them of other timepoints.
     n_neither : int
         Patients with rows of other timepoints only.
+    when : Series of str or None
+        The timepoint of each row that is kept, where rows are to be reduced first.
     """
 
     spec: DeltaSpec
@@ -50,12 +62,13 @@ class Timepoints:
     n_rows: int
     n_other: int
     n_neither: int
+    when: "pd.Series[str] | None" = None
 
 
 def take_timepoints(
     raw: RawTable, spec: TableSpec, delta: DeltaSpec, *, title: str
 ) -> tuple[RawTable, TableSpec, Timepoints]:
-    """Keep the rows of the two timepoints, to be spread to columns.
+    """Keep the rows of the two timepoints, to be spread to columns or reduced.
 
     Parameters
     ----------
@@ -69,16 +82,17 @@ def take_timepoints(
     Returns
     -------
     raw : RawTable
-        Without the rows of other timepoints and the column of days.
+        Without the rows of other timepoints and the column of days; that of timepoints goes, too,
+        where rows are reduced.
     spec : TableSpec
-        Which spreads the timepoints first.
+        Which spreads the timepoints first, where rows are not reduced.
     timepoints : Timepoints
 
     Raises
     ------
     StudyError
         If a column or a timepoint is not there, a row does not say its timepoint, or days are
-        neither numbers nor dates, or differ among rows of one patient and timepoint.
+        neither numbers nor dates, differ among rows of one patient and timepoint, or do not rise.
     """
     columns = [str(column) for column in raw.cells.columns]
     for column in filter(None, (delta.column, delta.days)):
@@ -99,9 +113,9 @@ def take_timepoints(
     ids = read_ids(raw.ids, spec.id_rules, title=title)
     days = None
     if delta.days is not None:
-        keys = pd.DataFrame({"patient": ids[wanted], "when": when[wanted]})
+        rows = pd.DataFrame({"patient": ids[wanted], "when": when[wanted]})
         numbers = _read_days(raw.cells[wanted], spec, delta.days, title=title)
-        days = _between(numbers, keys, ends, delta.days, title=title)
+        days = days_between(numbers, rows, ends=ends, column=delta.days, title=title)
     known = {identifier for identifier in ids if identifier is not None}
     timepoints = Timepoints(
         spec=delta.model_copy(update={"start": ends[0], "end": ends[1]}),
@@ -109,8 +123,11 @@ def take_timepoints(
         n_rows=len(ids),
         n_other=int((~wanted).sum()),
         n_neither=len(known - set(ids[wanted])),
+        when=when[wanted] if spec.reduce is not None else None,
     )
-    cells = raw.cells[wanted].drop(columns=[delta.days] if delta.days is not None else [])
+    reduced = [delta.column] if spec.reduce is not None else []
+    read = [*reduced, *([delta.days] if delta.days is not None else [])]
+    cells = raw.cells[wanted].drop(columns=read)
     kept = RawTable(
         cells=cells,
         ids=raw.ids[wanted],
@@ -119,11 +136,101 @@ def take_timepoints(
         findings=raw.findings,
     )
     update = {
-        "spread": [delta.column, *spec.spread],
+        "spread": [] if reduced else [delta.column, *spec.spread],
         "delta": None,
-        "drop": [column for column in spec.drop if column != delta.days],
+        "drop": [column for column in spec.drop if column not in read],
+        "recode": {c: new for c, new in spec.recode.items() if c not in reduced},
     }
     return kept, spec.model_copy(update=update), timepoints
+
+
+def scan_names(patients: "pd.Series[str]", when: "pd.Series[str]") -> "pd.Series[str]":
+    """Name the scan that each row belongs to, whatever the names of patients and timepoints.
+
+    Examples
+    --------
+    >>> scan_names(pd.Series(["P1", "P1"]), pd.Series(["pre", "post"])).tolist()
+    ["'P1' at 'pre'", "'P1' at 'post'"]
+    """
+    names = [f"{patient!r} at {time!r}" for patient, time in zip(patients, when, strict=True)]
+    return pd.Series(names, index=patients.index, dtype=object)
+
+
+def spread_scans(
+    frames: Sequence[pd.DataFrame],
+    rows: pd.DataFrame,
+    spec: DeltaSpec,
+    *,
+    title: str,
+) -> list[pd.DataFrame]:
+    """Lay the reduced rows of each patient's two scans side by side.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        Features, reserved columns and provenance, one row per scan, in the order of first rows.
+    rows : DataFrame, one row per row of the table before it was reduced
+        Columns `patient` and `when`.
+    spec : DeltaSpec
+    title : str
+        How messages name the table.
+
+    Returns
+    -------
+    list of DataFrame
+        One row per patient; features and provenance in columns `timepoint|name`, and reserved
+        columns under their own names.
+
+    Raises
+    ------
+    StudyError
+        If both scans of a patient do not agree in a reserved column.
+    """
+    rows = rows.drop_duplicates()
+    everyone = pd.Index(rows["patient"].unique(), dtype=object, name="patient")
+    features, reserved, provenance = frames
+
+    def wide(frame: pd.DataFrame) -> pd.DataFrame:
+        sides = []
+        for end in (spec.start, spec.end):
+            of_end = (rows["when"] == end).to_numpy()
+            side = frame[of_end].set_axis(pd.Index(rows["patient"][of_end]), axis=0)
+            sides.append(side.reindex(everyone).add_prefix(f"{end}{BAR}"))
+        return pd.concat(sides, axis=1)
+
+    codes = pd.factorize(rows["patient"])[0]
+    shared = {
+        str(column): shared_values(reserved[column], codes, title=title) for column in reserved
+    }
+    made = wide(provenance)
+    known = made.to_numpy(dtype=object, copy=True)
+    known[pd.isna(known)] = None
+    return [
+        wide(features),
+        pd.DataFrame(shared, index=everyone, dtype=object),
+        pd.DataFrame(known, index=everyone, columns=made.columns),
+    ]
+
+
+def lesion_findings(rows: pd.DataFrame, spec: DeltaSpec, *, name: str) -> tuple[Finding, ...]:
+    """Count the patients who have more, or fewer, rows at the second timepoint."""
+    counts = rows.groupby(["patient", "when"]).size().unstack(fill_value=0)
+    start, end = counts[spec.start], counts[spec.end]
+    both = (start > 0) & (end > 0)
+    fewer, more = int((both & (end < start)).sum()), int((both & (end > start)).sum())
+    if not fewer + more:
+        return ()
+    return (
+        Finding(
+            code="delta_lesions",
+            severity="caution",
+            where=name,
+            message=f"Rows of table {name!r} were reduced at each timepoint by itself, and "
+            f"{fewer + more} of {number_of(int(both.sum()), 'patient')} have another number of "
+            f"them at {spec.end!r} (fewer: {fewer}, more: {more}): a change is of what "
+            "is there at either, and no lesion is followed.",
+        ),
+    )
 
 
 def changes(
@@ -157,7 +264,7 @@ def changes(
     Raises
     ------
     StudyError
-        If no feature has a value at both timepoints, or the second does not come after the first.
+        If no feature has a value at both timepoints.
     """
     spec = timepoints.spec
     start, end = (_side(table, when) for when in (spec.start, spec.end))
@@ -168,10 +275,7 @@ def changes(
             f"{start.shape[1]} and {spec.end!r} {end.shape[1]}, none of them in common. Check "
             "columns and spread."
         )
-    try:
-        delta = delta_features(start[common], end[common], kind=spec.kind, days=timepoints.days)
-    except ValueError as error:  # of the days: everything else is checked already
-        raise StudyError(f"{title}: delta from {spec.start!r} to {spec.end!r}: {error}") from error
+    delta = delta_features(start[common], end[common], kind=spec.kind, days=timepoints.days)
     lone = start.columns.symmetric_difference(end.columns, sort=False)
     moments = {
         f"{DELTA}|{feature}": known[f"{spec.end}|{feature}"]
@@ -201,7 +305,7 @@ def _read_days(
     cells: pd.DataFrame, spec: TableSpec, days: str, *, title: str
 ) -> "pd.Series[float]":
     texts, _ = read_texts(cells[days], unknown=Unknown.of(spec.unknown))
-    dates = day_numbers(texts)
+    dates = day_numbers(texts, column=days, title=title)
     if dates is not None:
         return dates
     numbers, _ = read_numbers(
@@ -215,28 +319,6 @@ def _read_days(
         ),
     )
     return numbers[days]
-
-
-def _between(
-    days: "pd.Series[float]",
-    keys: pd.DataFrame,
-    ends: tuple[str, str],
-    column: str,
-    *,
-    title: str,
-) -> "pd.Series[float]":
-    """Return the days from the first to the second timepoint, by patient."""
-    grouped = days.groupby([keys["patient"].to_numpy(), keys["when"].to_numpy()])
-    differ = grouped.nunique() > 1
-    if differ.any():
-        patient, when = differ.index[differ][0]
-        raise StudyError(
-            f"{title}: rows of one patient and timepoint must agree on {column!r}, but those of "
-            f"{int(differ.sum())} do not (first: {patient!r} at {when!r}). Correct the file."
-        )
-    wide = grouped.first().unstack().reindex(columns=list(ends))
-    between: pd.Series[float] = wide[ends[1]] - wide[ends[0]]
-    return between
 
 
 def _side(table: pd.DataFrame, when: str) -> pd.DataFrame:

@@ -68,6 +68,8 @@ class Extraction:
     lost_copies : DataFrame, one row per copy of a region that could not be measured
         `row` of the manifest, `region` (with the number of the copy), `reason`; small regions lose
         copies, and count as repeated less often than others.
+    perturbing : Perturbing or None
+        How the copies were made.
     unions : DataFrame, one row per label that is joined to others, such as 4 of `1+2+4`
         `label`; `cases`, the masks of which it was asked; `absent`, those that lack it.
     unlabelled : DataFrame, one row per label that a blank label cell and no name led to
@@ -82,6 +84,7 @@ class Extraction:
     previews: Mapping[int, Preview]
     perturbed: tuple[pd.DataFrame, ...] = ()
     lost_copies: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LOST)))
+    perturbing: Perturbing | None = None
     unions: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["label", "cases", "absent"])
     )
@@ -204,6 +207,7 @@ def extract(
         unions=_unions(found),
         unlabelled=_unlabelled(cases, found),
         lost_copies=_lost_copies(cases, found),
+        perturbing=perturbing,
         perturbed=() if perturbing is None else _perturbed(cases, found, settings, perturbing),
     )
 

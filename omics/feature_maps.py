@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omics.checks import check_whole
 from omics.errors import CaseError, StudyError
 from omics.extraction_settings import ExtractionSettings
 from omics.extras import needed
 from omics.geometry import grid_text, same_grid
-from omics.messages import nearest
+from omics.image_checks import check_image, region_of
+from omics.messages import nearest, number_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -68,20 +70,34 @@ def feature_map(
     StudyError
         If the settings compute no such feature, or it has no neighbourhood (shape).
     ValueError
-        If `radius` is below 1.
+        If `radius` is no whole number of 1 or more.
+    TypeError
+        If an image or the settings are something else.
     CaseError
         If mask and image lie on different grids, or the region cannot be used.
     """
     needed("radiomics")
     from omics.pyradiomics_engine import expected_features, map_region
 
+    check_image(image, "image")
+    check_image(mask, "mask")
+    if not isinstance(settings, ExtractionSettings):
+        raise TypeError(
+            f"settings must be ExtractionSettings, but {settings!r} came. Read them: "
+            'read_settings("mri").'
+        )
     _check_feature(feature, expected_features(settings))
-    if radius < 1:
-        raise ValueError(f"radius must be 1 voxel or more, but is {radius}.")
+    check_whole(radius, "radius", least=1)
     if not same_grid(image, mask):
         raise CaseError(
             f"mask must lie on the grid of the image, but the image has {grid_text(image)}, the "
             f"mask {grid_text(mask)}. Resample the mask."
+        )
+    values = needed("SimpleITK").GetArrayViewFromImage(image)[region_of(mask)]
+    if not np.isfinite(values).all():
+        raise CaseError(
+            f"image must be finite inside the region, but {int((~np.isfinite(values)).sum())} of "
+            f"{number_of(values.size, 'voxel')} are not. Correct the image."
         )
     found = map_region(image, mask, settings, feature=feature, radius=radius, masked=not beyond)
     drawn = found if "resampledPixelSpacing" in settings.setting else _laid_on(image, found)
@@ -107,6 +123,9 @@ def write_feature_map(drawn: "sitk.Image", path: str | Path) -> None:
     StudyError
         If the ending is another one, or the file cannot be written.
     """
+    check_image(drawn, "drawn")
+    if not isinstance(path, str | Path):
+        raise TypeError(f"path must be a path, but is {path!r}.")
     target = Path(path)
     ending = next((end for end in reversed(SUFFIXES) if target.name.endswith(end)), None)
     if ending is None:
@@ -127,7 +146,7 @@ def _check_feature(feature: str, known: list[str]) -> None:
     if feature not in known:
         raise StudyError(
             f"feature must be one that the settings compute, but {feature!r} is not. "
-            f"{nearest(feature, known)}"
+            f"{nearest(str(feature), known)}"
         )
     if feature.rsplit("_", 2)[1].startswith("shape"):
         raise StudyError(

@@ -4,9 +4,11 @@ Spacing and origin may differ by a thousandth of a voxel, direction cosines by 1
 that keep single precision (NIfTI) do to a grid, and far less than moves a voxel.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -65,3 +67,28 @@ def grid_text(image: "sitk.Image") -> str:
     if np.allclose(direction, axes, rtol=0, atol=DIRECTION_TOLERANCE):
         return text
     return f"{text}, direction ({', '.join(f'{value:.4g}' for value in direction)})"
+
+
+def checked_spacing(spacing: Sequence[float], n_axes: int) -> NDArray[np.float64]:
+    """Return the size of a voxel along each axis of an array, in mm.
+
+    Raises
+    ------
+    ValueError
+        Unless there is a size above zero for each axis.
+
+    Examples
+    --------
+    >>> checked_spacing((3, 1, 1), 3).tolist()
+    [3.0, 1.0, 1.0]
+    """
+    try:
+        sizes = np.asarray(spacing, dtype=np.float64)
+    except (TypeError, ValueError):
+        sizes = np.empty(0)
+    if sizes.shape != (n_axes,) or not (np.isfinite(sizes) & (sizes > 0)).all():
+        raise ValueError(
+            f"spacing must give a size above zero for each of {n_axes} axes, but {spacing} "
+            "came. Give mm in the order of the array's axes."
+        )
+    return sizes

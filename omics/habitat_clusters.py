@@ -17,7 +17,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from omics.habitat_voxels import Scan, pooled_scans
+from omics.checks import check_whole
+from omics.habitat_voxels import Scans, pooled_scans
 from omics.messages import number_of, quoted
 
 Matrix = NDArray[np.float64]
@@ -27,7 +28,7 @@ MOST_HABITATS = 255  # label maps are uint8
 
 
 def habitat_numbers(
-    scans: Iterable[tuple[str, Scan]],
+    scans: Scans,
     *,
     numbers: Sequence[int],
     seed: int,
@@ -38,7 +39,7 @@ def habitat_numbers(
 
     Parameters
     ----------
-    scans : iterable of (patient, Scan)
+    scans : mapping of patient to Scan, or iterable of (patient, Scan)
         Development patients.
     numbers : sequence of int
         From 2 up.
@@ -59,8 +60,11 @@ def habitat_numbers(
     ValueError, CaseError
         As `Habitats.fit`.
     """
+    if isinstance(numbers, str) or not isinstance(numbers, Iterable) or not len(numbers):
+        raise ValueError(f"numbers must be a list such as [2, 3, 4], but is {numbers!r}.")
     for number in numbers:
-        check_number(number, "numbers", least=2, most=MOST_HABITATS)
+        check_whole(number, "each of numbers", least=2, most=MOST_HABITATS)
+    check_sampling(voxels_per_patient=voxels_per_patient, n_starts=n_starts, seed=seed)
     sequences, voxels, patient = pooled_scans(scans, per_patient=voxels_per_patient, seed=seed)
     centre, scale = robust_scale(voxels, sequences)
     scaled = (voxels - centre) / scale
@@ -126,8 +130,8 @@ def nearest_centre(scaled: Matrix, centres: Matrix) -> NDArray[np.uint8]:
     return found
 
 
-def check_number(value: int, name: str, *, least: int, most: int | None = None) -> None:
-    """Raise unless a number lies in its range."""
-    if value < least or (most is not None and value > most):
-        span = f"{least} or more" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name} must be {span}, but is {value}.")
+def check_sampling(*, voxels_per_patient: object, n_starts: object, seed: object) -> None:
+    """Refuse what is no number of voxels or starts, or no seed."""
+    check_whole(voxels_per_patient, "voxels_per_patient", least=1)
+    check_whole(n_starts, "n_starts", least=1)
+    check_whole(seed, "seed")

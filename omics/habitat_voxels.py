@@ -1,14 +1,15 @@
 """The voxels of a region in several sequences, and an equal number of them from every patient."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from omics.errors import CaseError
 from omics.geometry import grid_text, same_grid
+from omics.image_checks import check_image, region_of
 from omics.messages import number_of, quoted
 
 if TYPE_CHECKING:
@@ -32,8 +33,45 @@ class Scan:
     images: "Mapping[str, sitk.Image]"
     mask: "sitk.Image"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.images, Mapping):
+            raise TypeError(
+                "images must map names of sequences to images, such as {'T1c': image}, but are "
+                f"of type {type(self.images).__name__}."
+            )
+        check_image(self.mask, "mask")
+
     def __repr__(self) -> str:
-        return f"Scan({', '.join(self.images)})"
+        return f"Scan({', '.join(map(str, self.images))})"
+
+
+Scans: TypeAlias = Mapping[str, Scan] | Iterable[tuple[str, Scan]]
+
+
+def scan_pairs(scans: Scans) -> Iterator[tuple[str, Scan]]:
+    """Give each patient with their scan, one at a time.
+
+    Raises
+    ------
+    TypeError
+        If there is something else among them.
+    """
+    pairs = scans.items() if isinstance(scans, Mapping) else scans
+    if isinstance(pairs, str) or not isinstance(pairs, Iterable):
+        raise TypeError(
+            "scans must map patients to Scans, or give pairs of patient and Scan, but are "
+            f"of type {type(scans).__name__}."
+        )
+    for number, pair in enumerate(pairs, start=1):
+        whole = isinstance(pair, tuple) and len(pair) == 2
+        if not whole or not isinstance(pair[0], str) or not isinstance(pair[1], Scan):
+            came = [type(part).__name__ for part in pair] if whole else type(pair).__name__
+            raise TypeError(
+                f"scans must give pairs of patient (a text) and Scan, but item {number} is "
+                f"{came if isinstance(came, str) else f'({came[0]}, {came[1]})'}. Give a dict of "
+                "patients, such as {'P1': Scan(images=..., mask=...)}."
+            )
+        yield pair
 
 
 def voxels_of(scan: Scan, sequences: Sequence[str]) -> Matrix:
@@ -65,12 +103,13 @@ def voxels_of(scan: Scan, sequences: Sequence[str]) -> Matrix:
             f"{quoted(lacking) or 'none'} and has {quoted(strange) or 'none'} beside. Give the "
             "same sequences of every patient."
         )
-    inside = sitk.GetArrayViewFromImage(scan.mask) != 0
+    inside = region_of(scan.mask)
     if not inside.any():
         raise CaseError("mask must hold the region, but no voxel of it is set. Correct the mask.")
     columns = []
     for name in sequences:
         image = scan.images[name]
+        check_image(image, f"sequence {name!r}")
         if not same_grid(scan.mask, image):
             raise CaseError(
                 f"sequence {name!r} must lie on the grid of the mask, but the mask has "
@@ -89,13 +128,13 @@ def voxels_of(scan: Scan, sequences: Sequence[str]) -> Matrix:
 
 
 def pooled_voxels(
-    scans: Iterable[tuple[str, Scan]], *, sequences: Sequence[str], per_patient: int, seed: int
+    scans: Scans, *, sequences: Sequence[str], per_patient: int, seed: int
 ) -> tuple[Matrix, NDArray[np.intp]]:
     """Take an equal number of voxels from every patient.
 
     Parameters
     ----------
-    scans : iterable of (patient, Scan)
+    scans : mapping of patient to Scan, or iterable of (patient, Scan)
         Read one at a time, so that a generator need not hold all images at once.
     sequences : sequence of str
     per_patient : int
@@ -117,12 +156,9 @@ def pooled_voxels(
         As `voxels_of`, with the patient's id.
     """
     parts: dict[str, Matrix] = {}
-    for patient, scan in scans:
+    for patient, scan in scan_pairs(scans):
         if patient in parts:
-            raise ValueError(
-                f"scans must hold one scan per patient, but {patient!r} comes twice. Join the "
-                "masks of one patient, or choose a timepoint."
-            )
+            raise ValueError(several_scans(patient))
         try:
             values = voxels_of(scan, sequences)
         except CaseError as error:
@@ -135,11 +171,19 @@ def pooled_voxels(
     return stacked, np.repeat(np.arange(len(parts)), per_patient)
 
 
+def several_scans(patient: str) -> str:
+    """Say that a patient comes twice."""
+    return (
+        f"scans must hold one scan per patient, but {patient!r} comes twice. Join the masks of one "
+        "patient, or choose a timepoint."
+    )
+
+
 def pooled_scans(
-    scans: Iterable[tuple[str, Scan]], *, per_patient: int, seed: int
+    scans: Scans, *, per_patient: int, seed: int
 ) -> tuple[tuple[str, ...], Matrix, NDArray[np.intp]]:
     """Pool voxels of the sequences that the first scan has."""
-    stream = iter(scans)
+    stream = scan_pairs(scans)
     first = next(stream, None)
     if first is None:
         raise ValueError("scans must hold a patient, but there are none.")

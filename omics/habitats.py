@@ -16,6 +16,8 @@ Habitats are learnt from images, before a study's folds are drawn: fitted on all
 patients, they have seen the voxels (never the outcome) of those whom cross-validation then holds
 out. External validation is untouched; where internal validation decides, fit on other patients.
 
+`omics.region_masks` reads the scans from a manifest, and writes masks whose labels are habitats.
+
 Considered and rejected: clustering every patient alone, because its habitat 1 would not be the next
 patient's; taking all voxels, because large tumours would decide; choosing the number of habitats
 automatically, because its criteria disagree: `omics.habitat_clusters.habitat_numbers` shows them.
@@ -28,7 +30,6 @@ clinical outcome. Clinical Cancer Research 2015;21:249-257. doi:10.1158/1078-043
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -39,14 +40,16 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from omics.checks import check_names, check_whole
+from omics.errors import StudyError
 from omics.habitat_clusters import (
     MOST_HABITATS,
-    check_number,
+    check_sampling,
     cluster,
     nearest_centre,
     robust_scale,
 )
-from omics.habitat_voxels import Scan, pooled_scans, voxels_of
+from omics.habitat_voxels import Scan, Scans, pooled_scans, scan_pairs, several_scans, voxels_of
 from omics.messages import quoted
 
 if TYPE_CHECKING:
@@ -147,13 +150,13 @@ class Habitats(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.n_starts = n_starts
         self.seed = seed
 
-    def fit(self, scans: Iterable[tuple[str, Scan]]) -> Self:
+    def fit(self, scans: Scans) -> Self:
         """Learn the habitats of development patients.
 
         Parameters
         ----------
-        scans : iterable of (patient, Scan)
-            Such as ``scans.items()``, or a generator that reads one patient at a time; their order
+        scans : mapping of patient to Scan, or iterable of (patient, Scan)
+            Such as a dict, or a generator that reads one patient at a time; their order
             changes nothing but which sequence comes first, as the first scan has them.
 
         Returns
@@ -168,8 +171,10 @@ class Habitats(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         CaseError
             If a scan cannot be used; the patient is named.
         """
-        check_number(self.n_habitats, "n_habitats", least=2, most=MOST_HABITATS)
-        check_number(self.voxels_per_patient, "voxels_per_patient", least=1)
+        check_whole(self.n_habitats, "n_habitats", least=2, most=MOST_HABITATS)
+        check_sampling(
+            voxels_per_patient=self.voxels_per_patient, n_starts=self.n_starts, seed=self.seed
+        )
         sequences, voxels, patient = pooled_scans(
             scans, per_patient=self.voxels_per_patient, seed=self.seed
         )
@@ -195,8 +200,27 @@ class Habitats(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         -------
         uint8 ndarray of shape (n_voxels,)
             1, 2, ...; at equal distance the lower number.
+
+        Raises
+        ------
+        ValueError
+            If the voxels have another shape or are not finite.
         """
         check_is_fitted(self, "centres_")
+        try:
+            voxels = np.asarray(voxels, dtype=np.float64)
+        except ValueError as error:
+            raise ValueError(f"voxels must be numbers, but: {error}.") from error
+        if voxels.ndim != 2 or voxels.shape[1] != len(self.sequences_):
+            raise ValueError(
+                f"voxels must have the shape (n_voxels, {len(self.sequences_)}), one column for "
+                f"each of {quoted(self.sequences_)}, but it is {voxels.shape}."
+            )
+        if not np.isfinite(voxels).all():
+            raise ValueError(
+                f"voxels must be finite, but {int((~np.isfinite(voxels)).sum())} of {voxels.size} "
+                "values are not. Leave those voxels out."
+            )
         return nearest_centre((voxels - self.centre_) / self.scale_, self.centres_) + np.uint8(1)
 
     def label(self, scan: Scan) -> "sitk.Image":
@@ -221,18 +245,20 @@ class Habitats(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         import SimpleITK as sitk
 
         check_is_fitted(self, "centres_")
+        if not isinstance(scan, Scan):
+            raise TypeError(f"scan must be a Scan, but is of type {type(scan).__name__}.")
         drawn = (sitk.GetArrayViewFromImage(scan.mask) != 0).astype(np.uint8)
         drawn[drawn != 0] = self.nearest(voxels_of(scan, self.sequences_))
         image = sitk.GetImageFromArray(drawn)
         image.CopyInformation(scan.mask)
         return image
 
-    def sizes(self, scans: Iterable[tuple[str, Scan]]) -> HabitatSizes:
+    def sizes(self, scans: Scans) -> HabitatSizes:
         """Measure the habitats of any patients, each by that patient's voxels alone.
 
         Parameters
         ----------
-        scans : iterable of (patient, Scan)
+        scans : mapping of patient to Scan, or iterable of (patient, Scan)
 
         Returns
         -------
@@ -244,36 +270,48 @@ class Habitats(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             If a scan cannot be used.
         """
         check_is_fitted(self, "centres_")
-        parts = []
-        for patient, scan in scans:
+        parts: dict[str, pd.DataFrame] = {}
+        for patient, scan in scan_pairs(scans):
+            if patient in parts:
+                raise ValueError(several_scans(patient))
             habitat = self.nearest(voxels_of(scan, self.sequences_))
             counts = np.bincount(habitat, minlength=self.n_habitats + 1)[1:]
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "patient": patient,
-                        "habitat": np.arange(1, self.n_habitats + 1),
-                        "voxels": counts,
-                        "volume": counts * float(np.prod(scan.mask.GetSpacing())),
-                        "fraction": counts / counts.sum(),
-                    }
-                )
+            parts[patient] = pd.DataFrame(
+                {
+                    "patient": patient,
+                    "habitat": np.arange(1, self.n_habitats + 1),
+                    "voxels": counts,
+                    "volume": counts * float(np.prod(scan.mask.GetSpacing())),
+                    "fraction": counts / counts.sum(),
+                }
             )
         if not parts:
             raise ValueError("scans must hold a patient, but there are none.")
         return HabitatSizes(
-            table=pd.concat(parts, ignore_index=True),
+            table=pd.concat(parts.values(), ignore_index=True),
             n_patients=len(parts),
             n_habitats=self.n_habitats,
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the habitats as one JSON file, whole or not at all; no patient is in it."""
+        """Write the habitats as one JSON file, whole or not at all; no patient is in it.
+
+        Raises
+        ------
+        StudyError
+            If it cannot be written.
+        """
         target = Path(path)
         part = target.with_name(f"{target.name}.part")
         text = json.dumps(self.plain(), indent=1, ensure_ascii=False, allow_nan=False)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, target)
+        try:
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise StudyError(
+                f"the habitats {target} cannot be written: {error.strerror}."
+            ) from error
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -282,13 +320,14 @@ class Habitats(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         Raises
         ------
         ValueError
-            If the file is no such file, of another version, or incomplete.
+            If the file cannot be read, is no such file, of another version, or incomplete.
         """
         try:
             document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"{Path(path).name} must be JSON, but cannot be read: {error}."
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise StudyError(
+                f"{Path(path).name} must be a JSON file of habitats, but cannot be read: {reason}."
             ) from error
         return cls.from_plain(document)
 
@@ -298,7 +337,7 @@ class Habitats(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         return {
             "format": FORMAT,
             "version": VERSION,
-            **self.get_params(),
+            **{name: int(value) for name, value in self.get_params().items()},
             "sequences": list(self.sequences_),
             "centre": self.centre_.tolist(),
             "scale": self.scale_.tolist(),
@@ -313,19 +352,14 @@ class Habitats(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         """Build the habitats that `plain` described."""
         _check_document(document)
         model = cls(**{name: document[name] for name in cls().get_params()})
-        model.sequences_ = tuple(document["sequences"])
-        model.centre_ = np.asarray(document["centre"], dtype=np.float64)
-        model.scale_ = np.asarray(document["scale"], dtype=np.float64)
-        model.centres_ = np.asarray(document["centres"], dtype=np.float64)
-        model.within_ = float(document["within"])
-        model.n_patients_ = int(document["n_patients"])
-        shape = (model.n_habitats, len(model.sequences_))
-        if model.centres_.shape != shape:
-            raise ValueError(
-                f"the file must hold centres of shape {shape}, but they are "
-                f"{model.centres_.shape}. Save the habitats again."
-            )
-        model.table_ = model._described(np.asarray(document["shares"], dtype=np.float64))
+        k, names = model.n_habitats, document["sequences"]
+        model.sequences_ = tuple(names)
+        model.centre_ = _numbers(document, "centre", (len(names),))
+        model.scale_ = _numbers(document, "scale", (len(names),), above=0)
+        model.centres_ = _numbers(document, "centres", (k, len(names)))
+        model.within_ = float(_numbers(document, "within", ()))
+        model.n_patients_ = document["n_patients"]
+        model.table_ = model._described(_numbers(document, "shares", (k,)))
         return model
 
     def _described(self, shares: Matrix) -> pd.DataFrame:
@@ -350,3 +384,24 @@ def _check_document(document: Any) -> None:
         raise ValueError(
             f"the file must hold every key, but lacks {quoted(missing)}. Save the habitats again."
         )
+    check_whole(document["n_habitats"], "n_habitats of the file", least=2, most=MOST_HABITATS)
+    check_whole(document["n_patients"], "n_patients of the file", least=1)
+    check_sampling(**{key: document[key] for key in ("voxels_per_patient", "n_starts", "seed")})
+    check_names(document["sequences"], "sequences of the file")
+
+
+def _numbers(
+    document: dict[str, Any], key: str, shape: tuple[int, ...], *, above: float = -np.inf
+) -> Matrix:
+    """Read an array of finite numbers."""
+    try:
+        array = np.asarray(document[key], dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape != shape or not (np.isfinite(array) & (array > above)).all():
+        least = f" above {above:g}" if np.isfinite(above) else ""
+        raise ValueError(
+            f"the file must hold {key} of shape {shape}, finite numbers{least}, but holds "
+            f"{str(document[key])[:40]}. Save the habitats again."
+        )
+    return array

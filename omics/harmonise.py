@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from omics.combat import NO_SPREAD, Floats, Moments, Standard, shrunken, standard
+from omics.checks import check_flag, check_frame, check_name, check_names
+from omics.combat import NO_SPREAD, Floats, Moments, Standard, estimable, shrunken, standard
 from omics.covariates import check_covariates, fit_covariates
 from omics.errors import FitError
 from omics.harmonise_checks import (
     NewCentre,
     check_columns,
+    check_finite_numbers,
     check_policy,
     harmonised_numbers,
     known_centres,
@@ -42,8 +44,10 @@ CENTRE = "meta:centre"  # the column of the wide table that says where a patient
 class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Take the centre's shift and scale out of the numbers of some tables.
 
-    A feature is left as it is in everyone (`unadjusted_`) if at a centre it has one value only, as
-    R's sva leaves it, or is known in too few patients there, or has no spread. If a centre has a
+    A feature is left as it is in everyone (`unadjusted_`) if at a centre all its values are one, as
+    R's sva leaves it, or is known in too few patients there (two are needed, one where means alone
+    are harmonised), or has no spread, or if those who have it do not tell its centres and
+    covariates apart, as if all are of one sex; sva stops at the last two. If a centre has a
     single patient all centres are harmonised in their means alone, as by sva. Patients without any
     value of the tables are not looked at; other gaps stay gaps. Copies of a patient, as in a
     bootstrap sample, share their index label and are one patient.
@@ -146,7 +150,8 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If a parameter or a column is not as it must be.
         """
-        check_policy(self.new_centre, self.least_patients)
+        self._check()
+        check_frame(X, "X")
         features = harmonised_numbers(X, self.tables, beside=self.reads)
         table = X.loc[_with_values(X, features)]
         centre = known_centres(table[self.centre])
@@ -155,11 +160,23 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         codes = np.array([list(self.n_patients_).index(name) for name in centre], dtype=np.intp)
         coded = coding.code(table)
         check_covariates(coding, coded, codes)
-        self._learn(table[features].to_numpy(dtype=np.float64), coded, codes, features)
+        values = table[features].to_numpy(dtype=np.float64)
+        usable = self._usable(values, codes, table.index) & estimable(values, coded, codes)
+        self._learn(values, coded, codes, features, usable)
         self.coding_ = coding
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
         return self
+
+    def _check(self) -> None:
+        check_names(self.tables, "tables")
+        check_names(self.covariates, "covariates")
+        check_name(self.centre, "centre")
+        if self.reference is not None:
+            check_name(self.reference, "reference")
+        check_flag(self.parametric, "parametric")
+        check_flag(self.mean_only, "mean_only")
+        check_policy(self.new_centre, self.least_patients)
 
     def _count(self, table: pd.DataFrame, centre: NDArray[np.object_]) -> None:
         """Count distinct patients by centre; decide whether scales can be learnt."""
@@ -167,6 +184,11 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_patients_ = {
             str(name): int(table.index[rows].nunique()) for name, rows in sorted(seen.items())
         }
+        if table.empty:
+            raise FitError(
+                "ComBat needs patients with values of the tables, but there are none. Name other "
+                "tables, or leave harmonisation out."
+            )
         if len(self.n_patients_) < 2:
             raise FitError(
                 f"ComBat needs patients of two centres at least, but all {len(table)} are of "
@@ -187,10 +209,10 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         coded: Floats,
         codes: NDArray[np.intp],
         features: Sequence[str],
+        usable: NDArray[np.bool_],
     ) -> None:
         """Standardise, then estimate the shift and scale of each centre."""
         reference = None if self.reference is None else [*self.n_patients_].index(self.reference)
-        usable = self._usable(values, codes)
         common = standard(values[:, usable], coded, codes, reference=reference)
         spread = np.nanstd(values[:, usable], axis=0)
         varied = common.scale > NO_SPREAD * spread
@@ -217,12 +239,18 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _shrunken(self, z: Floats) -> tuple[Floats, Floats]:
         return shrunken(Moments.of(z), parametric=self.parametric, mean_only=self.mean_only_)
 
-    def _usable(self, values: Floats, codes: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Tell the features that vary at every centre of more than one patient."""
+    def _usable(
+        self, values: Floats, codes: NDArray[np.intp], patients: pd.Index
+    ) -> NDArray[np.bool_]:
+        """Tell the features whose shift and, where it is taken out, scale each centre shows."""
         usable = np.ones(values.shape[1], dtype=np.bool_)
-        for code, n in enumerate(self.n_patients_.values()):
+        for code in range(len(self.n_patients_)):
             here = values[codes == code]
-            usable &= _varies(here) if n > 1 else ~np.isnan(here).all(axis=0)
+            enough = _varies(here)
+            if self.mean_only_:  # one patient then is enough, and copies are one patient
+                known = pd.DataFrame(~np.isnan(here)).groupby(patients[codes == code]).any()
+                enough |= known.sum().to_numpy() == 1
+            usable &= enough
         return usable
 
     @property
@@ -230,17 +258,28 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return Standard(mean=self.mean_, scale=self.scale_, coef=self.coef_)
 
     def refused(self, X: pd.DataFrame) -> NDArray[np.bool_]:
-        """Tell which patients are not harmonised but refused, shape (n_patients,).
+        """Tell which patients are not harmonised but refused, shape (n_patients,)."""
+        return np.asarray(self.refusals(X) != "")
 
-        Those with values whose centre the policy does not let through, and those whose covariate
-        is missing or of a level that no training patient had.
+    def refusals(self, X: pd.DataFrame) -> NDArray[np.object_]:
+        """Tell why patients are not harmonised but refused.
+
+        Returns
+        -------
+        ndarray of str, of shape (n_patients,)
+            "centre": with values, of a centre that the policy does not let through; "covariate":
+            of another centre, with a covariate that is missing or of a level that no training
+            patient had; "" for all others.
         """
         check_is_fitted(self, "gamma_")
+        check_frame(X, "X")
         check_columns(X, [*self.reads, *(self.features_ if self.new_centre == "estimate" else [])])
+        check_finite_numbers(X, list(self.coding_.numbers))
         there = [name for name in self.features_ if name in X.columns]
-        return np.asarray(
-            (self._of_refused_centre(X) | ~self.coding_.known(X)) & _with_values(X, there)
-        )
+        reasons = np.where(self._of_refused_centre(X), "centre", "covariate").astype(object)
+        lost = self._of_refused_centre(X) | ~self.coding_.known(X)
+        reasons[~(lost & _with_values(X, there))] = ""
+        return reasons
 
     def _new(self, X: pd.DataFrame) -> pd.Series:
         """Give the centre of patients of new centres, "" where it is missing, else NaN."""
@@ -288,13 +327,13 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If a patient is `refused`.
+            If a patient is `refused`, or a value is no finite number.
         """
-        refused = self.refused(X)
-        if refused.any():
-            raise ValueError(self.why_refused(X.loc[refused], n_patients=len(X)))
+        if self.refused(X).any():
+            raise ValueError(self.why_refused(X))
         there = [position for position, name in enumerate(self.features_) if name in X.columns]
         names = [self.features_[position] for position in there]
+        check_finite_numbers(X, names)
         values = X[names].to_numpy(dtype=np.float64)
         rows = _with_values(X, names)
         harmonised = values.copy()
@@ -341,19 +380,18 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         found[:, usable] = expected + residuals / np.sqrt(delta)
         return found
 
-    def why_refused(self, refused: pd.DataFrame, *, n_patients: int) -> str:
-        """Say why patients are refused, and the cure.
+    def why_refused(self, X: pd.DataFrame) -> str:
+        """Say why patients of a table are refused, for their centre and for a covariate apart."""
+        reasons = self.refusals(X)
+        said = []
+        if (reasons == "centre").any():
+            said.append(self._why_centre(X.loc[reasons == "centre"], n_patients=len(X)))
+        if (reasons == "covariate").any():
+            mine = X.loc[reasons == "covariate"]
+            said.append(self.coding_.why_unknown(mine, n_patients=len(X)))
+        return " ".join(said)
 
-        Parameters
-        ----------
-        refused : DataFrame
-            Their rows.
-        n_patients : int
-            Of the table they stand in.
-        """
-        why = self.coding_.why_unknown(refused, n_patients=n_patients)
-        if why:
-            return why
+    def _why_centre(self, refused: pd.DataFrame, *, n_patients: int) -> str:
         names = self._new(refused).replace("", "(unknown)")
         cure = (
             f"give {self.least_patients} patients of it or more"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omics.checks import check_one_of, check_whole
 from omics.errors import FitError
 from omics.messages import nearest, quoted
 
@@ -23,22 +24,15 @@ def check_policy(new_centre: str, least_patients: int | None) -> None:
     Traceback (most recent call last):
     ValueError: least_patients must be given for new_centre 'estimate' ...
     """
-    if new_centre not in POLICIES:
-        raise ValueError(
-            f"new_centre must be one of {list(POLICIES)}, but {new_centre!r} came. "
-            f"{nearest(str(new_centre), POLICIES)}"
-        )
+    check_one_of(new_centre, "new_centre", POLICIES)
     if (least_patients is None) == (new_centre == "estimate"):
         raise ValueError(
             "least_patients must be given for new_centre 'estimate' and for no other, but "
             f"{least_patients} came with {new_centre!r}. State how many patients of a new centre "
             "are enough, or leave it out."
         )
-    if least_patients is not None and least_patients < 2:
-        raise ValueError(
-            f"least_patients must be at least 2, but {least_patients} came. One patient has no "
-            "spread: state more."
-        )
+    if least_patients is not None:
+        check_whole(least_patients, "least_patients", least=2)
 
 
 def check_columns(X: pd.DataFrame, names: Sequence[str]) -> None:
@@ -87,14 +81,25 @@ def harmonised_numbers(
                 f"tables must name tables of numbers, but X has no number of {table!r}. "
                 f"{nearest(table, views)}"
             )
-    infinite = np.isinf(X[found].to_numpy(dtype=np.float64)).any(axis=0)
+    check_finite_numbers(X, found)
+    return found
+
+
+def check_finite_numbers(X: pd.DataFrame, names: Sequence[str]) -> None:
+    """Refuse text and infinite values in columns that are harmonised; NaN may stand there."""
+    text = [name for name in names if not pd.api.types.is_numeric_dtype(X[name])]
+    if text:
+        raise ValueError(
+            f"X must hold numbers, but {len(text)} of {len(names)} columns do not (first: "
+            f"{text[0]!r})."
+        )
+    infinite = np.isinf(X[list(names)].to_numpy(dtype=np.float64)).any(axis=0)
     if infinite.any():
         raise ValueError(
-            f"X must hold finite numbers, but {infinite.sum()} of {len(found)} columns hold "
-            f"infinite ones (first: {found[int(infinite.argmax())]!r}). Correct them, or make them "
+            f"X must hold finite numbers, but {infinite.sum()} of {len(names)} columns hold "
+            f"infinite ones (first: {names[int(infinite.argmax())]!r}). Correct them, or make them "
             "missing."
         )
-    return found
 
 
 def known_centres(centre: pd.Series) -> NDArray[np.object_]:

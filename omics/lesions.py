@@ -18,15 +18,17 @@ tumors. Scientific Reports 2021;11:9758. doi:10.1038/s41598-021-89114-6
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import generate_binary_structure, label
 
+from omics.checks import check_amount, check_frame, check_names, check_one_of, check_whole
 from omics.errors import CaseError, StudyError
-from omics.messages import number_of
+from omics.image_checks import region_of
+from omics.messages import nearest, number_of
 from omics.patients import first_rows, largest_rows, mean_rows
 from omics.radiomics import total_name
 
@@ -67,10 +69,7 @@ class Lesions:
         """Return the mask of one lesion, uint8 0/1, on the grid of the whole mask."""
         import SimpleITK as sitk
 
-        if not 1 <= lesion <= len(self.table):
-            raise ValueError(
-                f"lesion must be a number from 1 to {len(self.table)}, but is {lesion}."
-            )
+        check_whole(lesion, "lesion", least=1, most=len(self.table))
         return sitk.Equal(self.labels, lesion)
 
 
@@ -106,11 +105,9 @@ def lesions(
     """
     import SimpleITK as sitk
 
-    if not smallest >= 0:
-        raise ValueError(f"smallest must be a volume in mm³, 0 or above, but is {smallest:g}.")
-    if touching not in ("corners", "faces"):
-        raise ValueError(f"touching must be 'corners' or 'faces', but is {touching!r}.")
-    region = sitk.GetArrayViewFromImage(mask) != 0
+    check_amount(smallest, "smallest", "mm³")
+    check_one_of(touching, "touching", ("corners", "faces"))
+    region = region_of(mask)
     reach = region.ndim if touching == "corners" else 1
     components, n_components = label(
         region, structure=generate_binary_structure(region.ndim, reach)
@@ -202,12 +199,20 @@ def reduce_lesions(
     >>> row["total|Volume"].tolist(), row["lesions"].tolist()
     ([4.0, 5.0], [2.0, 1.0])
     """
+    _check_rows(table, patients, size)
+    check_one_of(by, "by", get_args(Way))
     if (size is None) == (by in ("largest", "weighted")):
         raise ValueError(
             f"size must be given for by = 'largest' and 'weighted' and for no other, but by is "
             f"{by!r} and size is {'absent' if size is None else 'given'}."
         )
+    check_names(total, "total")
     for column in total:
+        if column not in table:
+            raise StudyError(
+                f"{title}: total must name columns, but none is called {column!r}. "
+                f"{nearest(column, map(str, table.columns))}"
+            )
         if not pd.api.types.is_float_dtype(table[column]):
             raise StudyError(
                 f"{title}: reduce adds up columns of numbers, but {column!r} is none. Take it out "
@@ -221,7 +226,36 @@ def reduce_lesions(
         rows = first_rows(patients) if size is None else largest_rows(patients, size)
         reduced = table.iloc[rows].set_axis(pd.Index(patients.unique()), axis=0)
     added = _added(table, patients, total=total, count=count)
+    taken = [name for name in added if name in reduced]
+    if taken:
+        raise StudyError(
+            f"{title}: reduce must add new columns, but {taken[0]!r} is one already. Give it "
+            "another name."
+        )
     return pd.concat([reduced, added], axis=1) if added.shape[1] else reduced
+
+
+def _check_rows(
+    table: pd.DataFrame, patients: "pd.Series[str]", size: "pd.Series[float] | None"
+) -> None:
+    """Refuse what is no table with one patient, and one size, for each row."""
+    check_frame(table, "table")
+    for name, column in (("patients", patients), ("size", size)):
+        if column is None:
+            continue
+        if not isinstance(column, pd.Series) or len(column) != len(table):
+            raise ValueError(
+                f"{name} must be a Series with one value for each of {len(table)} rows, but "
+                f"{len(column) if isinstance(column, pd.Series) else 'no Series'} came."
+            )
+    unknown = int(patients.isna().sum())
+    if unknown:
+        raise ValueError(
+            f"patients must be known of every row, but {unknown} of {len(table)} are missing. "
+            "Leave those rows out."
+        )
+    if size is not None and not pd.api.types.is_numeric_dtype(size):
+        raise ValueError(f"size must hold numbers, but {str(size.name)!r} holds {size.dtype}.")
 
 
 def _weighted_rows(

@@ -78,7 +78,7 @@ def spread_rows(
         columns=[f"{combination}{BAR}{f}" for combination in combinations for f in features],
     )
     for column in kept:
-        wide[column] = _shared(raw.cells[column], patient, title=title)
+        wide[column] = shared_values(raw.cells[column], patient, title=title)
     first = np.unique(patient, return_index=True)[1]
     findings = _findings(prefixes[known], len(np.unique(patient[known])), name=name)
     spread = RawTable(
@@ -151,8 +151,22 @@ def places_of(rows: pd.Index, patient: NDArray[np.intp]) -> list[str]:
     ]
 
 
-def _shared(cells: pd.Series, patient: NDArray[np.intp], *, title: str) -> list[Any]:
-    """Return the one value of each patient."""
+def shared_values(cells: pd.Series, patient: NDArray[np.intp], *, title: str) -> list[Any]:
+    """Return the one value of each patient.
+
+    Parameters
+    ----------
+    cells : Series of shape (n_rows,)
+    patient : ndarray of int, of shape (n_rows,)
+        Number of each row's patient, from 0.
+    title : str
+        How messages name the table.
+
+    Raises
+    ------
+    StudyError
+        If rows of one patient differ.
+    """
     texts, _ = read_texts(cells, unknown=Unknown.of(()))
     values = texts.groupby(patient)
     differ = values.nunique() > 1

@@ -26,8 +26,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
+from omics.checks import as_floats
 from omics.extras import needed
-from omics.geometry import grid_text, same_grid
+from omics.geometry import checked_spacing, grid_text, same_grid
+from omics.image_checks import check_image
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -107,12 +109,7 @@ def mask_agreement(one: ArrayLike, other: ArrayLike, *, spacing: Sequence[float]
             f"one and other must lie on the same grid, but their shapes are {first.shape} and "
             f"{second.shape}. Resample one of them."
         )
-    sizes = np.asarray(spacing, dtype=np.float64)
-    if sizes.shape != (first.ndim,) or not (np.isfinite(sizes) & (sizes > 0)).all():
-        raise ValueError(
-            f"spacing must give a size above zero for each of {first.ndim} axes, but {spacing} "
-            "came. Give mm in the order of the array's axes."
-        )
+    sizes = checked_spacing(spacing, first.ndim)
     counts = int(first.sum()), int(second.sum())
     voxel = float(sizes.prod())
     distances = _between_surfaces(first, second, sizes) if min(counts) else None
@@ -132,8 +129,12 @@ def agreement_of_images(one: "sitk.Image", other: "sitk.Image") -> MaskAgreement
     Raises
     ------
     ValueError
-        If they do not lie on the same grid of voxels.
+        If they do not lie on the same grid of voxels, or hold other values.
+    TypeError
+        If one is no image.
     """
+    check_image(one, "one")
+    check_image(other, "other")
     if not same_grid(one, other):
         raise ValueError(
             f"one and other must lie on the same grid, but are {grid_text(one)} and "
@@ -177,7 +178,7 @@ def _largest(distances: _Distances | None, quantile: float) -> float:
 
 
 def _checked(mask: ArrayLike, name: str) -> Mask:
-    array = np.asarray(mask)
+    array = as_floats(mask, name)
     if array.ndim not in (2, 3):
         raise ValueError(f"{name} must have two or three dimensions, but has shape {array.shape}.")
     wrong = ~np.isin(array, (0, 1))

@@ -86,7 +86,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded: dict[str, str] = {}
     for item in names:
         folded.setdefault(item.strip().casefold(), item)
-    close = get_close_matches(name.strip().casefold(), list(folded), n=3, cutoff=0.6)
+    close = get_close_matches(str(name).strip().casefold(), list(folded), n=3, cutoff=0.6)
     if close:
         return "Did you mean " + " or ".join(repr(folded[item]) for item in close) + "?"
     return f"There are: {quoted(names, limit=10)}." if names else "There are none."

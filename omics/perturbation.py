@@ -22,8 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve, distance_transform_edt, gaussian_filter, shift
 
+from omics.checks import as_floats, check_amount, check_whole, is_number
 from omics.errors import CaseError
 from omics.extras import needed
+from omics.geometry import checked_spacing, grid_text, same_grid
+from omics.image_checks import check_image, region_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -59,11 +62,14 @@ class PerturbationSettings:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("shift", "contour", "noise"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ValueError(f"{name} must be 0 or more, but {getattr(self, name)} came.")
-        if not 0 < self.smoothness < np.inf:
-            raise ValueError(f"smoothness must be above 0 mm, but {self.smoothness} came.")
+        for name in ("shift", "contour", "smoothness"):
+            check_amount(getattr(self, name), name, "mm")
+        check_amount(self.noise, "noise", "times the image's own noise")
+        if not self.smoothness:
+            raise ValueError(f"smoothness must be above 0 mm, but is {self.smoothness}.")
+        pair = isinstance(self.grow, tuple) and len(self.grow) == 2
+        if not pair or not all(map(is_number, self.grow)):
+            raise ValueError(f"grow must be two numbers of mm, such as (-1, 1), not {self.grow!r}.")
         low, high = self.grow
         if not -np.inf < low <= high < np.inf:
             raise ValueError(f"grow must rise from one to the other, but {self.grow} came.")
@@ -97,15 +103,29 @@ def perturbations(
     Raises
     ------
     CaseError
-        If the mask is empty.
+        If the mask is empty, the image lies on another grid, or is not finite and noise is asked
+        for.
+    TypeError, ValueError
+        If an argument is of another kind.
     """
     sitk = needed("SimpleITK")
-    array = sitk.GetArrayFromImage(mask) != 0
+    array = region_of(mask)
+    check_image(image, "image")
+    if not same_grid(mask, image):
+        raise CaseError(
+            f"image must lie on the grid of the mask, but the mask has {grid_text(mask)}, the "
+            f"image {grid_text(image)}. Resample one of them."
+        )
     spacing = mask.GetSpacing()[::-1]
     masks = perturbed_masks(array, spacing=spacing, n=n, seed=seed, settings=settings)
     images = [image] * n
     if settings.noise:
         grey = sitk.GetArrayFromImage(image).astype(np.float64)
+        if not np.isfinite(grey).all():
+            raise CaseError(
+                f"image must be finite to be given noise, but {int((~np.isfinite(grey)).sum())} of "
+                f"{grey.size} voxels are not. Correct the image."
+            )
         sd = settings.noise * noise_of(grey, array)
         images = [
             _like(image, grey + sd * _rng(seed, i, 1).normal(size=grey.shape)) for i in range(n)
@@ -156,11 +176,16 @@ def perturbed_masks(
     >>> perturbed_masks(rod, spacing=(5, 1), n=1, seed=0, settings=grown)[0].astype(int)
     array([[0, 0, 1, 1, 1, 1, 1, 0, 0]])
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, but {n} came.")
+    if not isinstance(settings, PerturbationSettings):
+        raise TypeError(f"settings must be PerturbationSettings, but {settings!r} came.")
+    check_whole(n, "n", least=1)
+    check_whole(seed, "seed")
+    mask = np.asarray(mask)
+    if mask.dtype != np.bool_:
+        raise TypeError(f"mask must be an array of bool, but is of {mask.dtype}. Write mask != 0.")
     if not mask.any():
         raise CaseError("the mask is empty: there is nothing to perturb.")
-    sizes = np.asarray(spacing, dtype=np.float64)
+    sizes = checked_spacing(spacing, mask.ndim)
     near, box = _surroundings(mask, sizes, settings)
     result = []
     for number in range(n):
@@ -183,7 +208,13 @@ def noise_of(image: Floats, mask: Mask) -> float:
     >>> round(noise_of(noise, np.ones(noise.shape, dtype=bool)), 1)
     7.0
     """
+    image, mask = as_floats(image, "image"), np.asarray(mask, dtype=np.bool_)
     kernel = _LAPLACIAN if image.ndim == 2 else _LAPLACIAN[np.newaxis]
+    if image.shape != mask.shape:
+        raise ValueError(
+            f"image and mask must lie on one grid, but their shapes are {image.shape} and "
+            f"{mask.shape}."
+        )
     second = np.abs(convolve(image, kernel))
     inner = (..., slice(1, -1), slice(1, -1))  # at the border the kernel lacks neighbours
     places = np.nonzero(mask[inner])

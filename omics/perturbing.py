@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from omics.case import Case
+from omics.checks import check_whole
 from omics.perturbation import PerturbationSettings, perturbations
 
 # about what readers of one lesion differ by, in mm, and no more
@@ -32,7 +33,7 @@ class Perturbing:
     Raises
     ------
     ValueError
-        If `n` is below 1.
+        If `n` is below 1, the seed is no whole number, or nothing would be changed.
 
     Examples
     --------
@@ -45,8 +46,16 @@ class Perturbing:
     settings: PerturbationSettings = AS_READERS
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"n must be at least 1 copy of each region, but {self.n} came.")
+        check_whole(self.n, "n, the copies of each region,", least=1)
+        check_whole(self.seed, "seed")
+        amounts = self.settings
+        if not isinstance(amounts, PerturbationSettings):
+            raise TypeError(f"settings must be PerturbationSettings, but {amounts!r} came.")
+        if not any((amounts.shift, *amounts.grow, amounts.contour, amounts.noise)):
+            raise ValueError(
+                "shift, grow, contour or noise must be above 0, but all are 0: the copies would be "
+                "the masks as drawn, and every feature would repeat. State an amount."
+            )
 
     @property
     def text(self) -> str:

@@ -21,6 +21,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from omics.checks import (
+    as_floats,
+    check_frame,
+    check_share,
+    check_whole,
+    feature_labels,
+    is_number,
+)
 from omics.errors import FitError
 from omics.intraclass import FORMS, SHROUT_FLEISS, Form, coefficients, mean_squares
 from omics.messages import nearest, quoted
@@ -114,11 +122,7 @@ def icc(
     """
     array = _checked(readings)
     _check_settings(form, level)
-    labels = [f"x{j}" for j in range(array.shape[2])] if names is None else list(map(str, names))
-    if len(labels) != array.shape[2]:
-        raise ValueError(
-            f"names must name each of {array.shape[2]} features, but {len(labels)} came."
-        )
+    labels = feature_labels(names, array.shape[2])
     squares = mean_squares(array)
     measured = np.asarray(np.isfinite(array).any(axis=2))
     estimate, lower, upper = coefficients(squares, form, level=level)
@@ -175,8 +179,14 @@ def table_reliability(
     >>> table_reliability([first, first.loc[["c", "a"]]], form="ICC(A,1)")
     Reliability(ICC(A,1), 1 features, 2 patients, 2 readers, lower bound >= 0.75 in 1)
     """
+    if isinstance(tables, pd.DataFrame) or not isinstance(tables, Sequence):
+        raise TypeError(
+            "tables must be a list of DataFrames, one per reader, but is of type "
+            f"{type(tables).__name__}."
+        )
     if len(tables) < 2:
         raise ValueError(f"tables must be those of two readers or more, but {len(tables)} came.")
+    check_frame(tables[0], "table 1")
     columns = list(tables[0].columns)
     for number, table in enumerate(tables, start=1):
         _check_table(table, columns, f"table {number}")
@@ -265,6 +275,7 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def views(self) -> list[str]:
         """The views it looks at."""
+        check_frame(self.repeats[0], "repeats 1")
         return list(dict.fromkeys(_view(name) for name in self.repeats[0].columns))
 
     def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None) -> Self:
@@ -285,6 +296,7 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             If fewer than `least_patients` patients of `X` have repeats.
         """
         self._check()
+        check_frame(X, "X")
         tables = self.readings(X)
         found = table_reliability(tables, form=self.form, level=self.level)
         if found.n_patients < self.least_patients:
@@ -305,15 +317,20 @@ class ReliabilityFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Take the columns away that repeat badly; a new table need not hold them."""
         check_is_fitted(self, "dropped_")
+        check_frame(X, "X")
         gone = set(self.dropped_)
         return X.loc[:, [name not in gone for name in X.columns]]
 
     def _check(self) -> None:
         _check_settings(self.form, self.level)
-        if not 0 <= self.least <= 1:
-            raise ValueError(f"least must be a correlation in [0, 1], but {self.least} came.")
-        if self.least_patients < 2:
-            raise ValueError(f"least_patients must be at least 2, but {self.least_patients} came.")
+        if not is_number(self.least) or not 0 <= self.least <= 1:
+            raise ValueError(f"least must be a correlation in [0, 1], but {self.least!r} came.")
+        check_whole(self.least_patients, "least_patients", least=2)
+        if isinstance(self.repeats, pd.DataFrame) or not isinstance(self.repeats, Sequence):
+            raise TypeError(
+                "repeats must be a list of DataFrames, one per further reader, but is of type "
+                f"{type(self.repeats).__name__}."
+            )
         needed = 2 if self.independent else 1
         if len(self.repeats) < needed:
             raise ValueError(
@@ -354,15 +371,14 @@ def _view(name: object) -> str:
 
 def _check_settings(form: str, level: float) -> None:
     if form not in FORMS:
-        known = SHROUT_FLEISS.get(form)
-        cure = f"That is {known!r}." if known else nearest(form, FORMS)
+        known = SHROUT_FLEISS.get(str(form))
+        cure = f"That is {known!r}." if known else nearest(str(form), FORMS)
         raise ValueError(f"form must be one of {list(FORMS)}, but {form!r} came. {cure}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, but {level} came. Use 0.95 for 95 %.")
+    check_share(level, "level")
 
 
 def _checked(readings: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(readings, dtype=np.float64)
+    array = as_floats(readings, "readings")
     if array.ndim == 2:
         array = array[:, :, np.newaxis]
     if array.ndim != 3 or array.shape[1] < 2:
@@ -382,6 +398,7 @@ def _checked(readings: ArrayLike) -> NDArray[np.float64]:
 
 def _check_table(table: pd.DataFrame, columns: Sequence[str], title: str) -> None:
     """Refuse a reader's table without all columns, with a patient twice or with text."""
+    check_frame(table, title)
     lacking = [name for name in columns if name not in table.columns]
     if lacking:
         raise ValueError(

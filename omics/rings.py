@@ -31,8 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, find_objects
 
+from omics.checks import is_number
 from omics.errors import CaseError
-from omics.geometry import grid_text, same_grid
+from omics.geometry import checked_spacing, grid_text, same_grid
+from omics.image_checks import check_image, region_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -99,7 +101,7 @@ def ring(
     import SimpleITK as sitk
 
     check_ring(inner, outer)
-    region = sitk.GetArrayViewFromImage(mask) != 0
+    region = region_of(mask)
     if not region.any():
         raise CaseError(
             "mask must hold the region a ring is put around, but no voxel of it is set. Correct "
@@ -119,10 +121,10 @@ def ring(
 
 def check_ring(inner: float, outer: float) -> None:
     """Raise unless both distances are finite and ``0 <= inner < outer``."""
-    if not (np.isfinite(inner) and np.isfinite(outer) and 0 <= inner < outer):
+    if not (is_number(inner) and is_number(outer) and 0 <= inner < outer < np.inf):
         raise ValueError(
             f"a ring must go from one distance to a larger one, 0 <= inner < outer in mm, but it "
-            f"goes from {inner:g} to {outer:g}. Give them in order, such as (0, 5)."
+            f"goes from {inner!r} to {outer!r}. Give them in order, such as (0, 5)."
         )
 
 
@@ -148,6 +150,14 @@ def ring_of(region: Mask, *, spacing: tuple[float, ...], inner: float, outer: fl
     >>> ring_of(row, spacing=(2.0,), inner=0, outer=4).astype(int).tolist()
     [0, 1, 1, 0, 1, 1, 0]
     """
+    region = np.asarray(region)
+    if region.dtype != np.bool_ or not region.any():
+        raise ValueError(
+            f"region must be an array of bool that is True somewhere, but is of {region.dtype} "
+            f"and {'not ' if region.any() else ''}empty."
+        )
+    check_ring(inner, outer)
+    checked_spacing(spacing, region.ndim)
     box = _reach(region, spacing=spacing, outer=outer)
     distance = distance_transform_edt(~region[box], sampling=spacing)
     found = np.zeros_like(region)
@@ -167,17 +177,15 @@ def _reach(region: Mask, *, spacing: tuple[float, ...], outer: float) -> tuple[s
 
 
 def _allowed(mask: "sitk.Image", brain_mask: "sitk.Image | None") -> Mask | None:
-    import SimpleITK as sitk
-
     if brain_mask is None:
         return None
+    check_image(brain_mask, "the brain mask")
     if not same_grid(mask, brain_mask):
         raise CaseError(
             "the brain mask must lie on the grid of the mask, but the mask has "
             f"{grid_text(mask)}, the brain mask {grid_text(brain_mask)}. Resample the brain mask."
         )
-    inside: Mask = sitk.GetArrayViewFromImage(brain_mask) != 0
-    return inside
+    return region_of(brain_mask, "the brain mask")
 
 
 def _empty(inner: float, outer: float, *, reached: int, mask: "sitk.Image") -> str:

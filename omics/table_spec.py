@@ -149,6 +149,9 @@ class TableSpec(BaseModel):
     >>> spec = TableSpec(path="pyradiomics.csv", kind="radiomics", id="Patient",
     ...                  delta={"column": "Scan", "from": "pre", "to": "post", "kind": "absolute"})
 
+    With `reduce` beside it, one row per patient, scan and lesion: the lesions of each scan are
+    reduced first, and the change is that of the reduced values.
+
     Files of a cBioPortal study name samples; a map says whose they are. A MAF lists mutations only:
     `profiled` says which samples were sequenced, so that their other genes are 0 and not unknown.
 
@@ -198,7 +201,7 @@ class TableSpec(BaseModel):
     delta: DeltaSpec | None = Field(
         default=None,
         description="take what changed between two timepoints of each patient: features such as "
-        "delta|original_firstorder_Mean",
+        "delta|original_firstorder_Mean; with reduce, lesions are reduced at each timepoint first",
     )
     comment: str | None = Field(
         default=None,
@@ -361,11 +364,14 @@ class TableSpec(BaseModel):
         if self.repeated is not None and self.patients != "columns":
             raise ValueError('repeated is for tables with patients = "columns" only')
         for option in ("spread", "delta"):
-            if getattr(self, option) and (self.reduce is not None or self.patients == "columns"):
+            if getattr(self, option) and self.patients == "columns":
                 raise ValueError(
-                    f"{option} makes one row per patient of several: take out reduce and patients "
-                    '= "columns"'
+                    f'{option} makes one row per patient of several: take out patients = "columns"'
                 )
+        if self.spread and self.reduce is not None:
+            raise ValueError(
+                "spread and reduce both make one row per patient of several: take one of them out"
+            )
         self._check_only()
         self._check_delta()
         if self.different_settings and self.kind != "radiomics":

@@ -11,11 +11,18 @@ import numpy as np
 import pandas as pd
 
 from omics.chosen_rows import choose_rows
-from omics.delta_tables import Timepoints, changes, take_timepoints
+from omics.delta_tables import (
+    Timepoints,
+    changes,
+    lesion_findings,
+    scan_names,
+    spread_scans,
+    take_timepoints,
+)
 from omics.errors import Finding, StudyError
 from omics.features import read_features
 from omics.lesions import reduce_lesions
-from omics.long_tables import spread_rows
+from omics.long_tables import BAR, spread_rows
 from omics.maf import read_maf
 from omics.moment import Moment
 from omics.patients import first_rows, largest_rows, mean_rows, read_ids, refuse_duplicates
@@ -157,23 +164,31 @@ def read_table(spec: TableSpec, *, name: str, reserve: Iterable[str] = ()) -> Vi
         {name: cells[plan.provenance]}, may_differ=[name] if spec.different_settings else []
     )
     features = read_features(cells, plan, spec, name=name, title=title)
+    when = None if timepoints is None or timepoints.when is None else timepoints.when[known]
     reserved, unknown_reserved = _read_reserved(cells, plan, spec, title=title)
     frames = _reduce(
         (features.table, reserved, cells[plan.provenance]),
-        patients,
+        patients if when is None else scan_names(patients, when),
         size=_read_size(cells, plan, spec, title=title),
         plan=plan,
         spec=spec,
         title=title,
     )
+    n_merged = len(patients) - len(frames[0])
     table, moments = frames[0], plan.known
     found: tuple[Finding, ...] = ()
     if timepoints is not None:
-        table, moments, found = changes(table, timepoints, known=moments, name=name, title=title)
+        if when is not None:
+            rows = pd.DataFrame({"patient": patients, "when": when})
+            frames = spread_scans(frames, rows, timepoints.spec, title=title)
+            moments = {f"{timepoints.spec.end}{BAR}{key}": at for key, at in moments.items()}
+            found = lesion_findings(rows, timepoints.spec, name=name)
+        table, moments, more = changes(frames[0], timepoints, known=moments, name=name, title=title)
+        found = (*found, *more)
     notes = ViewNotes(
         n_rows=len(ids),
         n_without_id=int((~known).sum()),
-        n_merged=len(patients) - len(frames[0]),
+        n_merged=n_merged,
         unknown=_counts({**features.unknown, **unknown_reserved}),
     )
     return View(

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,6 +21,7 @@ from rich.progress import (
 
 if TYPE_CHECKING:
     from omics.extraction import Extraction
+    from omics.perturbing import Perturbing
 
 app = typer.Typer(
     add_completion=False,
@@ -45,6 +46,11 @@ Out = Annotated[Path, typer.Option("--out", help="folder for the report and its 
 Jobs = Annotated[
     int, typer.Option("--jobs", callback=_processes, help="processes; -1 takes every core")
 ]
+COPIES = "Changed copies, with --perturb"
+
+
+def _amount(flag: str, what: str, *, least: float | None = None) -> Any:
+    return typer.Option(f"--perturb-{flag}", min=least, help=what, rich_help_panel=COPIES)
 
 
 @app.command()
@@ -125,6 +131,21 @@ def extract(
         int,
         typer.Option("--perturb", min=0, help="changed copies of each mask to measure as well"),
     ] = 0,
+    shift: Annotated[float | None, _amount("shift", "mm the mask is moved [1]", least=0)] = None,
+    grow: Annotated[
+        tuple[float, float] | None,
+        _amount("grow", "mm, from and to, it grows or (below 0) shrinks [-1 1]"),
+    ] = None,
+    contour: Annotated[
+        float | None, _amount("contour", "mm its contour is moved at random [1]", least=0)
+    ] = None,
+    smoothness: Annotated[
+        float | None, _amount("smoothness", "mm over which that is alike [5]", least=0)
+    ] = None,
+    noise: Annotated[
+        float | None, _amount("noise", "noise added, times the image's own [0]", least=0)
+    ] = None,
+    seed: Annotated[int | None, _amount("seed", "other copies of the same kind [0]")] = None,
     trust_paths: Annotated[
         bool,
         typer.Option("--trust-paths", help="do not look for other patients' ids in the paths"),
@@ -133,19 +154,36 @@ def extract(
 ) -> None:
     """Extract radiomics features of images and masks into one table."""
     with _mistakes_told():
+        from reports.perturb_flags import asked_perturbing
+
+        amounts = {
+            **{"shift": shift, "grow": grow, "contour": contour, "smoothness": smoothness},
+            **{"noise": noise, "seed": seed},
+        }
+        perturbing = asked_perturbing(perturb, amounts)
         _extract(
-            manifest, out, settings=settings, perturb=perturb, trust_paths=trust_paths, jobs=jobs
+            manifest,
+            out,
+            settings,
+            perturbing=perturbing,
+            trust_paths=trust_paths,
+            jobs=jobs,
         )
 
 
 def _extract(
-    manifest: Path, out: Path, *, settings: str, perturb: int, trust_paths: bool, jobs: int
+    manifest: Path,
+    out: Path,
+    settings: str,
+    *,
+    perturbing: "Perturbing | None",
+    trust_paths: bool,
+    jobs: int,
 ) -> None:
     from omics.extraction import case_store
     from omics.extraction import extract as extract_cases
     from omics.extraction_settings import read_settings
     from omics.manifest import read_manifest
-    from omics.perturbing import Perturbing
     from reports.extraction_output import (
         check_place,
         copies_of,
@@ -161,7 +199,7 @@ def _extract(
         found = extract_cases(
             cases,
             chosen,
-            perturbing=Perturbing(n=perturb) if perturb else None,
+            perturbing=perturbing,
             n_jobs=jobs,
             store=case_store(work_folder(out), chosen),
             progress=bars,

@@ -19,6 +19,7 @@ from omics.extraction import Extraction
 from omics.extraction_settings import settings_yaml
 from reports.extraction_page import write_extraction_page
 from reports.files import write_text
+from reports.perturb_flags import perturbing_flags
 from reports.tables import write_csv
 
 ENDINGS = (".parquet", ".csv")
@@ -184,6 +185,8 @@ def _write_files(extraction: Extraction, out: Path, staging: Path) -> dict[str, 
         return written
     settings = extraction.settings
     first = f"{MARK} ({settings.name}), digest {settings.digest}\n"
+    if extraction.perturbing is not None:
+        first += f"# Changed copies of the masks: {perturbing_flags(extraction.perturbing)}\n"
     write_text(first + settings_yaml(settings), staging / "settings")
     write_csv(extraction.columns, staging / "columns")
     write_extraction_page(extraction, staging / "page")

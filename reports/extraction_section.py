@@ -20,6 +20,7 @@ from omics.messages import number_of
 from omics.reliability import Reliability
 from reports.blocks import Block, Findings, Page, Section, Table, Text
 from reports.overlays import overlays
+from reports.perturb_flags import perturbing_words
 from reports.repeatability_sections import reliability_blocks
 from reports.tables import DASH, TableRows, table_rows
 from reports.volume_section import volume_blocks
@@ -206,7 +207,7 @@ def repeatability_sections(extraction: Extraction) -> list[Section]:
     if found is None:
         told = "Fewer than three patients were measured twice: too few for coefficients."
         return [Section(id="repeatability", title="Repeatability", blocks=[Text(text=told)])]
-    blocks: list[Block] = [Text(text=_compared(found, readers, len(extraction.perturbed)))]
+    blocks: list[Block] = [Text(text=_compared(found, readers, extraction))]
     if len(extraction.lost_copies) and readers < 2:
         blocks.append(Text(text=lost_copies_text(extraction)))
     blocks += reliability_blocks(found, copies=readers < 2)
@@ -224,14 +225,16 @@ def lost_copies_text(extraction: Extraction) -> str:
     )
 
 
-def _compared(found: Reliability, readers: int, copies: int) -> str:
+def _compared(found: Reliability, readers: int, extraction: Extraction) -> str:
     """Say whose readings are compared."""
     first = "Each patient's first timepoint counts."
     if readers < 2:
-        n_copies = number_of(copies, "copy", "copies")
+        n_copies = number_of(len(extraction.perturbed), "copy", "copies")
+        how = extraction.perturbing
+        amounts = "" if how is None else f" ({perturbing_words(how)})"
         return (
             f"The readings are those of the masks as drawn and of {n_copies} of each, changed at "
-            f"random: they stand in for a second reader, and are none. {first}"
+            f"random{amounts}: they stand in for a second reader, and are none. {first}"
         )
     if found.n_readers < readers:
         return (

@@ -37,6 +37,8 @@ def harmonisation_blocks(found: Harmonisation) -> Iterator[Block]:
     """Say what was done and to whom, then show features and centre before and after."""
     yield Text(text=f"{_what_was_done(found.combat)} {_policy(found.combat)}")
     yield _whom(found)
+    if found.held_out[["n_centre", "n_level"]].to_numpy().any():
+        yield _held_out(found)
     yield FigureGrid(
         panels=[
             Figure(
@@ -139,6 +141,26 @@ def _whom(found: Harmonisation) -> Table:
     )
 
 
+def _held_out(found: Harmonisation) -> Table:
+    rows = [
+        (
+            str(model),
+            *(
+                f"{part[column].max()} ({(part[column] > 0).sum()} of {len(part)})"
+                for column in ("n_centre", "n_level")
+            ),
+        )
+        for model, part in found.held_out.groupby("model", sort=False)
+    ]
+    return Table(
+        table=pd.DataFrame(rows, columns=["Model", "New centre", "New level of a covariate"]),
+        title="Patients whom harmonisation refused in cross-validation.",
+        caption="Most in one repeat (repeats with any). They have no prediction there: everybody "
+        "of their centre, or of their level of a covariate, was held out with them. Every repeat: "
+        "tables/harmonisation_refused.csv.",
+    )
+
+
 def _differences(found: Harmonisation) -> Table:
     rows = pd.DataFrame(
         [
@@ -167,6 +189,7 @@ def harmonisation_tables(found: Mapping[str, Harmonisation]) -> dict[str, pd.Dat
     parts = {
         "harmonisation": [one.differences for one in found.values()],
         "harmonisation_centres": [one.centres.assign(table=table) for table, one in found.items()],
+        "harmonisation_refused": [one.held_out for one in [*found.values()][:1]],
         "centre_prediction": [one.table.assign(table=t) for t, one in told.items() if one],
     }
     return {name: pd.concat(some, ignore_index=True) for name, some in parts.items() if some}

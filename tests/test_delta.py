@@ -176,7 +176,7 @@ GOOD = pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "b"])
             GOOD,
             GOOD,
             {"kind": "per_day", "days": pd.Series({"a": 3.0, "b": -2.0})},
-            r"above 0.*1 of 2 are not \(first: -2\)\. Exchange",
+            r"above 0.*1 of 2 are not \(first: -2 at patient row 2\)\. Exchange",
         ),
         (
             GOOD,
@@ -233,7 +233,7 @@ def test_days_must_agree_within_a_timepoint() -> None:
             "x": 1.0,
         }
     )
-    with pytest.raises(ValueError, match="must agree on 'day', but those of 1 patient do not"):
+    with pytest.raises(ValueError, match=r"those of 1 patient do not \(first: row 1 and row 2\)"):
         long_delta(table, between=("pre", "post"), kind="per_day", within=["region"], days="day")
 
 
@@ -293,10 +293,32 @@ def test_dates_count_days(tmp_path: Path) -> None:
             days="day",
         )
         assert found.table[f"delta|{VOLUME}"].tolist() == [-2.0, 0.6]
-    with pytest.raises(StudyError, match=r"or all as dates YYYY-MM-DD"):
-        read(tmp_path, LONG.assign(day=["2024-02-30", *dates[1:]]), **options)
-    with pytest.raises(StudyError, match=r"or all as dates YYYY-MM-DD"):
-        read(tmp_path, LONG.assign(day=["12", *dates[1:]]), **options)
+
+
+@pytest.mark.parametrize("wrong", ["2024-02-30", "12", "31.12.2024"])
+def test_a_date_that_is_none_is_told_with_its_row(tmp_path: Path, wrong: str) -> None:
+    dates = ["2024-01-31", "2024-03-01", wrong, "2024-11-11", "long ago", *[None] * 3]
+    table = LONG.assign(day=dates, when=[*LONG["when"][:4], "other", *LONG["when"][5:]])
+    told = rf"'day' must hold dates YYYY-MM-DD.*1 of 5 are none \(first: '{wrong}' in row"
+    with pytest.raises(StudyError, match=rf"{told} 4\)"):  # of the file, as elsewhere
+        read(tmp_path, table, delta={"kind": "per_day", "days": "day"}, drop=["centre"])
+    long = table.rename(columns={"ID": "patient"})
+    with pytest.raises(StudyError, match=rf"{told} 3\)"):
+        long_delta(long, between=("pre", "post"), kind="per_day", column="when", days="day")
+
+
+def test_days_that_do_not_rise_are_told_with_their_rows(tmp_path: Path) -> None:
+    options = {"kind": "per_day", "days": "day"}
+    told = "from 'pre' to 'post' by 'day', but those of 1 of 4 patients are not"
+    table = LONG.assign(day=[30, 0, 70, 20, 0, 9, 90, 90])
+    with pytest.raises(StudyError, match=rf"{told} \(first: -30, from row 2 to row 3\)"):
+        read(tmp_path, table, delta=options)
+    table["day"] = [0, np.inf, 70, 20, 0, 9, 90, 90]
+    with pytest.raises(StudyError, match=r"1 of 6 are infinite \(first: row 2\)"):
+        long_delta(
+            table.rename(columns={"ID": "patient"}),
+            **{"between": ("pre", "post"), "column": "when", **options},
+        )
 
 
 def test_timepoints_of_different_settings_are_refused(tmp_path: Path) -> None:
@@ -354,7 +376,7 @@ def test_options_take_names_as_the_file_has_them(tmp_path: Path) -> None:
         ({"delta": {"from": "Pre"}}, "compares 'Pre' with 'post'.*no row is of 'Pre'"),
         (
             {"delta": {"from": "post", "to": "pre", "kind": "per_day", "days": "day"}},
-            r"delta from 'post' to 'pre': days must be above 0.*2 of 4",
+            r"days must be above 0, from 'post' to 'pre' by 'day'.*2 of 4 patients",
         ),
         (
             {"delta": {"kind": "per_day", "days": "centre"}, "drop": []},
@@ -372,7 +394,7 @@ def test_mistakes_of_rows_are_named(tmp_path: Path) -> None:
         read(tmp_path, LONG.assign(when=[None, *LONG["when"][1:]]))
     with pytest.raises(StudyError, match=r"one row for each combination of 'when'.*'P1', 'pre'"):
         read(tmp_path, pd.concat([LONG, LONG[:1]]))
-    with pytest.raises(StudyError, match="must agree on 'day', but those of 1 do not"):
+    with pytest.raises(StudyError, match=r"those of 1 patient do not \(first: row 2 and row 10\)"):
         read(
             tmp_path,
             pd.concat([LONG.assign(roi="a"), LONG[:1].assign(roi="b", day=5)]),
@@ -396,7 +418,8 @@ def test_mistakes_of_rows_are_named(tmp_path: Path) -> None:
         ({"delta": {"days": "day"}}, 'days is needed where kind = "per_day"'),
         ({"delta": {"kind": "per_day", "days": "when"}}, "days must be another column"),
         ({"spread": ["when"]}, "spread and delta both name 'when'"),
-        ({"reduce": "mean"}, "delta makes one row per patient of several"),
+        ({"reduce": "mean", "spread": ["roi"]}, "spread and reduce both make one row"),
+        ({"patients": "columns"}, "delta makes one row per patient of several"),
         ({"transform": {"*": "log2p1"}}, "delta is of numbers as they stand: take out transform"),
     ],
 )
@@ -438,3 +461,126 @@ def test_a_study_runs_on_a_long_table(tmp_path: Path) -> None:
     scored = command("score", study.out, tmp_path / "new.csv", "--out", tmp_path / "scored.csv")
     assert scored.exit_code == 0, scored.output
     assert len(pd.read_csv(tmp_path / "scored.csv")) == 3
+
+
+# ---- several lesions at each timepoint ----------------------------------------------------------
+
+LESIONS = pd.DataFrame(
+    # P1 loses a lesion, P2 gains one, P3 keeps two, P4 has none left, P5 was seen at neither
+    [
+        ("P1", "pre", "1", "2024-01-01", "A", 3.0, 10.0),
+        ("P1", "pre", "2", "2024-01-01", "A", 1.0, 30.0),
+        ("P2", "post", "1", "2024-03-01", "B", 2.0, 8.0),
+        ("P1", "post", "1", "2024-01-11", "A", 2.0, 12.0),
+        ("P2", "pre", "1", "2024-02-28", "B", 6.0, 5.0),
+        ("P2", "post", "2", "2024-03-01", "B", 6.0, 4.0),
+        ("P3", "pre", "1", "2024-01-01", "A", 1.0, 1.0),
+        ("P3", "pre", "2", "2024-01-01", "A", 3.0, 5.0),
+        ("P3", "post", "1", "2024-01-03", "A", 3.0, np.nan),
+        ("P3", "post", "2", "2024-01-03", "A", 1.0, 9.0),
+        ("P4", "pre", "1", "2024-01-01", "A", 4.0, 4.0),
+        ("P5", "later", "1", "2024-09-01", "B", 4.0, 4.0),
+    ],
+    columns=["ID", "when", "region", "day", "centre", VOLUME, MEAN],
+).assign(diagnostics_Versions="1")
+WAYS = [{"by": "first"}, {"by": "mean"}, {"largest": VOLUME}, {"weighted": VOLUME}]
+
+
+def read_lesions(folder: Path, table: pd.DataFrame = LESIONS, **options: Any) -> View:
+    drop = options.pop("drop", ["region", "centre", "day"])
+    return read(folder, table, **{"reduce": {"weighted": VOLUME}, "drop": drop, **options})
+
+
+def test_lesions_are_reduced_at_each_timepoint_first(tmp_path: Path) -> None:
+    view = read_lesions(
+        tmp_path,
+        reduce={"weighted": VOLUME, "total": [VOLUME], "count": "lesions"},
+        known="baseline",
+        reserve=("centre",),
+        drop=["region", "day"],
+    )
+    assert view.table.index.tolist() == ["P1", "P2", "P3"]
+    # P1: (3 x 10 + 1 x 30) / 4 = 15, then 12; P2: 5, then (2 x 8 + 6 x 4) / 8 = 5; P3: 4, then 9
+    assert view.table[f"delta|{MEAN}"].tolist() == [-3.0, 0.0, 5.0]
+    assert view.table[f"delta|total|{VOLUME}"].tolist() == [-2.0, 2.0, 0.0]
+    assert view.table["delta|lesions"].tolist() == [-1.0, 1.0, 0.0]
+    assert view.known == dict.fromkeys(view.table, "baseline")
+    assert view.reserved["centre"].to_dict() == {"P1": "A", "P2": "B", "P3": "A", "P4": "A"}
+    assert view.provenance.columns.tolist() == [
+        "pre|diagnostics_Versions",
+        "post|diagnostics_Versions",
+    ]
+    assert view.notes.n_merged == 4
+    told = message(view, "delta_lesions")
+    assert "2 of 3 patients have another number of them at 'post' (fewer: 1, more: 1)" in told
+    assert "no values at 'post' (1); other timepoints only (1)" in message(view, "delta_incomplete")
+
+
+@pytest.mark.parametrize("way", WAYS, ids=range(len(WAYS)))
+@pytest.mark.parametrize("kind", ["absolute", "relative", "per_day"])
+def test_lesions_over_time_as_pandas_has_them(
+    tmp_path: Path, way: dict[str, Any], kind: str
+) -> None:
+    rng = np.random.default_rng(3)
+    rows = [
+        (f"P{p}", when, f"{lesion}", 7 * late + p, *rng.gamma(2.0, size=2))
+        for p in range(12)
+        for late, when in enumerate(("pre", "post"))
+        for lesion in range(rng.integers(1, 5))
+    ]
+    table = pd.DataFrame(rows, columns=["ID", "when", "region", "day", VOLUME, MEAN])
+    table = table.sample(frac=1, random_state=1)
+    options = {"kind": kind} | ({"days": "day"} if kind == "per_day" else {})
+    drop = ["region"] if kind == "per_day" else ["region", "day"]
+    view = read_lesions(tmp_path, table, reduce=way, delta=options, drop=drop)
+
+    def reduced(rows: pd.DataFrame) -> pd.Series:
+        if way == {"by": "first"}:
+            return rows[[VOLUME, MEAN]].iloc[0]
+        if way == {"by": "mean"}:
+            return rows[[VOLUME, MEAN]].mean()
+        if "largest" in way:
+            return rows.loc[rows[VOLUME].idxmax(), [VOLUME, MEAN]].astype(float)
+        weights = rows[VOLUME] / rows[VOLUME].sum()
+        return rows[[VOLUME, MEAN]].mul(weights, axis=0).sum()
+
+    scans = pd.DataFrame(
+        {key: reduced(part) for key, part in table.groupby(["ID", "when"])}
+    ).T.unstack()
+    for feature in (VOLUME, MEAN):
+        before, after = scans[feature]["pre"], scans[feature]["post"]
+        divisor = {"absolute": 1.0, "relative": before.abs(), "per_day": 7.0}[kind]
+        wanted = ((after - before) / divisor).loc[view.table.index]
+        np.testing.assert_allclose(view.table[f"delta|{feature}"], wanted, rtol=1e-12)
+
+
+def test_one_row_a_timepoint_is_as_without_reduce(tmp_path: Path) -> None:
+    plain, reduced = read(tmp_path), read(tmp_path, reduce={"by": "mean"})
+    pd.testing.assert_frame_equal(plain.table, reduced.table)
+    pd.testing.assert_frame_equal(plain.provenance, reduced.provenance, check_names=False)
+    assert not any(finding.code == "delta_lesions" for finding in reduced.findings)
+
+
+def test_what_is_left_of_nothing_is_stated_by_a_row_of_volume_zero(tmp_path: Path) -> None:
+    gone = pd.DataFrame([("P4", "post", "1", "2024-02-01", "A", 0.0, np.nan, "1")])
+    table = pd.concat([LESIONS, gone.set_axis(LESIONS.columns, axis=1)])
+    view = read_lesions(tmp_path, table, reduce={"weighted": VOLUME, "total": [VOLUME]})
+    assert view.table.loc["P4", f"delta|total|{VOLUME}"] == -4.0
+    assert np.isnan(view.table.loc["P4", f"delta|{MEAN}"])
+
+
+def test_mistakes_of_lesions_over_time_are_named(tmp_path: Path) -> None:
+    per_day = {"delta": {"kind": "per_day", "days": "day"}, "drop": ["region", "centre"]}
+    view = read_lesions(tmp_path, **per_day)
+    np.testing.assert_allclose(view.table[f"delta|{MEAN}"], [-0.3, 0.0, 2.5], rtol=1e-14)
+    days = LESIONS["day"].mask(LESIONS.index == 1, "2024-01-02")
+    with pytest.raises(StudyError, match=r"must agree on 'day'.*\(first: row 2 and row 3\)"):
+        read_lesions(tmp_path, LESIONS.assign(day=days), **per_day)
+    centres = LESIONS["centre"].mask(LESIONS.index == 3, "B")
+    with pytest.raises(StudyError, match="rows of one patient must agree in column 'centre'"):
+        read_lesions(
+            tmp_path, LESIONS.assign(centre=centres), reserve=("centre",), drop=["region", "day"]
+        )
+    volumes = LESIONS[VOLUME].mask(LESIONS.index == 1, -1.0)
+    with pytest.raises(StudyError, match=r"1 of 11 are not \(first: row 3, -1\)"):
+        read_lesions(tmp_path, LESIONS.assign(**{VOLUME: volumes}))

@@ -595,5 +595,5 @@ def test_kept_cases_know_their_copies(cases: list[Case], tmp_path: Path, read: l
     assert len(read) == 1
     extract(cases[:1], CHOSEN, store=store)
     assert len(read) == 2
-    with pytest.raises(ValueError, match="n must be at least 1 copy"):
+    with pytest.raises(ValueError, match="must be a whole number of 1 or more"):
         Perturbing(n=0)

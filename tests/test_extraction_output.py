@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from html import unescape
 from io import StringIO
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from rich.console import Console
 
 import omics.case_features
 from omics.extraction_settings import read_settings
+from omics.perturbation import PerturbationSettings
+from omics.perturbing import Perturbing
 from reports.cli import _progress
 from tests.forbidden import forbid
 from tests.small_extraction import SHAPE, SmallExtraction, small_extraction, write_image
@@ -219,6 +222,35 @@ def test_changed_copies_are_files_that_a_study_reads_as_readers(tmp_path: Path) 
     assert names(phantoms.out.parent) == WRITTEN
 
 
+def test_amounts_of_change_are_flags_and_recorded(tmp_path: Path) -> None:
+    phantoms = small_extraction(tmp_path)
+    flags = ["--perturb-shift", 0, "--perturb-grow", 1, 2.5, "--perturb-contour", 0]
+    result = phantoms.run("--perturb", 2, *flags, "--perturb-noise", 1.5, "--perturb-seed", 3)
+    assert result.exit_code == 0, result.stderr
+    wanted = Perturbing(
+        n=2, seed=3, settings=PerturbationSettings(grow=(1.0, 2.5), contour=0.0, noise=1.5)
+    )
+    copies = [
+        pd.read_parquet(phantoms.out.with_name(f"radiomics_perturbed_{number}.parquet"))
+        for number in (1, 2)
+    ]
+    for copy in copies:
+        assert set(copy["diagnostics_Perturbation"]) == {wanted.text}
+        drawn = phantoms.table()["diagnostics_Region_Voxels"]
+        assert (copy["diagnostics_Region_Voxels"] > drawn).all()
+    page = phantoms.out.with_suffix(".html").read_text()
+    assert (
+        "(masks grown by 1 to 2.5 mm, noise added of 1.5 times the image's own; seed 3)"
+        in unescape(page)
+    )
+    again = phantoms.out.with_name("radiomics_settings.yaml").read_text().splitlines()[1]
+    asked = again.removeprefix("# Changed copies of the masks: ").split()
+    assert phantoms.run(*asked).exit_code == 0
+    for number, copy in enumerate(copies, start=1):
+        same = pd.read_parquet(phantoms.out.with_name(f"radiomics_perturbed_{number}.parquet"))
+        pd.testing.assert_frame_equal(same, copy, check_exact=True)
+
+
 # ---- what it refuses ----------------------------------------------------------------------------
 
 
@@ -227,6 +259,25 @@ def refused(phantoms: SmallExtraction, *options: object) -> str:
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
     return result.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--perturb-shift", 2], "--perturb must say how many changed copies are measured, but"),
+        (["--perturb", 2, "--perturb-grow", 2, 1], "--perturb: grow must rise from one to the"),
+        (["--perturb", 2, "--perturb-noise", "inf"], "--perturb: noise must be a number of times"),
+        (["--perturb", 2, "--perturb-smoothness", 0], "--perturb: smoothness must be above 0"),
+        (
+            ["--perturb", 2, "--perturb-shift", 0, "--perturb-grow", 0, 0, "--perturb-contour", 0],
+            "--perturb: shift, grow, contour or noise must be above 0, but all are 0",
+        ),
+    ],
+)
+def test_amounts_that_mean_nothing_are_refused(
+    tmp_path: Path, flags: list[object], told: str
+) -> None:
+    assert told in refused(small_extraction(tmp_path), *flags)
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_wrong_input_is_named() -> None:
         feature_map(image, mask, SETTINGS, feature="original_firstorder_Meen")
     with pytest.raises(StudyError, match="'original_shape_Flatness' is one of the whole region's"):
         feature_map(image, mask, SETTINGS, feature="original_shape_Flatness")
-    with pytest.raises(ValueError, match="radius must be 1 voxel or more, but is 0"):
+    with pytest.raises(ValueError, match="radius must be a whole number of 1 or more, but is 0"):
         feature_map(image, mask, SETTINGS, feature=MEAN, radius=0)
     with pytest.raises(CaseError, match=r"image has .* 1 x 1\.5 x 2 mm.*mask .* 1 x 1 x 1 mm"):
         feature_map(image, image_of(phantom()[1], (1.0, 1.0, 1.0)), SETTINGS, feature=MEAN)

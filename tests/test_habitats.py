@@ -251,7 +251,7 @@ def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda document: "{", "must be JSON"),
+        (lambda document: "{", "must be a JSON file"),
         (lambda document: [], "says it is something else"),
         (lambda document: {**document, "version": 9}, "is of version 9. Fit the habitats again"),
         (lambda document: {**document, "n_habitats": 4}, r"centres of shape \(4, 2\)"),
@@ -298,9 +298,13 @@ def test_wrong_arguments_are_named() -> None:
     )
     with pytest.raises(ValueError, match=r"one value in 'ADC'\. Take it out"):
         small().fit([("A", flat)])
-    with pytest.raises(ValueError, match="n_habitats must be from 2 to 255, but is 1"):
+    with pytest.raises(
+        ValueError, match="n_habitats must be a whole number from 2 to 255, but is 1"
+    ):
         small(n_habitats=1).fit(cohort().items())
-    with pytest.raises(ValueError, match="voxels_per_patient must be 1 or more, but is 0"):
+    with pytest.raises(
+        ValueError, match="voxels_per_patient must be a whole number of 1 or more, but is 0"
+    ):
         small(voxels_per_patient=0).fit(cohort().items())
     with pytest.raises(ValueError, match="10 different voxels for 12"):
         small(n_habitats=12, voxels_per_patient=10).fit([("A", scan_of(1))])

@@ -106,6 +106,36 @@ def test_gaps_stay_and_the_rest_equals_sva(case: str, options: dict[str, Any]) -
     assert np.isnan(found).sum() == 6
 
 
+@pytest.mark.parametrize("parametric", [True, False])
+def test_one_known_value_at_a_centre_is_enough_for_means_as_by_sva(parametric: bool) -> None:
+    X = r_table("few")
+    fitted = combat(mean_only=True, parametric=parametric).fit(X)
+    assert fitted.unadjusted_ == []
+    case = "few_mean_only" + ("" if parametric else "_nonparametric")
+    np.testing.assert_allclose(mri(fitted.transform(X)), numbers(R[case]), rtol=1e-10)
+    # for scales it is too few: sva then stops, or gives NaN everywhere
+    assert combat(parametric=parametric).fit(X).unadjusted_ == ["mri:1"]
+
+
+def test_what_sva_stops_at_is_left_and_told() -> None:
+    assert "singular" in R["whole_centre_missing"]
+    assert "singular" in R["level_missing"]
+    for X, options in (
+        (r_table("whole"), {}),
+        (r_table("whole"), {"mean_only": True}),
+        (r_table().assign(**{"mri:1": np.nan}), {}),
+        (r_table("women"), {"covariates": ["clinical:sex"]}),
+    ):
+        fitted = combat(**options).fit(X)
+        assert fitted.unadjusted_ == ["mri:1"]
+        found = fitted.transform(X)
+        np.testing.assert_array_equal(found["mri:1"], X["mri:1"])
+        others = X.drop(columns="mri:1")
+        wanted = combat(**options).fit_transform(others)
+        np.testing.assert_allclose(mri(found.drop(columns="mri:1")), mri(wanted), rtol=1e-12)
+    assert combat(covariates=["clinical:age"]).fit(r_table("women")).unadjusted_ == []
+
+
 def test_a_feature_constant_at_a_centre_is_left_as_by_sva() -> None:
     X = r_table("constant")
     fitted = combat().fit(X)
@@ -340,11 +370,11 @@ def test_five_patients() -> None:
     [
         (
             {"new_centre": "pass_thru"},
-            r"new_centre must be.*'pass_thru' came. Did you mean 'pass_th",
+            r"new_centre must be.*'pass_thru'. Did you mean 'pass_th",
         ),
         ({"new_centre": "estimate"}, "least_patients must be given for new_centre 'estimate'"),
         ({"least_patients": 5}, "5 came with 'refuse'"),
-        ({"new_centre": "estimate", "least_patients": 1}, "at least 2, but 1 came"),
+        ({"new_centre": "estimate", "least_patients": 1}, "a whole number of 2 or more, but is 1"),
         ({"covariates": ["mri:0"]}, "covariates must not stand in a table that is harmonised"),
         ({"covariates": ["clinical:Age"]}, r"lacks 'clinical:Age'. Did you mean 'clinical:age'"),
         ({"centre": "meta:site"}, "lacks 'meta:site'. Did you mean 'meta:centre'"),

@@ -11,7 +11,13 @@ import pytest
 from sklearn.base import clone
 
 from models.cox import CoxModel
-from models.harmonisation import centre_and_outcome, harmonisation, harmonisation_findings
+from models.harmonisation import (
+    centre_and_outcome,
+    harmonisation,
+    harmonisation_findings,
+    refused_in_folds,
+    study_harmonisation,
+)
 from models.one_resample import fit_each
 from models.passport import read_passport
 from models.passport_making import make_passport
@@ -134,13 +140,15 @@ def test_a_passport_asks_for_the_centre_under_the_names_it_may_have(run: SmallSt
     for name in ("meta:centre", "clinical:Site", "centre"):
         found = passport.score(table.rename(columns={"Site": name})).table
         pd.testing.assert_series_equal(found["linear_predictor"], expected)
-    with pytest.raises(StudyError, match="missing column: meta:centre"):
+    with pytest.raises(StudyError, match="missing column: clinical:Site"):
         passport.score(table.drop(columns="Site"))
 
 
 def test_a_passport_says_that_its_formula_is_of_harmonised_values(run: SmallStudy) -> None:
     text = passport_text(read_passport(run.out))
-    assert "meta:centre: the centre, for harmonisation; known are North, South, West; must" in text
+    assert (
+        "clinical:Site: the centre, for harmonisation; known are North, South, West; must" in text
+    )
     assert "freed of the mark of their centre (North, South, West)" in text
     assert "Another centre is refused" in text
 
@@ -148,7 +156,7 @@ def test_a_passport_says_that_its_formula_is_of_harmonised_values(run: SmallStud
 def test_a_passport_refuses_a_new_centre(run: SmallStudy) -> None:
     table = new_table(run)
     table.loc[table.index[0], "Site"] = "Oslo"
-    with pytest.raises(StudyError, match="new centre: meta:centre: 1 patients of 'Oslo'; known"):
+    with pytest.raises(StudyError, match="new centre: clinical:Site: 1 patients of 'Oslo'; known"):
         read_passport(run.out).score(table)
     path = run.folder / "new.csv"
     table.to_csv(path)
@@ -256,9 +264,49 @@ def test_a_level_held_out_whole_is_not_said_to_be_a_centre(cohort: Any) -> None:
     found = harmonisation(other, combat, draws=20)
     said = {f.code: f.message for f in harmonisation_findings({"r": found}, other, validation)}
     assert (
-        "In 2 of 2 repeats of the cross-validation, up to 1 patients have no prediction: everybody "
-        "of their centre, or of their level of 'clinical:Sub', was held out with them"
-    ) in said["centre_held_out"]
+        "In 2 of 2 repeats of the cross-validation, up to 1 patient have no prediction: everybody "
+        "of their level of 'clinical:Sub' was held out with them"
+    ) in said["level_held_out"]
+    assert "centre_held_out" not in said
+
+
+def test_who_lost_a_centre_and_who_lost_a_level_are_counted_apart(cohort: Any) -> None:
+    sub = np.array(["a", "b"] * 30, dtype=object)
+    sub[7] = "rare"
+    tiny = cohort.centre.copy()
+    tiny.iloc[:2] = "Tiny"
+    other = with_centre(replace(cohort, centre=tiny))
+    other = replace(other, X=other.X.assign(**{"clinical:Sub": sub}))
+    combat = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Sub"])
+    pipeline = risk_pipeline([f"radiomics:{FEATURES[0]}"], CoxModel(), cleaning=[combat])
+    plan = Plan(folds=3, repeats=8, bootstrap=0, draws=20)
+    validation = validate({"R": pipeline}, other, plan=plan)
+    counts = refused_in_folds(validation, other)
+    lost = np.isnan(validation.out_of_fold["R"].linear_predictor)
+    assert counts["n_level"].tolist() == lost[:, 7].astype(int).tolist() == [1] * 8
+    assert counts["n_centre"].tolist() == lost[:, :2].sum(axis=1).tolist()
+    assert set(counts["n_centre"]) == {0, 2}
+    assert counts["repeat"].tolist() == list(range(1, 9))
+    found = study_harmonisation(validation, other)
+    said = {f.code: f.message for f in harmonisation_findings(found, other, validation)}
+    n = int((counts["n_centre"] > 0).sum())
+    assert (
+        f"In {n} of 8 repeats of the cross-validation, up to 2 patients" in said["centre_held_out"]
+    )
+    assert "In 8 of 8 repeats" in said["level_held_out"]
+    (table,) = [b for b in drawn(found["radiomics"]).blocks if "refused" in getattr(b, "title", "")]
+    assert table.table.to_numpy().tolist() == [["R", f"2 ({n} of 8)", "1 (8 of 8)"]]
+
+
+def test_reasons_of_one_table_are_told_apart(cohort: Any) -> None:
+    X = cohort.X.assign(**{"clinical:Sub": ["a", "b"] * 30})
+    fitted = ComBat(["radiomics"], new_centre="refuse", covariates=["clinical:Sub"]).fit(X)
+    new = X.assign(**{"clinical:Sub": ["rare", "rare", "a", *["b"] * 57]})
+    new["meta:centre"] = ["Oslo", *X["meta:centre"][1:2], "Oslo", *X["meta:centre"][3:]]
+    assert fitted.refusals(new).tolist() == ["centre", "covariate", "centre", *[""] * 57]
+    with pytest.raises(ValueError, match=r"2 of 60 are of others: 'Oslo' \(2\)") as error:
+        fitted.transform(new)
+    assert "'clinical:Sub' is not in 1 of 60 (first: 'rare')" in str(error.value)
 
 
 def test_factors_of_every_view_leave_the_centre_out(cohort: Any) -> None:
@@ -467,12 +515,23 @@ def test_notebooks_draw_it(cohort: Any) -> None:
     assert drawn(found.prediction).title == "Prediction of the centre"
 
 
+def test_an_unknown_centre_is_told_with_the_column_of_the_study(tmp_path: Path) -> None:
+    study = harmonised_study(tmp_path)
+    study.tables["clinical"].loc[[0, 3], "Site"] = None
+    result = command("check", study.write())
+    assert result.exit_code == 2
+    assert "2 of 60 have none in 'clinical:Site'. Fill it in" in result.stderr
+    assert "meta" not in result.stderr
+
+
 def test_an_analysis_by_hand_is_checked_too(cohort: Any) -> None:
     combat = ComBat(["radiomics"], new_centre="refuse")
     pipeline = risk_pipeline([f"radiomics:{FEATURES[0]}"], CoxModel(), cleaning=[combat])
     bare = replace(cohort, X=cohort.X.drop(columns="meta:centre"))
     plan = Plan(folds=2, repeats=1, bootstrap=0, draws=20)
-    with pytest.raises(StudyError, match="lacks 'meta:centre'"):
+    with pytest.raises(
+        StudyError, match=r"as 'meta:centre', but lacks it\. Add it: omics\.centres\.with"
+    ):
         analyse({"R": pipeline}, bare, plan=plan, about=About(title="t"))
 
 

@@ -289,9 +289,9 @@ def test_masks_without_a_lesion_say_so() -> None:
         CaseError, match=r"9 mm³ or more, but the largest of its 2 components has 7"
     ):
         lesions(mask_of(three()), smallest=9)
-    with pytest.raises(ValueError, match="smallest must be a volume"):
+    with pytest.raises(ValueError, match="smallest must be a number of mm³"):
         lesions(mask_of(three()), smallest=-1)
-    with pytest.raises(ValueError, match="'corners' or 'faces', but is 'edges'"):
+    with pytest.raises(ValueError, match="one of corners, faces, but is 'edges'"):
         lesions(mask_of(three()), touching="edges")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="a number from 1 to 2, but is 3"):
+    with pytest.raises(ValueError, match="a whole number from 1 to 2, but is 3"):
         lesions(mask_of(three())).mask(3)

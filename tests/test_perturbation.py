@@ -161,9 +161,12 @@ def test_images_keep_their_place_and_gain_noise() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: perturbed(ball(), n=0), "n must be at least 1, but 0"),
-        (lambda: PerturbationSettings(shift=-1), "shift must be 0 or more, but -1"),
-        (lambda: PerturbationSettings(noise=np.nan), "noise must be 0 or more"),
+        (lambda: perturbed(ball(), n=0), "n must be a whole number of 1 or more, but is 0"),
+        (
+            lambda: PerturbationSettings(shift=-1),
+            "shift must be a number of mm, 0 or more, but is -1",
+        ),
+        (lambda: PerturbationSettings(noise=np.nan), "noise must be a number of times"),
         (lambda: PerturbationSettings(grow=(2.0, 1.0)), "grow must rise"),
         (lambda: PerturbationSettings(smoothness=0), "smoothness must be above 0"),
     ],

@@ -274,7 +274,10 @@ ONE, TWO = tables()
         (lambda: table_reliability([ONE, TWO.astype(str)], form="ICC(1)"), "3 of 3 .*'mri:f0'"),
         (lambda: filtered(ONE, []), "repeats must hold 1 table or more, but 0"),
         (lambda: filtered(ONE, [TWO], independent=True), "repeats must hold 2 tables or more"),
-        (lambda: filtered(ONE, [TWO], least_patients=1), "least_patients must be at least 2"),
+        (
+            lambda: filtered(ONE, [TWO], least_patients=1),
+            "least_patients must be a whole number of 2",
+        ),
         (lambda: ReliabilityFilter([TWO], form="ICC(1)", least=75).fit(ONE), r"in \[0, 1\].* 75"),
         (
             lambda: filtered(ONE.add_prefix("x"), [TWO]),

@@ -134,7 +134,7 @@ def test_what_is_lacking_is_named_in_its_own_words(hospital: Hospital, tmp_path:
     long.assign(centre="West").to_parquet(tmp_path / "new.parquet")
     told = hospital.score("--table", f"radiomics={tmp_path / 'new.parquet'}", *clinical)
     assert told.exit_code == 2
-    assert "new centre: meta:centre: 6 patients of 'West'" in told.stderr
+    assert "new centre: radiomics:centre: 6 patients of 'West'" in told.stderr
     for wrong, message in (
         ("radiomics", "--table must be name=file"),
         (f"imaging={hospital.images.out}", "'imaging' is none. There are: 'clinical', 'radiomics'"),

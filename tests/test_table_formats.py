@@ -509,7 +509,7 @@ def test_numbers_that_are_not_guessed(
         ({"path": "a.csv", "obs": True}, "for .h5mu files only"),
         ({"path": "a.xlsx", "comment": "#"}, "comment is for text files"),
         ({"path": "a.csv", "repeated": "first"}, "repeated is for tables with patients"),
-        ({"path": "a.csv", "spread": ["S"], "reduce": "first"}, "take out reduce"),
+        ({"path": "a.csv", "spread": ["S"], "reduce": "first"}, "spread and reduce both"),
         ({"path": "a.txt", "layout": "maf"}, 'of kind "mutations"'),
         ({"path": "a.maf"}, 'needs layout = "maf"'),
         ({"path": "a.txt", "profiled": "header"}, 'profiled is for layout = "maf" only'),
