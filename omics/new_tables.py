@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from omics.centres import META
+from omics.centres import META, study_column
 from omics.errors import Finding, StudyError
 from omics.harmonise import CENTRE
 from omics.laid_rows import read_laid_out
@@ -99,7 +99,7 @@ def _centre_table(given: Sequence[GivenTable], rules: Mapping[str, TableSpec]) -
     """Find the table that says the centre: the one that says it in the study, or the first."""
     if META not in rules:
         return None
-    owner = next((o.partition(":")[0] for o in rules[META].rename if ":" in o), "")
+    owner = study_column(rules).partition(":")[0]
     first = sorted(given, key=lambda table: (table.name != owner, table.name != ""))
     return next((one for one in first if places_in(one.columns, [CENTRE], rules)), first[0])
 
