@@ -1,9 +1,9 @@
 """What a frozen pipeline wants to see of a new patient, and how a new table differs from it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -236,18 +236,18 @@ def _of_centres(pipelines: Sequence[RiskPipeline], patients: NewPatients) -> Ite
             name, what = str(row["centre"]), str(row["what"])
             if name and (name, what) not in told:
                 told.add((name, what))
-                yield _new_centre(step, name, int(row["n_patients"]), what)
+                yield _new_centre(step, row)
 
 
-def _new_centre(step: ComBat, name: str, count: int, what: str) -> Difference:
-    least = f", of which {step.least_patients} are needed" if step.least_patients else ""
+def _new_centre(step: ComBat, row: Mapping[Hashable, Any]) -> Difference:
+    count, what = int(row["n_patients"]), str(row["what"])
     return Difference(
         severity="refused" if what == "refused" else "caution",
         difference="new centre",
         column=step.centre,
         count=count,
-        detail=f"{count} patients of {name!r}{least}; known are {_listed(step.n_patients_)}: "
-        f"{what}",
+        detail=f"{count} patients of {row['centre']!r}; known are {_listed(step.n_patients_)}: "
+        f"{what}" + (f", because {row['why']}" if row["why"] else ""),
     )
 
 

@@ -36,7 +36,7 @@ from omics.harmonise_checks import (
     harmonised_numbers,
     known_centres,
 )
-from omics.messages import counted, nearest, quoted
+from omics.messages import counted, nearest, number_of, quoted
 
 CENTRE = "meta:centre"  # the column of the wide table that says where a patient was examined
 
@@ -63,7 +63,8 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         learns the new centre's shift and scale from all its patients in the table to be
         transformed: their values then depend on each other, and an evaluation is transductive.
     least_patients : int, optional
-        Needed for `estimate`, at least 2: a new centre with fewer patients is refused.
+        Needed for `estimate`, at least 2: a new centre with fewer patients is refused, and one
+        that has a feature in fewer of them, or (unless means alone are taken out) the same in all.
     covariates : sequence of str
         Columns, numbers or categories, whose effect is preserved; never the outcome.
     parametric : bool
@@ -294,10 +295,43 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return np.zeros(len(X), dtype=np.bool_)
         if self.new_centre == "refuse":
             return is_new
+        lacking = [name for name, why in self._why_not_estimated(X).items() if why]
+        return np.asarray(new.isin(lacking).to_numpy())
+
+    def _why_not_estimated(self, X: pd.DataFrame) -> dict[str, str]:
+        """Say why the shift and scale of a new centre cannot be estimated; "" where they can.
+
+        Every feature that patients of the centre have must be known in enough of them: left as it
+        is, it would stand on the old scale among others on the new one.
+        """
+        new = self._new(X)
         counts = _with_values(X, self.features_) & self.coding_.known(X)
-        n = new[counts].value_counts()
-        enough = n.index[(n >= (self.least_patients or 2)) & (n.index != "")]
-        return np.asarray(is_new & ~new.isin(list(enough)).to_numpy())
+        return {
+            str(name): self._why_too_little(X.loc[counts & (new == name).to_numpy()], str(name))
+            for name in new.dropna().unique()
+        }
+
+    def _why_too_little(self, X: pd.DataFrame, name: str) -> str:
+        values = X[self.features_].to_numpy(dtype=np.float64)
+        known, least = (~np.isnan(values)).sum(axis=0), self.least_patients or 2
+        if not name:
+            return "nobody knows which centre it is"
+        if len(X) < least:
+            return f"{number_of(len(X), 'patient')} came, and {least} are needed"
+        if (known > 0).sum() < 2:
+            return "fewer than two features are known"
+        few = np.flatnonzero((known > 0) & (known < least))
+        if len(few):
+            first = f"first: {self.features_[few[0]]!r} in {known[few[0]]}"
+            return f"{self._some(few)} known in fewer than {least} of its patients ({first})"
+        alike = np.flatnonzero((known > 0) & ~_varies(values))
+        if len(alike) and not self.mean_only_:
+            return f"{self._some(alike)} the same in all ({self.features_[alike[0]]!r})"
+        return ""
+
+    def _some(self, which: NDArray[np.intp]) -> str:
+        verb = "is" if len(which) == 1 else "are"
+        return f"{len(which)} of {len(self.features_)} features {verb}"
 
     def new_centres(self, X: pd.DataFrame) -> pd.DataFrame:
         """Say what happens to patients of centres that the training patients lack.
@@ -306,18 +340,20 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         DataFrame, one row per new centre
             `centre` ("" where it is missing), `n_patients` (with values), `what` ("refused", "left
-            as they are" or "estimated from these patients together").
+            as they are" or "estimated from these patients together") and `why` (what the estimate
+            lacks, else "").
         """
         check_is_fitted(self, "gamma_")
         there = [name for name in self.features_ if name in X.columns]
         new = self._new(X)[_with_values(X, there)].dropna()
         done = {"refuse": "refused", "pass_through": "left as they are"}
+        lacking = self._why_not_estimated(X) if self.new_centre == "estimate" else {}
         rows = []
         for name, n in new.groupby(new).size().items():
-            enough = name != "" and n >= (self.least_patients or 0)
-            by_size = "estimated from these patients together" if enough else "refused"
-            rows.append((str(name), int(n), done.get(self.new_centre, by_size)))
-        return pd.DataFrame(rows, columns=["centre", "n_patients", "what"])
+            why = lacking.get(str(name), "")
+            by_size = "refused" if why else "estimated from these patients together"
+            rows.append((str(name), int(n), done.get(self.new_centre, by_size), why))
+        return pd.DataFrame(rows, columns=["centre", "n_patients", "what", "why"])
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Harmonise any patients by what was learnt.
@@ -366,11 +402,8 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _estimated(self, values: Floats, coded: Floats) -> Floats:
         """Harmonise the patients of one new centre by their own shift and scale."""
-        usable = np.ones(values.shape[1], dtype=np.bool_) if self.mean_only_ else _varies(values)
-        usable &= ~np.isnan(values).all(axis=0)
+        usable = ~np.isnan(values).all(axis=0)
         found = values.copy()
-        if usable.sum() < 2:
-            return found
         common = Standard(
             mean=self.mean_[usable], scale=self.scale_[usable], coef=self.coef_[:, usable]
         )
@@ -393,14 +426,16 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _why_centre(self, refused: pd.DataFrame, *, n_patients: int) -> str:
         names = self._new(refused).replace("", "(unknown)")
+        lacking = self._why_not_estimated(refused) if self.new_centre == "estimate" else {}
+        why = "".join(f" Of {name or '(unknown)'!r}, {why}." for name, why in lacking.items())
         cure = (
-            f"give {self.least_patients} patients of it or more"
+            f"give {self.least_patients} patients of it or more, with every feature that any has"
             if self.new_centre == "estimate"
             else "state new_centre = 'pass_through' or 'estimate'"
         )
         return (
             f"X must hold patients of the centres {quoted(self.n_patients_)}, but {len(refused)} "
-            f"of {n_patients} are of others: {counted(names)}. Leave them out, harmonise with "
+            f"of {n_patients} are of others: {counted(names)}.{why} Leave them out, harmonise with "
             f"training patients of their centre, or {cure}."
         )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from omics.errors import Finding, StudyError
 from omics.messages import nearest, quoted
 from omics.patients import read_ids
+from omics.radiomics_names import REGION_VOLUME
 from omics.reading import RawTable
 from omics.table_spec import TableSpec
 from omics.values import Unknown, read_texts, recode_texts
@@ -62,7 +63,7 @@ def spread_rows(
     ids = read_ids(raw.ids, spec.id_rules, title=title)
     known = np.array([identifier is not None for identifier in ids], dtype=np.bool_)
     prefixes = _prefixes(raw.cells, spec, title=title)
-    _refuse_repeated(ids[known], prefixes[known], raw.cells.index[known], spec, title=title)
+    _refuse_repeated(ids[known], prefixes[known], raw.cells.loc[known], spec, title=title)
 
     ids = np.array(
         [f"\0{row}" if identifier is None else identifier for row, identifier in enumerate(ids)],
@@ -122,7 +123,7 @@ def _prefixes(cells: pd.DataFrame, spec: TableSpec, *, title: str) -> NDArray[np
 def _refuse_repeated(
     ids: NDArray[np.object_],
     prefixes: NDArray[np.object_],
-    rows: pd.Index,
+    cells: pd.DataFrame,
     spec: TableSpec,
     *,
     title: str,
@@ -132,14 +133,34 @@ def _refuse_repeated(
     if several.empty:
         return
     first = several.iloc[0]
-    same = [str(rows[place]) for place in several.index[(several == first).all(axis=1)]]
+    same = [str(cells.index[place]) for place in several.index[(several == first).all(axis=1)]]
     raise StudyError(
         f"{title}: every patient must have one row for each combination of "
         f"{quoted(spec.spread)}, but {len(several.drop_duplicates())} have several "
         f"({len(several)} rows of {several['id'].nunique()} patients; first: {first['id']!r}, "
-        f"{first['prefix']!r} in {', '.join(same[:5])}). Correct the file, or add the column "
-        "that tells them apart to spread."
+        f"{first['prefix']!r} in {', '.join(same[:5])}). "
+        f"{_what_tells_apart(cells.iloc[several.index], several, spec)}"
     )
+
+
+def _what_tells_apart(cells: pd.DataFrame, keys: pd.DataFrame, spec: TableSpec) -> str:
+    """Name the cure: rows of a second reader or of a later scan are no further features."""
+    groups = [keys["id"].to_numpy(), keys["prefix"].to_numpy()]
+    differ = [
+        column
+        for column in ("reader", "timepoint")
+        if column in cells and (cells[column].groupby(groups).nunique() > 1).all()
+    ]
+    if REGION_VOLUME not in cells or not differ:
+        return "Correct the file, or add the column that tells them apart to spread."
+    values = {column: str(cells[column].iloc[0]) for column in differ}
+    only = ", ".join(f'{column} = ["{value}"]' for column, value in values.items())
+    cure = f"They differ in {quoted(differ)}: take some by only = {{ {only} }}"
+    if "reader" in differ:
+        cure += "; the other reader belongs to readers of [repeatability.<table>], by only too"
+    if "timepoint" in differ:
+        cure += "; a change between two timepoints is delta"
+    return f"{cure}."
 
 
 def places_of(rows: pd.Index, patient: NDArray[np.intp]) -> list[str]:

@@ -139,6 +139,26 @@ def test_the_rows_say_which_versions_made_them(study: SmallStudy) -> None:
     assert {"nomomics", "SimpleITK", "numpy"} <= set(json.loads(versions))
 
 
+def test_a_second_reader_or_a_later_scan_is_no_further_feature(
+    study: SmallStudy, tmp_path: Path
+) -> None:
+    long = pd.read_parquet(study.folder / TABLE["path"])
+    path = tmp_path / "radiomics.csv"
+    spec = TableSpec.model_validate({**TABLE, "path": str(path)})
+    cures = {
+        "reader": r"differ in 'reader': take some by only = \{ reader = \[\"one\"\] \}; the other "
+        r"reader belongs to readers of \[repeatability",
+        "timepoint": r"only = \{ timepoint = \[\"one\"\] \}; a change between two "
+        "timepoints is delta",
+        "rater": "Correct the file, or add the column that tells them apart to spread",
+    }
+    for column, cure in cures.items():
+        both = pd.concat([long.assign(**{column: "one"}), long.assign(**{column: "two"})])
+        both.to_csv(path, index=False)
+        with pytest.raises(StudyError, match=f"but 120 have several .*{cure}"):
+            read_table(spec, name="radiomics")
+
+
 @pytest.mark.parametrize("spread", [True, False])
 def test_where_a_row_is_from_is_no_feature(study: SmallStudy, tmp_path: Path, spread: bool) -> None:
     long = pd.read_parquet(study.folder / TABLE["path"])

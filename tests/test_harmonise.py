@@ -1,6 +1,7 @@
 """ComBat: R's sva::ComBat frozen, then what must hold whatever the data; policies; bad input."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -313,7 +314,7 @@ def test_a_new_centre_is_refused() -> None:
     with pytest.raises(ValueError, match=r"centres 'A', 'B', 'C', but 20 of 75.*'Oslo' \(20\)"):
         fitted.transform(new)
     assert fitted.new_centres(new).to_dict("records") == [
-        {"centre": "Oslo", "n_patients": 20, "what": "refused"}
+        {"centre": "Oslo", "n_patients": 20, "what": "refused", "why": ""}
     ]
 
 
@@ -344,6 +345,39 @@ def test_too_few_patients_of_a_new_centre_are_refused() -> None:
     assert fitted.new_centres(new)["what"].tolist() == ["refused"]
     with pytest.raises(ValueError, match=r"'Oslo' \(20\).*give 21 patients of it or more"):
         fitted.transform(new)
+
+
+@pytest.mark.parametrize("mean_only", [False, True])
+def test_a_feature_known_in_too_few_of_a_new_centre_refuses_it(mean_only: bool) -> None:
+    # left as it is, it would stand raw among harmonised features
+    fitted = combat(new_centre="estimate", least_patients=15, mean_only=mean_only).fit(made())
+    new = renamed(made(seed=3), "C", "Oslo")
+    here = np.flatnonzero(new["meta:centre"] == "Oslo")
+    new.iloc[here[1:], [0]] = np.nan
+    new.iloc[here[14:], [1]] = np.nan
+    (row,) = fitted.new_centres(new).to_dict("records")
+    assert (row["what"], row["n_patients"]) == ("refused", 20)
+    expected = "2 of 12 features are known in fewer than 15 of its patients (first: 'mri:0' in 1)"
+    assert row["why"] == expected
+    with pytest.raises(ValueError, match=rf"Of 'Oslo', {re.escape(expected)}\. Leave them out"):
+        fitted.transform(new)
+    assert fitted.refused(new).sum() == 20
+    new.iloc[here, [0, 1]] = np.nan  # that nobody has, nobody needs
+    assert fitted.new_centres(new)["why"].tolist() == [""]
+    found = fitted.transform(new)
+    assert found.iloc[here, [0, 1]].isna().all(axis=None)
+    assert found.iloc[here, 2:12].notna().all(axis=None)
+
+
+def test_a_feature_that_is_the_same_in_all_of_a_new_centre_has_no_scale() -> None:
+    new = renamed(made(seed=3), "C", "Oslo")
+    new.loc[new["meta:centre"] == "Oslo", "mri:3"] = 7.0
+    fitted = combat(new_centre="estimate", least_patients=15).fit(made())
+    assert fitted.new_centres(new)["why"].tolist() == [
+        "1 of 12 features is the same in all ('mri:3')"
+    ]
+    shifts = combat(new_centre="estimate", least_patients=15, mean_only=True).fit(made())
+    assert not shifts.refused(new).any()
 
 
 def test_copies_of_a_patient_are_one_patient() -> None:
