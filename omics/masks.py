@@ -157,7 +157,15 @@ def _regions(
         drawn = needed("SimpleITK").GetArrayViewFromImage(mask)
         for parts in wanted.values():
             refuse_outside(np.isin(drawn, parts), mask, image)
-    return {label: np.isin(values, parts) for label, parts in wanted.items()}
+    return {label: _is_any(values, parts) for label, parts in wanted.items()}
+
+
+def _is_any(values: NDArray[np.integer], parts: Sequence[int]) -> NDArray[np.bool_]:
+    """Tell the voxels of any of the labels; several times faster than `numpy.isin` for few."""
+    found: NDArray[np.bool_] = values == parts[0]
+    for part in parts[1:]:
+        found |= values == part
+    return found
 
 
 def _label_file(path: Path, image: "sitk.Image", *, what: str) -> "sitk.Image":
@@ -212,13 +220,14 @@ def _check_patches(mask: "sitk.Image", *, what: str) -> None:
 
 def _counts(values: NDArray[np.integer]) -> dict[int, int]:
     """Count the voxels of each label but 0."""
-    if int(values.min()) >= 0 and int(values.max()) < 1 << 16:
-        counts = np.bincount(values.ravel())
-        present = np.flatnonzero(counts)
-        pairs = zip(present.tolist(), counts[present].tolist(), strict=True)
+    drawn = values[values != 0]  # few of all voxels, and several times faster to count
+    if drawn.size and int(drawn.min()) >= 0 and int(drawn.max()) < 1 << 16:
+        every = np.bincount(drawn)
+        labels = np.flatnonzero(every)
+        counts = every[labels]
     else:
-        pairs = zip(*(part.tolist() for part in np.unique_counts(values)), strict=True)
-    return {label: count for label, count in pairs if label != 0}
+        labels, counts = np.unique_counts(drawn)
+    return dict(zip(labels.tolist(), counts.tolist(), strict=True))
 
 
 def _listed(counts: dict[int, int]) -> str:

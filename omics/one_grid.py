@@ -41,7 +41,7 @@ def on_grid(mask: "sitk.Image", image: "sitk.Image", *, resample: bool, what: st
         If the grids differ and `resample` is False, or no label lies in the image.
     """
     if same_grid(image, mask):
-        laid = mask[:]  # a copy: the caller's mask keeps its own grid
+        laid = needed("SimpleITK").Image(mask)  # the caller's mask keeps its own grid
         laid.CopyInformation(image)
         return laid
     if not resample:
