@@ -171,7 +171,8 @@ def memory(_):
             ("LoG, wavelet", "head", SETTINGS["log"] + few),
         ):
             manifest, parameters = folder / "manifest.csv", folder / "settings.yaml"
-            row = f"P,{paths['image']},{paths[region]},{paths['head']}"
+            brain = "" if region == "head" else paths["head"]
+            row = f"P,{paths['image']},{paths[region]},{brain}"
             manifest.write_text(f"patient,image,mask,brain_mask\n{row}\n")
             parameters.write_text(text)
             files = ["--manifest", manifest, "--parameters", parameters]
