@@ -1,8 +1,10 @@
 """Scans come in as they were written, or with the reason why they do not."""
 
 import gzip
+import locale
 import os
 import struct
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -198,6 +200,15 @@ def test_slices_with_and_without_a_sign_keep_their_values(tmp_path: Path) -> Non
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read_image(tmp_path)), values)
 
 
+@pytest.fixture
+def kept_locale() -> Iterator[None]:
+    """Put back what the writer of JPEG 2000 changes for the whole process, encodings too."""
+    kept = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, kept)
+
+
+@pytest.mark.usefixtures("kept_locale")
 def test_compressed_slices(tmp_path: Path) -> None:
     write_series(tmp_path, volume(noise()))
     writer = sitk.ImageFileWriter()
