@@ -169,20 +169,9 @@ def extract(
 
     features = expected_features(settings)
     names = [case.key for case in cases] if store is None else _identities(cases, progress)
-    if perturbing is not None:
-        names = [f"{name}|{perturbing.text}" for name in names]
-    tasks = {
-        name: partial(case_features, case, settings, perturbing)
-        for name, case in zip(names, cases, strict=True)
-    }
-    if len(tasks) < len(cases):
-        raise StudyError(
-            f"cases must differ in patient, timepoint, reader, sequence or labels, but "
-            f"{len(cases) - len(tasks)} of {len(cases)} are there already. Take them out."
-        )
     try:
         found = in_parallel_kept(
-            tasks,
+            _tasks(cases, names, settings, perturbing),
             what="cases",
             n_jobs=n_jobs,
             store=None if store is None else _WholeCases(store),
@@ -210,6 +199,26 @@ def extract(
         perturbing=perturbing,
         perturbed=() if perturbing is None else _perturbed(cases, found, settings, perturbing),
     )
+
+
+def _tasks(
+    cases: Sequence[Case],
+    names: Sequence[str],
+    settings: ExtractionSettings,
+    perturbing: Perturbing | None,
+) -> dict[str, partial[Arrays]]:
+    """Name the work of every case by all that its numbers depend on beside the settings."""
+    copies = "" if perturbing is None else f"|{perturbing.text}"
+    tasks = {
+        f"{name}{copies}": partial(case_features, case, settings, perturbing)
+        for name, case in zip(names, cases, strict=True)
+    }
+    if len(tasks) < len(cases):
+        raise StudyError(
+            f"cases must differ in patient, timepoint, reader, sequence or labels, but "
+            f"{len(cases) - len(tasks)} of {len(cases)} are there already. Take them out."
+        )
+    return tasks
 
 
 def case_store(folder: Path, settings: ExtractionSettings) -> FolderStore:

@@ -254,10 +254,6 @@ class ComBat(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             usable &= enough
         return usable
 
-    @property
-    def _standard(self) -> Standard:
-        return Standard(mean=self.mean_, scale=self.scale_, coef=self.coef_)
-
     def refused(self, X: pd.DataFrame) -> NDArray[np.bool_]:
         """Tell which patients are not harmonised but refused, shape (n_patients,)."""
         return np.asarray(self.refusals(X) != "")
