@@ -18,7 +18,7 @@ from models.pooled import PooledCox
 from models.schema import Column, learn_column
 from models.scoring import FrozenModel, needed_columns, takes_missing
 from models.validation import Validation
-from omics.centres import META
+from omics.centres import META, study_column
 from omics.cohort import Cohort
 from omics.harmonise import CENTRE
 from omics.new_patients import plain_rules, reading_rules
@@ -142,7 +142,9 @@ def _rules(X: pd.DataFrame, tables: Mapping[str, TableSpec]) -> dict[str, TableS
 def _layouts(
     rules: Mapping[str, TableSpec], tables: Mapping[str, TableSpec]
 ) -> dict[str, TableSpec]:
-    found = {name: layout_of(tables[name]) for name in rules if name in tables and name != META}
+    owner = study_column(rules).partition(":")[0]  # of the centre: models may read nothing else
+    names = dict.fromkeys([*rules, owner])
+    found = {name: layout_of(tables[name]) for name in names if name in tables and name != META}
     return {name: layout for name, layout in found.items() if layout is not None}
 
 

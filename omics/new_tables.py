@@ -75,7 +75,8 @@ def read_new_tables(
 
 
 def _check_names(given: Sequence[GivenTable], rules: Mapping[str, TableSpec]) -> None:
-    known = [name for name in rules if name != META]
+    owner = study_column(rules).partition(":")[0]  # of the centre: models may read nothing else
+    known = [name for name in dict.fromkeys([*rules, owner]) if name != META]
     names = [table.name for table in given]
     for name in filter(None, names):
         if name not in known:

@@ -1,5 +1,6 @@
 """Tables of new patients as they were written: laid out as the study's own were, cell by cell."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from omics.centres import centre_rules
 from omics.errors import StudyError
 from omics.new_patients import NewPatients, raw_table, read_new_patients, reading_rules
 from omics.new_tables import read_new_tables
@@ -349,3 +351,30 @@ def test_a_table_that_is_not_given_is_refused_unless_models_do_without(tmp_path:
     ):
         with pytest.raises(StudyError, match=message):
             read_new_tables(twice, rules, columns)
+
+
+def test_a_table_of_which_the_centre_alone_is_needed_may_be_given() -> None:
+    long = one_each(rows(4), reader="A", timepoint="pre").assign(centre="Graz")
+    long.loc[long["patient"] == "P2_MR", "centre"] = "Essen"
+    spec = TableSpec(path=Path("radiomics.csv"), kind="radiomics", id="patient", **SPREAD)
+    ages = pd.DataFrame({"Age": [61.0, 52.0, 70.0, 44.0]})
+    rules = {
+        "clinical": reading_rules(TableSpec(path=Path("c.csv"), kind="clinical"), ages),
+        "meta": centre_rules("radiomics:centre"),
+    }
+    clinical = ages.assign(patient=long["patient"].unique())
+    given = [
+        GivenTable(raw=raw_table(clinical, id="patient"), title="clinical", name="clinical"),
+        GivenTable(
+            raw=raw_table(long, id="patient"),
+            title="radiomics",
+            name="radiomics",
+            layout=layout_of(spec),
+        ),
+    ]
+    found = read_new_tables(given, rules, ["clinical:Age", "meta:centre"])
+    assert found.X["clinical:Age"].tolist() == ages["Age"].tolist()
+    assert found.X["meta:centre"].tolist() == ["Graz", "Essen", "Graz", "Graz"]
+    stranger = [replace(given[0], name="pathology")]
+    with pytest.raises(StudyError, match=r"'pathology' is none\. .*'clinical'"):
+        read_new_tables(stranger, rules, ["clinical:Age", "meta:centre"])
